@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that enact raises, in two trees.
+
+Errors say that something went wrong::
+
+    EnactError(Exception)
+    ├── ValueStorageError            a value and its stored form
+    │   ├── UnstorableValue          (TypeError) cannot be stored; says where and why
+    │   ├── UnregisteredType         (TypeError) the type is not known here
+    │   ├── DuplicateName            two different classes under one name
+    │   ├── SchemaMismatch           stored fields do not fit today's class
+    │   ├── MalformedBlock           (ValueError) bytes that are no value of ours
+    │   ├── LimitExceeded            (ValueError) too deep, too large, too many nodes
+    │   └── RefError                 a ref used in a way that would break its identity
+    ├── StoreError                   a store and its backend
+    │   ├── MissingBlock             (KeyError) no store at hand has the block
+    │   ├── CorruptBlock             the bytes do not match their identifier
+    │   ├── NotAStore                the file is something else
+    │   ├── StoreVersionError        made by a newer enact
+    │   ├── StoreUnavailable         (OSError) cannot be opened, read or written
+    │   └── StoreClosed              used after close, or in a forked child
+    ├── NoActiveContext              no store is active
+    └── CallError                    recording and replaying
+        ├── InvocationError          raised by what was invoked, as seen from outside
+        │   ├── WrappedException     a recorded exception that cannot be rebuilt
+        │   └── InputRequestOutsideInvocation
+        ├── FrameworkError           the rules of recording were broken
+        │   ├── InputChanged         an argument was changed in place
+        │   ├── IncompleteSubinvocationError   a call ended before its children
+        │   ├── ReplayError          the program left the recorded path
+        │   ├── NotReplayable        the invocation cannot be replayed at all
+        │   ├── AmbiguousCall        several calls are equal: say which by its path
+        │   └── NoSuchCall           (LookupError) no call at this path
+        ├── InvokableTypeError       (TypeError) wrong type in or out of an invokable
+        └── WrongAnswer              (TypeError) an answer of the wrong type
+
+Signals are no errors: they end a call early on purpose, and ``except Exception``
+must not swallow them::
+
+    Signal(BaseException)
+    └── InputRequest                 a person is asked (defined where people are)
+"""
+
+from __future__ import annotations
+
+
+class EnactError(Exception):
+    """Root of all errors that enact raises."""
+
+
+class ValueStorageError(EnactError):
+    """A value and its stored form do not go together."""
+
+
+class UnstorableValue(ValueStorageError, TypeError):
+    """A value cannot be stored.
+
+    Attributes:
+        path: where in the value, as in ``$.messages[3].image``.
+        reason: why, in words.
+    """
+
+    def __init__(self, reason: str, path: str = "$") -> None:
+        super().__init__(reason, path)
+        self.reason = reason
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.reason} - at {self.path}"
+
+
+class UnregisteredType(ValueStorageError, TypeError):
+    """The type of a stored value is not known in this process."""
+
+
+class DuplicateName(ValueStorageError):
+    """Two different classes want one name in stored data."""
+
+
+class SchemaMismatch(ValueStorageError):
+    """Stored fields do not fit the class as it is now."""
+
+
+class MalformedBlock(ValueStorageError, ValueError):
+    """Bytes are not the canonical form of any value."""
+
+
+class LimitExceeded(ValueStorageError, ValueError):
+    """A value or a block is deeper, larger or has more parts than allowed."""
+
+
+class RefError(ValueStorageError):
+    """A ref was used in a way that would break its identity."""
+
+
+class StoreError(EnactError):
+    """A store cannot do what it was asked."""
+
+
+class MissingBlock(StoreError, KeyError):
+    """No store at hand has the block."""
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0]) if self.args else ""
+
+
+class CorruptBlock(StoreError):
+    """The bytes of a block do not match its identifier."""
+
+
+class NotAStore(StoreError):
+    """The file is not an enact store."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer version of enact."""
+
+
+class StoreUnavailable(StoreError, OSError):
+    """A store cannot be opened, read or written."""
+
+
+class StoreClosed(StoreError):
+    """A store was used after it was closed, or in a forked child."""
+
+
+class NoActiveContext(EnactError):
+    """Something needs an active store and there is none."""
+
+
+class CallError(EnactError):
+    """Something about recording or replaying a call."""
+
+
+class InvocationError(CallError):
+    """Raised by what was invoked."""
+
+
+class WrappedException(InvocationError):
+    """A recorded exception whose type is not known here."""
+
+
+class InputRequestOutsideInvocation(InvocationError):
+    """A person was asked outside any invocation."""
+
+
+class FrameworkError(CallError):
+    """The rules of recording or replaying were broken."""
+
+
+class InputChanged(FrameworkError):
+    """A call changed one of its arguments in place."""
+
+
+class IncompleteSubinvocationError(FrameworkError):
+    """A call ended before the calls that it had started."""
+
+
+class ReplayError(FrameworkError):
+    """A replayed program left the path that was recorded.
+
+    Attributes:
+        path: of the call in the call tree, as in ``1/0``.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class NotReplayable(FrameworkError):
+    """The invocation cannot be replayed at all."""
+
+
+class AmbiguousCall(FrameworkError):
+    """Several calls of the tree are equal: name one by its path."""
+
+
+class NoSuchCall(FrameworkError, LookupError):
+    """There is no call at this path."""
+
+
+class InvokableTypeError(CallError, TypeError):
+    """A value of the wrong type went into or came out of an invokable."""
+
+
+class WrongAnswer(CallError, TypeError):
+    """An answer is not of the type that was asked for."""
+
+
+class Signal(BaseException):
+    """Ends a call early on purpose; never an error."""
