@@ -1,1 +1,181 @@
 # SPDX-License-Identifier: Apache-2.0
+"""enact: a framework for generative software.
+
+Programs that call language models, people or dice are distributions over outputs.
+``enact`` records their executions as content-addressed data, and rewinds, edits and
+replays them, paying only for what changed.
+
+    >>> import enact, random
+    >>> @enact.register
+    ... def roll(sides): return random.randint(1, sides)
+    >>> @enact.register
+    ... def game(): return roll(6) + roll(6)
+    >>> with enact.InMemoryStore():
+    ...     inv = enact.invoke(game)
+    ...     again = inv.rewind(1).replay()      # keeps the first roll, draws the second
+    ...     inv[0] == again[0]
+    True
+"""
+
+from enact import contexts, errors
+from enact.calls import (
+    AmbiguousNameWarning,
+    AsyncInvokable,
+    CallArgs,
+    ExceptionResource,
+    Invocation,
+    Invokable,
+    LateCallWarning,
+    NativeException,
+    Request,
+    Response,
+    UnregisteredFunction,
+    UnstorableWarning,
+    UntrackedStateWarning,
+    invoke,
+    invoke_async,
+    register,
+    typed_invokable,
+)
+from enact.errors import (
+    AmbiguousCall,
+    CallError,
+    CorruptBlock,
+    DuplicateName,
+    EnactError,
+    FrameworkError,
+    IncompleteSubinvocationError,
+    InputChanged,
+    InputRequestOutsideInvocation,
+    InvocationError,
+    InvokableTypeError,
+    LimitExceeded,
+    MalformedBlock,
+    MissingBlock,
+    NoActiveContext,
+    NoSuchCall,
+    NotAStore,
+    NotReplayable,
+    RefError,
+    ReplayError,
+    SchemaMismatch,
+    Signal,
+    StoreClosed,
+    StoreError,
+    StoreUnavailable,
+    StoreVersionError,
+    UnregisteredType,
+    UnstorableValue,
+    ValueStorageError,
+    WrappedException,
+    WrongAnswer,
+)
+from enact.human import (
+    InputRequest,
+    InvocationGenerator,
+    RequestInput,
+    request_input,
+)
+from enact.query import FileStore, InMemoryStore, SQLiteStore, Store, open_store
+from enact.render import PPrinter, invocation_summary, pformat, pprint
+from enact.values import (
+    ImmutableResource,
+    Opaque,
+    Ref,
+    Resource,
+    TypeWrapper,
+    Unknown,
+    checkout,
+    checkout_async,
+    commit,
+    commit_async,
+    deepcopy,
+    register_distribution,
+    resource_digest,
+    unwrap,
+    wrap,
+)
+
+__version__ = "0.5.0.dev0"
+
+__all__ = [
+    "AmbiguousCall",
+    "AmbiguousNameWarning",
+    "AsyncInvokable",
+    "CallArgs",
+    "CallError",
+    "CorruptBlock",
+    "DuplicateName",
+    "EnactError",
+    "ExceptionResource",
+    "FileStore",
+    "FrameworkError",
+    "ImmutableResource",
+    "InMemoryStore",
+    "IncompleteSubinvocationError",
+    "InputChanged",
+    "InputRequest",
+    "InputRequestOutsideInvocation",
+    "Invocation",
+    "InvocationError",
+    "InvocationGenerator",
+    "Invokable",
+    "InvokableTypeError",
+    "LateCallWarning",
+    "LimitExceeded",
+    "MalformedBlock",
+    "MissingBlock",
+    "NativeException",
+    "NoActiveContext",
+    "NoSuchCall",
+    "NotAStore",
+    "NotReplayable",
+    "Opaque",
+    "PPrinter",
+    "Ref",
+    "RefError",
+    "ReplayError",
+    "Request",
+    "RequestInput",
+    "Resource",
+    "Response",
+    "SQLiteStore",
+    "SchemaMismatch",
+    "Signal",
+    "Store",
+    "StoreClosed",
+    "StoreError",
+    "StoreUnavailable",
+    "StoreVersionError",
+    "TypeWrapper",
+    "Unknown",
+    "UnregisteredFunction",
+    "UnregisteredType",
+    "UnstorableValue",
+    "UnstorableWarning",
+    "UntrackedStateWarning",
+    "ValueStorageError",
+    "WrappedException",
+    "WrongAnswer",
+    "__version__",
+    "checkout",
+    "checkout_async",
+    "commit",
+    "commit_async",
+    "contexts",
+    "deepcopy",
+    "errors",
+    "invocation_summary",
+    "invoke",
+    "invoke_async",
+    "open_store",
+    "pformat",
+    "pprint",
+    "register",
+    "register_distribution",
+    "request_input",
+    "resource_digest",
+    "typed_invokable",
+    "unwrap",
+    "wrap",
+]

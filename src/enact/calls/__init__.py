@@ -1,1 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Calls: registered, recorded, replayed."""
+
+from enact.calls.calling import LateCallWarning
+from enact.calls.exceptions import ExceptionResource, NativeException
+from enact.calls.inputs import CallArgs, UntrackedStateWarning
+from enact.calls.invocation import (
+    Invocation,
+    Request,
+    Response,
+    invoke,
+    invoke_async,
+)
+from enact.calls.invokable import AsyncInvokable, Invokable, typed_invokable
+from enact.calls.lanes import with_current_contexts, with_new_contexts
+from enact.calls.registration import register
+from enact.calls.replayer import name_of
+from enact.calls.runs import UnstorableWarning
+from enact.calls.targets import AmbiguousNameWarning, UnregisteredFunction
+from enact.calls.typecheck import fits
+from enact.calls.typecheck import name as type_in_words
+
+__all__ = [
+    "AmbiguousNameWarning",
+    "AsyncInvokable",
+    "CallArgs",
+    "ExceptionResource",
+    "Invocation",
+    "Invokable",
+    "LateCallWarning",
+    "NativeException",
+    "Request",
+    "Response",
+    "UnregisteredFunction",
+    "UnstorableWarning",
+    "UntrackedStateWarning",
+    "fits",
+    "invoke",
+    "invoke_async",
+    "name_of",
+    "register",
+    "type_in_words",
+    "typed_invokable",
+    "with_current_contexts",
+    "with_new_contexts",
+]

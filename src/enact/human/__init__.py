@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+"""People in the loop: questions, answers, and the loop over them."""
+
+from enact.human.generator import InvocationGenerator
+from enact.human.requests import InputRequest, RequestInput, request_input, waiting
+
+__all__ = [
+    "InputRequest",
+    "InvocationGenerator",
+    "RequestInput",
+    "request_input",
+    "waiting",
+]

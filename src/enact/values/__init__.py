@@ -1,1 +1,107 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Values: what can be stored, under which names, and in which bytes."""
+
+# The second group fills the tables of the registry. Resolvers are asked in the order in
+# which these modules are first imported, which is fixed by what they import themselves.
+from enact.values.adapted import adapter
+from enact.values.cbor import Form, check_block, decode_form, encode_form, links
+from enact.values.chunks import encode_links
+from enact.values.cids import cid_from_text, cid_of, cid_text, is_cid
+from enact.values.context import (
+    ACTIVE,
+    BlockStore,
+    active_store,
+    checkout,
+    checkout_async,
+    commit,
+    commit_async,
+)
+from enact.values.decoder import Decoder, decode, decode_foreign
+from enact.values.distributions import register_distribution
+from enact.values.encoder import Encoder
+from enact.values.in_place import ATOMIC, assign_in_place, is_atomic
+from enact.values.lowered import Lowered
+from enact.values.names import (
+    find_loaded,
+    importable_name,
+    module_name,
+    qualified_name,
+)
+from enact.values.refs import Ref
+from enact.values.registry import (
+    distribution_of,
+    lookup_type,
+    register_type,
+    type_name,
+)
+from enact.values.resources import (
+    ImmutableResource,
+    Resource,
+    TypeWrapper,
+    deepcopy,
+    resource_digest,
+    unwrap,
+    wrap,
+)
+from enact.values.trees import LinkList, Source, read_links
+from enact.values.unknown import Opaque, Unknown
+
+from enact.values import (  # isort: split
+    classes as _classes,
+    exceptions as _exceptions,
+    plain as _plain,
+    stdlib as _stdlib,
+    subclasses as _subclasses,
+    type_values as _type_values,
+)
+
+__all__ = [
+    "ACTIVE",
+    "ATOMIC",
+    "BlockStore",
+    "Decoder",
+    "Encoder",
+    "Form",
+    "ImmutableResource",
+    "LinkList",
+    "Lowered",
+    "Opaque",
+    "Ref",
+    "Resource",
+    "Source",
+    "TypeWrapper",
+    "Unknown",
+    "active_store",
+    "adapter",
+    "assign_in_place",
+    "check_block",
+    "checkout",
+    "checkout_async",
+    "cid_from_text",
+    "cid_of",
+    "cid_text",
+    "commit",
+    "commit_async",
+    "decode",
+    "decode_foreign",
+    "decode_form",
+    "deepcopy",
+    "distribution_of",
+    "encode_form",
+    "encode_links",
+    "find_loaded",
+    "importable_name",
+    "is_atomic",
+    "is_cid",
+    "links",
+    "lookup_type",
+    "module_name",
+    "qualified_name",
+    "read_links",
+    "register_distribution",
+    "register_type",
+    "resource_digest",
+    "type_name",
+    "unwrap",
+    "wrap",
+]

@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one way in: every tracked call goes through ``call`` or ``call_async``.
+
+Both do the same steps; only the waiting differs. ``arrive`` encodes the input and asks
+the replayer. Either the record has an answer, which is handed out, or a frame begins,
+the code runs, and the recorder writes how it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from enact.calls.exceptions import rebuild
+from enact.calls.frames import INTERRUPTS, Frame, clock
+from enact.calls.inputs import Input
+from enact.calls.lanes import CURRENT, Lane, lane_of_thread
+from enact.calls.replayer import Plan
+from enact.calls.turns import is_idle
+from enact.errors import RefError
+from enact.values import Ref, assign_in_place, decode
+
+if TYPE_CHECKING:
+    from enact.calls.layout import Recorded
+    from enact.calls.targets import Target
+    from enact.stores import ValueStore
+
+_get_ident = threading.get_ident
+_LOOK_AGAIN = 0.005
+
+
+class LateCallWarning(UserWarning):
+    """A call was made after the call that started its task or thread had ended."""
+
+
+class Answer:
+    """A call that the record answers."""
+
+    __slots__ = ("call_input", "index", "lane", "recorded", "slot", "turns")
+
+    def __init__(
+        self, lane: Lane, call_input: Input, index: int, recorded: Recorded
+    ) -> None:
+        self.lane = lane
+        self.call_input = call_input
+        self.index = index
+        self.recorded = recorded
+        plan = lane.frame.plan
+        self.turns = plan.turns if plan is not None else None
+        self.slot = -1
+
+    def begin(self) -> None:
+        """The start of the call has come."""
+        self.slot = self.lane.frame.enter(self.lane, self.recorded.cid)
+        if self.turns is not None:
+            self.turns.happened(self.index, False)
+
+    def end(self) -> None:
+        """The end of the call has come."""
+        self.lane.frame.leave(self.slot, self.recorded.cid)
+        if self.turns is not None:
+            self.turns.happened(self.index, True)
+
+    def path(self) -> str:
+        """Where the call is in the tree."""
+        frame = self.lane.frame
+        if frame.caller is None:
+            return ""
+        base = frame.path_in_tree()
+        slot = len(frame.children)
+        return f"{base}/{slot}" if base else str(slot)
+
+    def give(self) -> Any:
+        """End the call: its recorded outcome takes place."""
+        self.end()
+        recorded = self.recorded
+        frame = self.lane.frame
+        store = frame.run.store
+        call_input = self.call_input
+        if recorded.after != recorded.invokable:
+            _restore(call_input.receiver, decode(store.load_block(recorded.after), store))
+        if recorded.raised is not None:
+            value = decode(store.load_block(recorded.raised), store)
+            error = rebuild(value)
+            if frame.failures is None:
+                frame.failures = []
+            frame.failures.append((error, self.slot, recorded.raised))
+            raise error
+        details = recorded.details
+        if details is not None and details.returned is not None:
+            return call_input.named(details.returned)
+        assert recorded.output is not None
+        return decode(store.load_block(recorded.output), store)
+
+
+class Given:
+    """A call whose outcome somebody else has given."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _restore(receiver: Any, after: Any) -> None:
+    state = getattr(after, "__self__", after) if _is_method(after) else after
+    assign_in_place(receiver, state)
+
+
+def _is_method(value: Any) -> bool:
+    return hasattr(value, "__func__")
+
+
+def call(
+    lane: Lane,
+    target: Target,
+    receiver: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Make a tracked call of a plain callable."""
+    arrival = arrive(lane, target, receiver, args, kwargs)
+    if type(arrival) is Answer:
+        turns = arrival.turns
+        if turns is not None:
+            turns.wait_in_thread(arrival.index, False)
+            arrival.begin()
+            turns.wait_in_thread(arrival.index, True)
+        else:
+            arrival.begin()
+        return arrival.give()
+    if type(arrival) is not Frame:
+        if arrival is None:
+            return _run_untracked(target, receiver, args, kwargs)
+        return arrival.value
+    frame = arrival
+    token = CURRENT.set(frame)
+    try:
+        if receiver is None:
+            output = target.fn(*args, **kwargs)
+        else:
+            output = target.fn(receiver, *args, **kwargs)
+    except BaseException as error:
+        CURRENT.reset(token)
+        if frame.pending and frame.started_work:
+            _settle(frame)
+        seen = frame.fail(error)
+        if seen is error:
+            raise
+        raise seen from seen.__cause__
+    CURRENT.reset(token)
+    if frame.pending and frame.started_work:
+        _settle(frame)
+    return frame.complete(output)
+
+
+async def call_async(
+    lane: Lane,
+    target: Target,
+    receiver: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Make a tracked call of a coroutine function."""
+    arrival = arrive(lane, target, receiver, args, kwargs)
+    if type(arrival) is Answer:
+        turns = arrival.turns
+        if turns is not None:
+            await turns.wait(arrival.lane, arrival.index, False)
+        arrival.begin()
+        try:
+            if turns is not None:
+                await turns.wait(arrival.lane, arrival.index, True)
+            if arrival.recorded.status == "cancelled":
+                await asyncio.get_running_loop().create_future()  # till the program does
+        except asyncio.CancelledError:
+            arrival.end()
+            raise
+        return arrival.give()
+    if type(arrival) is not Frame:
+        if arrival is None:
+            return await _run_untracked(target, receiver, args, kwargs)
+        return arrival.value
+    frame = arrival
+    token = CURRENT.set(frame)
+    try:
+        if receiver is None:
+            body = target.fn(*args, **kwargs)
+        else:
+            body = target.fn(receiver, *args, **kwargs)
+        if frame.plan is not None and frame.plan.turns is not None:
+            body = frame.plan.turns.drive(frame, body)
+        output = await body
+    except BaseException as error:
+        CURRENT.reset(token)
+        if frame.pending and frame.started_work and not isinstance(error, INTERRUPTS):
+            await _settle_async(frame)
+        seen = frame.fail(error)
+        if seen is error:
+            raise
+        raise seen from seen.__cause__
+    CURRENT.reset(token)
+    if frame.pending and frame.started_work:
+        await _settle_async(frame)
+    return frame.complete(output)
+
+
+def arrive(
+    lane: Lane,
+    target: Target,
+    receiver: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Frame | Answer | Given | None:
+    """Begin a call: gives the frame that is to run, or the recorded answer.
+
+    None means that the call cannot be placed, since the frame of its lane has ended.
+    """
+    thread = _get_ident()
+    if lane.thread != thread:
+        lane = lane_of_thread(lane, thread)
+    parent = lane.frame
+    if parent.closed:
+        _warn_late(parent, target)
+        return None
+    if receiver is None and target.method is not None and args:
+        if target.owns(type(args[0])):
+            receiver, args = args[0], args[1:]
+    run = parent.run
+    call_input = Input(run, parent, target, receiver, args, kwargs)
+    if target.check_input is not None:
+        target.check_input(call_input)
+    if parent.plan is None or lane.unwinding:
+        return _begin(lane, target, call_input, None)
+    return _replayed(lane, target, call_input, parent.plan)
+
+
+def _begin(
+    lane: Lane, target: Target, call_input: Input, verdict: str | None
+) -> Frame:
+    parent = lane.frame
+    run = parent.run
+    frame = Frame(run, target, lane, call_input)
+    frame.verdict = verdict
+    if lane.unwinding:
+        lane.position += 1
+    else:
+        frame.slot = parent.enter(lane, frame)
+    frame.number = run.next_number()
+    frame.begun = clock()
+    return frame
+
+
+def _replayed(
+    lane: Lane, target: Target, call_input: Input, plan: Plan
+) -> Frame | Answer | Given:
+    """Begin a call in a frame that has a recording."""
+    session = plan.session
+    found = plan.match(lane, call_input)
+    if found is None:
+        frame = _begin(lane, target, call_input, NEW)
+        session.tell(frame)
+        return frame
+    index, recorded = found
+    verdict = _verdict(plan, index, recorded)
+    ref = None
+    if recorded.raised_here and session.override is not None:
+        ref = _overriding(session.override, recorded, target, lane.frame.run.store)
+        verdict = EDITED if ref is not None else verdict
+    if verdict is None:
+        answer = Answer(lane, call_input, index, recorded)
+        if recorded.details is not None and recorded.details.origin is not None:
+            session.explain(answer.path(), recorded.details.origin)
+        return answer
+    plan.drop(index)
+    frame = _begin(lane, target, call_input, verdict)
+    if verdict != RESUMED:
+        session.tell(frame)
+    if ref is not None:
+        return Given(frame.settle(ref.cid, EDITED))
+    Plan(recorded, session, frame.run.store).start(frame)
+    return frame
+
+
+NEW, EDITED, RETRIED, RESUMED = "new", "edited", "retried", "resumed"
+NOT_STORED = "rerun: not stored"
+
+
+def _verdict(plan: Plan, index: int, recorded: Recorded) -> str | None:
+    """Why a call that was found must run again; None if its outcome stands."""
+    details = recorded.details
+    if plan.retried(index):
+        return RESUMED if recorded.children else RETRIED
+    if details is not None:
+        if details.opaque:
+            return NOT_STORED
+        if details.status == "paused":
+            return RETRIED if recorded.raised_here else RESUMED
+        if details.status == "cancelled":
+            return None
+    if recorded.output is None and recorded.raised is None:
+        return RESUMED if recorded.children else RETRIED
+    return None
+
+
+def _overriding(
+    override: Callable[[Ref[Any]], Ref[Any] | None],
+    recorded: Recorded,
+    target: Target,
+    store: ValueStore,
+) -> Ref[Any] | None:
+    assert recorded.raised is not None
+    ref = override(Ref(recorded.raised, store))
+    if ref is None:
+        return None
+    if not isinstance(ref, Ref):
+        raise RefError(
+            f"exception_override for {target.name!r} gave {type(ref).__name__}: "
+            "it must give a ref to the value that takes the place (`enact.commit`), "
+            "or None"
+        )
+    store.adopt(ref)
+    if target.check_output is not None:
+        target.check_output(decode(store.load_block(ref.cid), store))
+    return ref
+
+
+# --- at the end of a frame --------------------------------------------------------
+
+
+def _settle(frame: Frame) -> None:
+    """Below a pause, let the threads that the frame started finish or pause too."""
+    if not frame.pending:
+        return
+    here = threading.current_thread()
+    for work in list(frame.started_work or ()):
+        if isinstance(work, Future):
+            concurrent.futures.wait([work])
+        elif isinstance(work, threading.Thread) and work is not here:
+            if not work.daemon:
+                work.join()
+
+
+async def _settle_async(frame: Frame) -> None:
+    """Below a pause, let the tasks that the frame started finish or pause too."""
+    if not frame.pending:
+        return
+    loop = asyncio.get_running_loop()
+    here = asyncio.current_task()
+    quiet = 0
+    while quiet < 2:
+        tasks = [
+            work
+            for work in frame.started_work or ()
+            if isinstance(work, asyncio.Task) and work is not here and not work.done()
+        ]
+        if not tasks:
+            break
+        await asyncio.wait(tasks, timeout=_LOOK_AGAIN)
+        # Workers that wait for more from a queue will never end by themselves.
+        quiet = quiet + 1 if is_idle(loop) else 0
+    _settle(frame)
+
+
+def _run_untracked(
+    target: Target, receiver: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    token = CURRENT.set(None)
+    try:
+        if receiver is None:
+            return target.fn(*args, **kwargs)
+        return target.fn(receiver, *args, **kwargs)
+    finally:
+        CURRENT.reset(token)
+
+
+def _warn_late(parent: Frame, target: Target) -> None:
+    name = parent.target.name if parent.target is not None else "the invocation"
+    warnings.warn(
+        f"{target.name!r} was called by a task or thread that outlived {name!r}, "
+        "which started it: the call runs, but is in no record. Await or join it "
+        "before that call returns",
+        LateCallWarning,
+        stacklevel=5,
+    )

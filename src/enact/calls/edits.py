@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded invocations, changed: calls cut off, outcomes dropped or replaced.
+
+All of these write new blocks and leave the old ones alone. What comes out is a partial
+invocation; replay goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from enact.calls import layout
+from enact.calls.layout import Details, Recorded
+from enact.errors import NoSuchCall
+from enact.stores import ValueStore
+from enact.values import cid_of
+
+Path = tuple[int, ...]
+
+
+class Change:
+    """A recorded call that is being changed; ``write`` gives the new invocation."""
+
+    def __init__(self, recorded: Recorded, store: ValueStore) -> None:
+        self.store = store
+        self.recorded = recorded
+        self.children = list(recorded.children)
+        old = recorded.details
+        self.details = Details(
+            None if old is None else {n: getattr(old, n) for n in layout.DETAILS}
+        )
+        self.after = recorded.after
+        self.output = recorded.output
+        self.raised = recorded.raised
+        self.raised_here = recorded.raised_here
+
+    def drop_outcome(self) -> None:
+        """The call has not ended yet."""
+        self.after = self.recorded.invokable
+        self.output = self.raised = None
+        self.raised_here = False
+        details = self.details
+        details.status = details.returned = details.unwinding = None
+        details.opaque = details.origin = None
+
+    def keep(self, count: int) -> None:
+        """Keep the first ``count`` calls made here, drop the others."""
+        self.keep_only(range(min(count, len(self.children))))
+
+    def keep_only(self, indices: Sequence[int]) -> None:
+        """Keep these calls; the places of the others close up."""
+        place = {old: new for new, old in enumerate(indices)}
+        details = self.details
+        self.children = [self.children[index] for index in indices]
+        if details.lanes is not None:
+            details.lanes = [details.lanes[index] for index in indices]
+            if details.events is not None:
+                details.events = _kept(details.events, place)
+            if not any(details.lanes):
+                details.lanes = details.events = None
+        if details.retry is not None:
+            retry = [place[index] for index in details.retry if index in place]
+            details.retry = retry or None
+
+    def reopen(self, index: int, child: bytes) -> None:
+        """Put in a child that has not ended yet."""
+        self.children[index] = child
+        details = self.details
+        if details.events is not None:
+            details.events = [e for e in details.events if e != index + 1]
+
+    def replace(self, index: int, child: bytes) -> None:
+        """Put in a child that has ended, so that nothing about it is retried."""
+        self.children[index] = child
+        details = self.details
+        if details.retry is not None:
+            details.retry = [i for i in details.retry if i != index] or None
+
+    def drop_after(self, index: int) -> int:
+        """Drop what the lane of child ``index`` did after it; its new index."""
+        lanes = self.details.lanes
+        if lanes is None:
+            self.keep(index + 1)
+            return index
+        lane = lanes[index]
+        kept = [i for i in range(len(lanes)) if i <= index or lanes[i] != lane]
+        self.keep_only(kept)
+        return kept.index(index)
+
+    def write(self) -> bytes:
+        """Write the new invocation; gives its identifier."""
+        blocks: layout.Blocks = []
+        recorded = self.recorded
+        fields = self.details.as_map()
+        data = layout.response(
+            self.after, self.output, self.raised, self.raised_here, self.children,
+            recorded.code, recorded.subtree,
+            None if fields is None else self.details, blocks,
+        )  # fmt: skip
+        response = cid_of(data)
+        blocks.append((response, data))
+        data = layout.encode_form(
+            {
+                "$": layout.INVOCATION,
+                "request": recorded.request,
+                "response": response,
+            }
+        )
+        cid = cid_of(data)
+        blocks.append((cid, data))
+        self.store.backend.put(blocks)
+        return cid
+
+
+def _kept(events: list[int], place: dict[int, int]) -> list[int]:
+    kept = []
+    started = 0
+    for event in events:
+        if event == 0:
+            if started in place:
+                kept.append(0)
+            started += 1
+        elif event - 1 in place:
+            kept.append(place[event - 1] + 1)
+    return kept
+
+
+def read(cid: bytes, store: ValueStore) -> Recorded:
+    """One recorded invocation."""
+    return layout.read_calls([cid], store)[0]
+
+
+def child_of(recorded: Recorded, index: int, path: Path) -> bytes:
+    """The identifier of a child.
+
+    Raises:
+        NoSuchCall: there are fewer.
+    """
+    children = recorded.children
+    if not 0 <= index < len(children):
+        where = "/".join(map(str, path)) or "the call at the top"
+        raise NoSuchCall(
+            f"no call {index} in {where}: it has {len(children)} "
+            f"call{'' if len(children) == 1 else 's'}"
+        )
+    return children[index]
+
+
+def rewound(recorded: Recorded, store: ValueStore, num_calls: int) -> bytes:
+    """Drop the outcome and the last ``num_calls`` calls."""
+    change = Change(recorded, store)
+    change.drop_outcome()
+    change.keep(len(change.children) - num_calls)
+    return change.write()
+
+
+def rewound_to(recorded: Recorded, store: ValueStore, path: Path) -> bytes:
+    """Cut the call at ``path`` off, and what began after it at every level above."""
+    change = Change(recorded, store)
+    change.drop_outcome()
+    if not path:
+        change.keep(0)
+        return change.write()
+    first, rest = path[0], path[1:]
+    child = child_of(recorded, first, ())
+    if rest:
+        change.keep(first + 1)
+        change.reopen(first, rewound_to(read(child, store), store, rest))
+    else:
+        change.keep(first)
+    return change.write()
+
+
+def given(
+    recorded: Recorded,
+    store: ValueStore,
+    path: Path,
+    *,
+    output: bytes | None,
+    raised: bytes | None,
+    origin: str,
+    drop_rest: bool,
+) -> bytes:
+    """Replace the outcome of the call at ``path``; those above have not ended yet.
+
+    Args:
+        output, raised: the new outcome, one of them.
+        origin: ``"edited"`` or ``"answered"``.
+        drop_rest: also drop what the lanes on the way did afterwards.
+    """
+    change = Change(recorded, store)
+    change.drop_outcome()
+    if not path:
+        change.output, change.raised = output, raised
+        change.raised_here = raised is not None
+        change.details.origin = origin
+        change.details.retry = None
+        return change.write()
+    first, rest = path[0], path[1:]
+    child = read(child_of(recorded, first, ()), store)
+    new = given(
+        child, store, rest,
+        output=output, raised=raised, origin=origin, drop_rest=drop_rest,
+    )  # fmt: skip
+    if drop_rest:
+        first = change.drop_after(first)
+    if rest:
+        change.reopen(first, new)
+    change.replace(first, new)
+    return change.write()

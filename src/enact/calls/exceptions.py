@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exceptions as part of a record: captured, rebuilt, and traced to their calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from enact.errors import Signal, UnstorableValue, WrappedException
+from enact.values import ImmutableResource, Opaque, qualified_name, register_type
+
+if TYPE_CHECKING:
+    from enact.calls.frames import Frame
+    from enact.calls.layout import Blocks
+    from enact.calls.runs import Run
+
+
+class ExceptionResource(Exception):
+    """Base of exceptions that an invocation carries as they are.
+
+    ``invoke`` does not raise them on: the invocation has them as its outcome.
+
+    >>> @register_type
+    ... class OutOfIdeas(ExceptionResource):
+    ...     pass
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class NativeException(ImmutableResource):
+    """A Python exception in a record.
+
+    Attributes:
+        type_name: as in ``builtins:ValueError``.
+        str_representation: what ``str`` gave.
+        traceback: the calls that it went through: module, line and function, without
+            source lines or folders; None if it was not kept.
+        exception: the exception itself, to be raised again; ``Opaque`` if some part
+            of it could not be stored.
+    """
+
+    type_name: str
+    str_representation: str
+    traceback: str | None = None
+    exception: Any = None
+
+    def __str__(self) -> str:
+        name = self.type_name.rpartition(":")[2]
+        text = self.str_representation
+        return f"{name}: {text}" if text else name
+
+
+register_type(NativeException, name="enact/NativeException")
+
+
+def capture(
+    error: BaseException, run: Run, blocks: Blocks, frame: Frame
+) -> tuple[bytes, bool]:
+    """The block of a raised exception, and whether a part could not be stored."""
+    if isinstance(error, (ExceptionResource, Signal)):
+        return run.encode(error, blocks, frame, "raised")
+    native = NativeException(
+        qualified_name(type(error)), _text(error), _traceback(error.__traceback__), error
+    )
+    try:
+        data, opaque = run.encode(native, blocks, None, "raised")
+        return data, opaque
+    except UnstorableValue:
+        bare = Opaque(qualified_name(type(error)), _text(error))
+        native = dataclasses.replace(native, exception=bare)
+        data, _ = run.encode(native, blocks, None, "raised")
+        return data, True
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # a broken __str__ must not hide the error itself
+        return f"<str() failed: {type(broken).__name__}>"
+
+
+def _traceback(tb: TracebackType | None) -> str | None:
+    lines = []
+    for frame, line in traceback.walk_tb(tb):
+        module = frame.f_globals.get("__name__", "?")
+        if module.startswith("enact.calls."):
+            continue
+        lines.append(f"{module}:{line} in {frame.f_code.co_name}")
+    return "\n".join(lines) or None
+
+
+def rebuild(raised: Any) -> BaseException:
+    """The exception to raise again for what a record holds.
+
+    Raises:
+        WrappedException: it cannot be rebuilt here; never a different type.
+    """
+    if isinstance(raised, NativeException):
+        error = raised.exception
+        if isinstance(error, BaseException):
+            return error
+        raise WrappedException(
+            f"the recorded exception {raised} cannot be raised again: its type is not "
+            "known here or a part of it could not be stored"
+        )
+    if isinstance(raised, BaseException):
+        return raised
+    raise WrappedException(f"what was raised is no exception here: {raised!r}")
+
+
+def reachable(
+    error: BaseException, failures: list[tuple[BaseException, int, bytes]] | None
+) -> list[int]:
+    """Slots of the children whose exceptions led to ``error``.
+
+    Follows exception groups, ``__cause__`` and ``__context__``.
+    """
+    if not failures:
+        return []
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        todo += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            todo += one.exceptions
+    return sorted({slot for known, slot, _ in failures if id(known) in seen})
+
+
+__all__ = [
+    "ExceptionResource",
+    "NativeException",
+    "capture",
+    "reachable",
+    "rebuild",
+]

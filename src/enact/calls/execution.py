@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An execution from outside: begin a run, make the call at the top, end the run."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from enact.calls import layout
+from enact.calls.calling import call, call_async
+from enact.calls.frames import INTERRUPTS, Frame
+from enact.calls.lanes import CURRENT, install, install_on_loop
+from enact.calls.layout import Recorded
+from enact.calls.replayer import Session, TopPlan
+from enact.calls.runs import Run
+from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
+from enact.errors import InvokableTypeError, MissingBlock, NotReplayable, Signal
+from enact.stores import ValueStore, memory_backend
+from enact.values import active_store, decode, qualified_name
+from enact.values.cbor import decode_form
+
+
+class Task(NamedTuple):
+    """What to execute.
+
+    Attributes:
+        fun: the invokable; None to take it from the recording.
+        args, kwargs: for it.
+        recorded: the invocation to replay, if any.
+        override: replaces recorded exceptions.
+        strict: stop at unexplained differences.
+        commit: write to the store.
+    """
+
+    fun: Any
+    args: Sequence[Any]
+    kwargs: dict[str, Any]
+    recorded: Recorded | None = None
+    override: Callable[[Any], Any] | None = None
+    strict: bool = True
+    commit: bool = True
+
+
+class Outcome(NamedTuple):
+    """How an execution ended.
+
+    Attributes:
+        cid: the invocation, None if nothing began.
+        store: where it is.
+        error: what came out of it, None if it returned.
+        verdicts: of the replay.
+    """
+
+    cid: bytes | None
+    store: ValueStore
+    error: BaseException | None
+    verdicts: dict[str, str]
+
+
+class _Execution:
+    """The steps around the call at the top, whoever drives it."""
+
+    def __init__(self, task: Task) -> None:
+        store = active_store()
+        assert isinstance(store, ValueStore)
+        self.store = store if task.commit else _DryRun(store)
+        install()
+        recorded = task.recorded
+        self.target, self.args = resolve(task.fun, tuple(task.args))
+        self.kwargs = task.kwargs
+        self.run = Run(self.store, None if recorded is None else recorded.cid)
+        self.top = Frame(self.run, None, None, None)
+        self.session = Session(task.strict, task.override)
+        if recorded is not None:
+            TopPlan(recorded, self.session).start(self.top)
+        self.name = self.target.name
+        self.run.begin(self.name)
+        self.token = CURRENT.set(self.top)
+
+    def call_arguments(self) -> tuple[Any, ...]:
+        if self.target.takes_value:
+            return self.top, self.target, self.args[0], self.args[1:], self.kwargs
+        return self.top, self.target, None, self.args, self.kwargs
+
+    def end(self, error: BaseException | None) -> Outcome:
+        CURRENT.reset(self.token)
+        top = self.top
+        top.closed = True
+        cid = top.children[0] if top.children else None
+        if cid is not None and type(cid) is not bytes:  # cut off, say by recursion
+            cid.interrupt("incomplete")
+            cid = top.children[0]
+        self.run.end(self.name, _status(error), cid)
+        return Outcome(cid, self.store, error, self.session.verdicts)
+
+
+def _status(error: BaseException | None) -> str:
+    if error is None:
+        return "completed"
+    if isinstance(error, Signal):
+        return "paused"
+    return "interrupted" if isinstance(error, INTERRUPTS) else "failed"
+
+
+def execute(task: Task) -> Outcome:
+    """Execute a plain callable.
+
+    Raises:
+        NoActiveContext: no store is active.
+        UnstorableValue: an argument cannot be stored; nothing has run.
+    """
+    execution = _Execution(task)
+    if execution.target.is_async:
+        execution.end(None)
+        raise InvokableTypeError(
+            f"{execution.name!r} is async: use `await enact.invoke_async(...)`"
+        )
+    error = None
+    try:
+        call(*execution.call_arguments())
+    except BaseException as raised:  # it is part of the outcome, whatever it is
+        error = raised
+    return execution.end(error)
+
+
+async def execute_async(task: Task) -> Outcome:
+    """Execute a callable, async or not, in a running event loop.
+
+    Raises:
+        NoActiveContext: no store is active.
+        UnstorableValue: an argument cannot be stored; nothing has run.
+    """
+    import asyncio
+
+    install_on_loop(asyncio.get_running_loop())
+    execution = _Execution(task)
+    error = None
+    try:
+        if execution.target.is_async:
+            await call_async(*execution.call_arguments())
+        else:
+            call(*execution.call_arguments())
+    except BaseException as raised:  # it is part of the outcome, whatever it is
+        error = raised
+    return execution.end(error)
+
+
+def resolve(fun: Any, args: tuple[Any, ...]) -> tuple[Target, tuple[Any, ...]]:
+    """The target that ``fun`` stands for, and the arguments with its receiver."""
+    # Invokable objects know the target of their class; see invokable.py.
+    of_class = getattr(type(fun), "__enact_target_of_class__", None)
+    if of_class is not None:
+        return of_class(), (fun, *args)
+    if isinstance(fun, types.MethodType):
+        target = target_of(fun.__func__)
+        if target is not None:
+            return target, (fun.__self__, *args)
+    target = target_of(fun)
+    if target is not None:
+        return target, args
+    if not callable(fun):
+        raise InvokableTypeError(f"cannot invoke {fun!r}: it is not callable")
+    return Target(fun, qualified_name(fun), registered=False), args
+
+
+def invokable_of(recorded: Recorded, store: ValueStore) -> Any:
+    """The invokable of a recorded call, in the version that ran if it is still here.
+
+    Raises:
+        NotReplayable: it was never registered.
+        UnregisteredType: it is not known here.
+    """
+    data = store.load_block(recorded.invokable)
+    fields = decode_form(data)
+    kind = fields.get("$") if isinstance(fields, dict) else None
+    if kind == FUNCTION:
+        return find(fields["name"], recorded.code).wrapper
+    if kind == UNREGISTERED:
+        raise NotReplayable(
+            f"{fields['name']!r} was not registered when it was invoked, so its "
+            "invocation cannot be replayed: decorate it with `@enact.register` and "
+            "record it again"
+        )
+    return decode(data, store)
+
+
+class _DryRun(ValueStore):
+    """Reads from a store, and keeps what is written to itself."""
+
+    def __init__(self, base: ValueStore) -> None:
+        super().__init__(memory_backend())
+        self._base = base
+
+    def load_block(self, cid: bytes) -> bytes:
+        try:
+            return super().load_block(cid)
+        except MissingBlock:
+            return self._base.load_block(cid)
+
+    def load_blocks(self, cids: Sequence[bytes]) -> dict[bytes, bytes]:
+        found = self.backend.get(cids)
+        missing = [cid for cid in cids if cid not in found]
+        return {**found, **self._base.load_blocks(missing)} if missing else found
+
+    def has_block(self, cid: bytes) -> bool:
+        return super().has_block(cid) or self._base.has_block(cid)
+
+
+__all__ = ["Outcome", "Task", "execute", "execute_async", "invokable_of", "layout"]

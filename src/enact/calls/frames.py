@@ -1,0 +1,452 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recorder: what a call is while it runs, and what of it is written down.
+
+A ``Frame`` is made when a registered callable starts inside a recorded execution and
+is written when it ends: input, output, request, response and invocation go to the
+store in one step, with the row of the journal. Frames are mutable and private; what
+leaves them are blocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from enact.calls import layout
+from enact.calls.exceptions import capture, reachable
+from enact.calls.inputs import Input
+from enact.calls.lanes import Lane, Path
+from enact.errors import (
+    IncompleteSubinvocationError,
+    InputChanged,
+    Signal,
+)
+from enact.stores import CallRow
+from enact.values import ATOMIC, cid_of, decode
+
+if TYPE_CHECKING:
+    from enact.calls.replayer import Plan
+    from enact.calls.runs import Run
+    from enact.calls.targets import Target
+
+clock = time.perf_counter
+_get_ident = threading.get_ident
+
+# Raised through a call, these say nothing about it: it just did not finish.
+INTERRUPTS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+class Frame(Lane):
+    """A call that is running; also the first lane within itself.
+
+    Attributes:
+        run: the execution that it is part of.
+        target: what runs.
+        caller: the lane that made the call.
+        slot: index among the children of the calling frame; -1 while unwinding.
+        number: order of start within the run.
+        call_input: the invokable and the input, as they were when it started.
+        children: of each call made here, in order of start, its identifier, or the
+            frame while it runs.
+        lanes: the lane of each child, once there is more than one lane.
+        events: starts and ends of children, once there is more than one lane.
+        pending: calls below which a person's answer is missing: lane, slot, identifier
+            of the signal, signal.
+        failures: exceptions that came out of children: exception, slot, identifier.
+        plan: what is known from a recording (replay).
+    """
+
+    # One lock for all: it is held for a few list operations at most.
+    lock = threading.Lock()
+
+    # Most frames are leaves that never touch these: defaults save the setting.
+    path: Path = ()
+    cursor = 0
+    queue: Sequence[int] = ()
+    unwinding = False
+    lanes: list[Path] | None = None
+    events: list[int] | None = None
+    pending: list[tuple[Path, int, bytes, Signal]] | None = None
+    failures: list[tuple[BaseException, int, bytes]] | None = None
+    started_work: list[Any] | None = None
+    unwound: list[bytes] | None = None
+    plan: Plan | None = None
+    origin: str | None = None
+    verdict: str | None = None
+    closed = False
+    announced = False
+    slot = -1
+    number: int | None = None
+    begun = 0.0
+
+    def __init__(
+        self,
+        run: Run,
+        target: Target | None,
+        caller: Lane | None,
+        call_input: Input | None,
+    ) -> None:
+        self.frame = self
+        self.thread = _get_ident()
+        self.position = 0
+        self.spawned = 0
+        self.run = run
+        self.target = target
+        self.caller = caller
+        self.call_input = call_input
+        self.children: list[Any] = []
+
+    # --- children ---------------------------------------------------------------
+
+    def enter(self, lane: Lane, child: Frame | bytes) -> int:
+        """Note that a call starts in ``lane``; gives its slot."""
+        children = self.children
+        if lane is self and not self.spawned:
+            slot = len(children)
+            children.append(child)
+            lane.position += 1
+            return slot
+        with self.lock:
+            slot = len(children)
+            children.append(child)
+            lane.position += 1
+            if self.lanes is None:
+                if lane is self:
+                    return slot
+                self._become_concurrent(slot)
+            self.lanes.append(lane.path)  # type: ignore[union-attr]  # set just above
+            self.events.append(0)  # type: ignore[union-attr]
+            return slot
+
+    def _become_concurrent(self, slot: int) -> None:
+        """Start to keep lanes and events: what was before was one call at a time."""
+        self.lanes = [()] * slot
+        events = []
+        for index, child in enumerate(self.children[:slot]):
+            events.append(0)
+            if type(child) is bytes:
+                events.append(index + 1)
+        self.events = events
+
+    def leave(self, slot: int, cid: bytes) -> None:
+        """Note that the call in ``slot`` has ended, as the invocation ``cid``."""
+        if self.lanes is None and not self.spawned:
+            self.children[slot] = cid
+            return
+        with self.lock:
+            self.children[slot] = cid
+            if self.events is not None:
+                self.events.append(slot + 1)
+
+    def started(self, work: Any) -> None:
+        """Keep hold of a task, thread or future that was started here."""
+        if self.started_work is None:
+            self.started_work = []
+        self.started_work.append(work)
+
+    def path_in_tree(self) -> str:
+        """Where the call is in the tree, as in ``1/0``; empty for the first call."""
+        slots: list[str] = []
+        frame: Frame = self
+        while frame.caller is not None and frame.caller.frame.caller is not None:
+            slots.append(str(frame.slot) if frame.slot >= 0 else "unwinding")
+            frame = frame.caller.frame
+        return "/".join(reversed(slots))
+
+    # --- ends -------------------------------------------------------------------
+
+    def complete(self, output: Any) -> Any:
+        """The call returned ``output``; gives what its caller gets."""
+        if self.closed:
+            return output
+        duration = clock() - self.begun
+        call_input = self.call_input
+        target = self.target
+        assert call_input is not None and target is not None
+        if self.pending:
+            raise self.pause(duration)
+        if self.plan is not None:
+            self.plan.check_used_up(self)
+        wrong = self._running_children() or self._changed_input()
+        if wrong is not None:
+            raise self.fail(wrong)
+        if target.check_output is not None:
+            try:
+                target.check_output(output)
+            except Exception as error:
+                raise self.fail(error) from None
+        details = None
+        kind = type(output)
+        if kind not in ATOMIC:
+            returned = call_input.alias(output)
+            if returned is not None:
+                details = layout.Details()
+                details.returned = returned
+        blocks = call_input.blocks
+        data, opaque = self.run.encode(output, blocks, self, "output")
+        output_cid = cid_of(data)
+        blocks.append((output_cid, data))
+        if opaque or call_input.opaque:
+            details = details or layout.Details()
+            details.opaque = True
+        self._write(details, duration, output_cid, None, False, "completed")
+        return output
+
+    def settle(self, output: bytes, origin: str) -> Any:
+        """End with an outcome that somebody gave; its value."""
+        self.origin = origin
+        self._write(None, clock() - self.begun, output, None, False, "completed")
+        store = self.run.store
+        return decode(store.load_block(output), store)
+
+    def fail(self, error: BaseException) -> BaseException:
+        """The call raised ``error``; gives what its caller is to see."""
+        if self.closed:
+            return error
+        duration = clock() - self.begun
+        call_input = self.call_input
+        assert call_input is not None
+        if isinstance(error, INTERRUPTS):
+            self.interrupt("incomplete", duration)
+            return error
+        if isinstance(error, Signal) and not self.pending:
+            # Raised by this very call: it is the one that asks.
+            return self._ask(error, duration)
+        if self.pending:
+            return self.pause(duration)
+        if isinstance(error, asyncio.CancelledError):
+            self.interrupt("cancelled", duration)
+            return error
+        if not isinstance(error, (InputChanged, IncompleteSubinvocationError)):
+            changed = self._changed_input()
+            if changed is not None:
+                changed.__cause__ = error
+                error = changed
+        self._abandon_children()
+        details = None
+        raised_cid, here, opaque = self._raised(error)
+        retry = reachable(error, self.failures)
+        if retry or opaque or call_input.opaque:
+            details = layout.Details()
+            details.retry = retry or None
+            details.opaque = True if opaque or call_input.opaque else None
+        self._write(details, duration, None, raised_cid, here, "failed")
+        self._tell_caller(error, raised_cid)
+        return error
+
+    def pause(self, duration: float) -> BaseException:
+        """End paused: below this call a person's answer is missing."""
+        pending = self.pending
+        assert pending is not None
+        self._abandon_children()
+        pending.sort(key=lambda entry: (entry[0], entry[1]))
+        _, _, raised_cid, signal = pending[0]
+        details = layout.Details()
+        details.status = "paused"
+        self._write(details, duration, None, raised_cid, False, "paused")
+        self._tell_caller_pending(raised_cid, signal)
+        return signal
+
+    def interrupt(self, status: str, duration: float | None = None) -> None:
+        """End without an outcome: interrupted, cancelled, or cut off."""
+        if self.closed:
+            return
+        if duration is None:
+            duration = clock() - self.begun
+        self._abandon_children()
+        caller = self.caller
+        assert caller is not None
+        if status == "cancelled" and self._pausing():
+            # Not the program's own decision: a pause takes the tasks down.
+            status = "incomplete"
+        details = layout.Details()
+        details.status = status
+        caller.unwinding = True if status == "incomplete" else caller.unwinding
+        self._write(details, duration, None, None, False, status)
+
+    def _pausing(self) -> bool:
+        frame: Frame | None = self
+        while frame is not None:
+            if frame.pending:
+                return True
+            frame = frame.caller.frame if frame.caller is not None else None
+        return False
+
+    def _ask(self, signal: Signal, duration: float) -> BaseException:
+        raised_cid, _, _ = self._raised(signal)
+        details = layout.Details()
+        details.status = "paused"
+        self._write(details, duration, None, raised_cid, True, "paused")
+        self._tell_caller_pending(raised_cid, signal)
+        return signal
+
+    def _tell_caller(self, error: BaseException, raised_cid: bytes) -> None:
+        caller = self.caller
+        if caller is not None and self.slot >= 0:
+            frame = caller.frame
+            if frame.failures is None:
+                frame.failures = []
+            frame.failures.append((error, self.slot, raised_cid))
+
+    def _tell_caller_pending(self, raised_cid: bytes, signal: Signal) -> None:
+        caller = self.caller
+        assert caller is not None
+        caller.unwinding = True
+        frame = caller.frame
+        if self.slot >= 0:
+            if frame.pending is None:
+                frame.pending = []
+            frame.pending.append((caller.path, self.slot, raised_cid, signal))
+
+    def _raised(self, error: BaseException) -> tuple[bytes, bool, bool]:
+        """Identifier of what was raised, whether here, whether it lacks a part."""
+        for known, _, cid in self.failures or ():
+            if known is error:
+                return cid, False, False
+        assert self.call_input is not None
+        blocks = self.call_input.blocks
+        data, opaque = capture(error, self.run, blocks, self)
+        cid = cid_of(data)
+        blocks.append((cid, data))
+        return cid, True, opaque
+
+    def _name(self) -> str:
+        assert self.target is not None
+        return f"{self.path_in_tree() or 'at the top'} of {self.target.name!r}"
+
+    def _running_children(self) -> IncompleteSubinvocationError | None:
+        if self.lanes is None:
+            return None
+        running = [c for c in self.children if type(c) is not bytes]
+        if not running:
+            return None
+        names = ", ".join(sorted({c.target.name for c in running}))
+        return IncompleteSubinvocationError(
+            f"call {self._name()} returned while calls of {names} still run: await "
+            "or join what it starts before it returns"
+        )
+
+    def _abandon_children(self) -> None:
+        """Write down, as incomplete, the children that still run."""
+        if self.lanes is None:
+            return
+        for child in list(self.children):
+            if type(child) is not bytes:
+                child.interrupt("incomplete")
+
+    def _changed_input(self) -> InputChanged | None:
+        call_input = self.call_input
+        assert call_input is not None
+        path = None if call_input.fixed else call_input.changed(self.run)
+        if path is None:
+            return None
+        return InputChanged(
+            f"call {self._name()} changed its argument in place at {path}: work on a "
+            "copy (`enact.deepcopy`), or return what is new"
+        )
+
+    # --- writing ----------------------------------------------------------------
+
+    def _write(
+        self,
+        details: layout.Details | None,
+        duration: float,
+        output: bytes | None,
+        raised: bytes | None,
+        raised_here: bool,
+        status: str,
+    ) -> None:
+        call_input = self.call_input
+        target = self.target
+        caller = self.caller
+        assert call_input is not None and target is not None and caller is not None
+        run = self.run
+        blocks = call_input.blocks
+        children = self.children
+        if self.lanes is not None or self.unwound or self.origin:
+            details = self._add_order(details or layout.Details())
+        after = call_input.invokable
+        if call_input.receiver is not None:
+            after, opaque = call_input.state_after(run, self)
+            if opaque:
+                details = details or layout.Details()
+                details.opaque = True
+        if children or details is not None:
+            data = layout.response(
+                after, output, raised, raised_here, children, target.code, None,
+                details, blocks,
+            )  # fmt: skip
+        else:
+            data = layout.leaf_response(after, output, raised, raised_here, target.code)
+        response = cid_of(data)
+        request = call_input.request()
+        invocation_data = layout.encode_form(
+            {"$": layout.INVOCATION, "request": request, "response": response}
+        )
+        cid = cid_of(invocation_data)
+        blocks.append((response, data))
+        blocks.append((cid, invocation_data))
+        self.closed = True
+        parent = caller.frame
+        slot = self.slot
+        if not parent.announced and parent.target is not None:
+            parent.announce()
+        run.record(
+            blocks,
+            CallRow(
+                run.id, self.number, parent.number, caller.path, caller.position - 1,
+                slot, target.name, request, cid, target.code_bytes, status,
+                run.epoch + self.begun, duration, self.verdict,
+            ),
+        )  # fmt: skip
+        if slot >= 0:
+            parent.leave(slot, cid)
+        else:
+            parent.unwound = [*(parent.unwound or ()), cid]
+
+    def announce(self) -> None:
+        """Write the row of a call that has begun and has ended children already."""
+        caller = self.caller
+        target = self.target
+        call_input = self.call_input
+        assert caller is not None and target is not None and call_input is not None
+        self.announced = True
+        parent = caller.frame
+        if not parent.announced and parent.target is not None:
+            parent.announce()
+        request = call_input.request()
+        blocks, call_input.blocks = call_input.blocks, []
+        run = self.run
+        run.record(
+            blocks,
+            CallRow(
+                run.id, self.number, parent.number, caller.path, caller.position - 1,
+                self.slot, target.name, request, None, target.code_bytes, "running",
+                run.epoch + self.begun, 0.0, self.verdict,
+            ),
+        )  # fmt: skip
+
+    def _add_order(self, details: layout.Details) -> layout.Details:
+        lanes = self.lanes
+        if lanes is not None and any(lanes):
+            details.lanes = [list(path) for path in lanes]
+            events = self.events
+            assert events is not None
+            if not _sequential(events):
+                details.events = events
+        details.unwinding = self.unwound
+        details.origin = self.origin
+        return details
+
+
+def _sequential(events: list[int]) -> bool:
+    return len(events) % 2 == 0 and all(
+        event == (0 if place % 2 == 0 else place // 2 + 1)
+        for place, event in enumerate(events)
+    )
+
+
+__all__ = ["INTERRUPTS", "Frame", "clock"]

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Invokables: programs that are values, with fields that can be varied and versioned."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+import weakref
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
+
+from enact.calls.calling import call, call_async
+from enact.calls.inputs import Input
+from enact.calls.invocation import Invocation, invoke, invoke_async
+from enact.calls.lanes import CURRENT
+from enact.calls.targets import Target
+from enact.calls.typecheck import fits, name
+from enact.errors import InvokableTypeError
+from enact.values import Ref, Resource, type_name
+
+I_contra = TypeVar("I_contra", contravariant=True)
+O_co = TypeVar("O_co", covariant=True)
+C = TypeVar("C", bound=type)
+
+
+
+def _checked_out(ref: Ref[Any] | None) -> tuple[Any, ...]:
+    return () if ref is None else (ref.checkout(),)
+
+
+class InvokableBase(Resource):
+    """What ``Invokable`` and ``AsyncInvokable`` share; not for direct use."""
+
+    __enact_types__: ClassVar[tuple[Any, Any] | None] = None
+
+    @classmethod
+    def __enact_target_of_class__(cls) -> Target:
+        return target_of_class(cls)
+
+    def invoke(
+        self, input: Ref[Any] | None = None, **options: Any
+    ) -> Invocation:
+        """Invoke this object, which is not async.
+
+        Args:
+            input: ref to the input (``enact.commit(value)``); None for no input.
+            options: as for ``enact.invoke``.
+
+        Returns:
+            The invocation.
+        """
+        return invoke(self, _checked_out(input), **options)
+
+    async def invoke_async(
+        self, input: Ref[Any] | None = None, **options: Any
+    ) -> Invocation:
+        """Invoke this object within a running event loop; see ``invoke``."""
+        return await invoke_async(self, _checked_out(input), **options)
+
+    @classmethod
+    def get_input_type(cls) -> Any:
+        """Type of the input of ``call``; None if it takes no input."""
+        return _types(cls)[0]
+
+    @classmethod
+    def get_output_type(cls) -> Any:
+        """Type of what ``call`` returns."""
+        return _types(cls)[1]
+
+
+class Invokable(InvokableBase, Generic[I_contra, O_co]):
+    """Base of dataclasses whose calls are tracked.
+
+    Define ``call`` with one argument or none. Calling the object calls it, and
+    within an invocation records the object as it was before and after. The types of
+    input and output come from the annotations of ``call``, or from
+    ``typed_invokable``, and are checked.
+
+    Example:
+        >>> import dataclasses, enact
+        >>> @enact.register
+        ... @dataclasses.dataclass
+        ... class Greet(enact.Invokable[str, str]):
+        ...     greeting: str = "Hello"
+        ...     def call(self, name: str) -> str:
+        ...         return f"{self.greeting}, {name}!"
+        >>> Greet()("Ada")
+        'Hello, Ada!'
+    """
+
+    def call(self, *args: Any) -> Any:
+        """What the invokable does; define it with one argument or none."""
+        raise InvokableTypeError(f"{type(self).__qualname__} defines no `call`")
+
+    def __call__(self, *args: I_contra) -> O_co:
+        lane = CURRENT.get()
+        if lane is None:
+            output: O_co = self.call(*args)
+            return output
+        result: O_co = call(lane, target_of_class(type(self)), self, args, {})
+        return result
+
+
+class AsyncInvokable(InvokableBase, Generic[I_contra, O_co]):
+    """``Invokable`` with ``async def call``."""
+
+    async def call(self, *args: Any) -> Any:
+        """What the invokable does; define it with one argument or none."""
+        raise InvokableTypeError(f"{type(self).__qualname__} defines no `call`")
+
+    async def __call__(self, *args: I_contra) -> O_co:
+        lane = CURRENT.get()
+        if lane is None:
+            output: O_co = await self.call(*args)
+            return output
+        target = target_of_class(type(self))
+        result: O_co = await call_async(lane, target, self, args, {})
+        return result
+
+
+def typed_invokable(input_type: Any, output_type: Any) -> Callable[[C], C]:
+    """Declare the types of an invokable, in place of annotations on ``call``.
+
+    Args:
+        input_type: of the argument of ``call``; ``type(None)`` for none.
+        output_type: of what it returns.
+
+    Returns:
+        A class decorator.
+    """
+
+    def decorate(cls: C) -> C:
+        cls.__enact_types__ = (input_type, output_type)  # type: ignore[attr-defined]  # declared by InvokableBase
+        _targets.pop(cls, None)
+        return cls
+
+    return decorate
+
+
+# --- targets of classes -----------------------------------------------------------
+
+_targets: weakref.WeakKeyDictionary[type, Target] = weakref.WeakKeyDictionary()
+
+
+def target_of_class(cls: type) -> Target:
+    """The target of an invokable class; its name is that of the class."""
+    target = _targets.get(cls)
+    if target is None:
+        target = Target(cls.call, type_name(cls))  # type: ignore[attr-defined]  # both bases define it
+        target.takes_value = True
+        target.method = None
+        input_type, output_type = _types(cls)
+        target.check_input = _input_check(target, input_type)
+        target.check_output = _output_check(target, output_type)
+        _targets[cls] = target
+    return target
+
+
+def _types(cls: type) -> tuple[Any, Any]:
+    declared = getattr(cls, "__enact_types__", None)
+    if declared is not None:
+        return typing.cast("tuple[Any, Any]", declared)
+    function = cls.call  # type: ignore[attr-defined]  # only called for invokables
+    try:
+        hints = typing.get_type_hints(function)
+    except (NameError, TypeError):  # names that exist for type checkers only
+        hints = {}
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    if not parameters:
+        return type(None), hints.get("return", Any)
+    if parameters[0].kind is parameters[0].VAR_POSITIONAL:
+        return Any, hints.get("return", Any)
+    return hints.get(parameters[0].name, Any), hints.get("return", Any)
+
+
+def _input_check(target: Target, annotation: Any) -> Callable[[Input], None]:
+    parameters = list(inspect.signature(target.fn).parameters.values())[1:]
+    needs = sum(
+        p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in parameters
+    )
+
+    def check(call_input: Input) -> None:
+        args = call_input.args
+        if len(args) > 1 or len(args) < needs or (args and not parameters):
+            raise InvokableTypeError(
+                f"{target.name} takes {'no' if not parameters else 'one'} input, got "
+                f"{len(args)}"
+            )
+        if args and not fits(args[0], annotation):
+            raise InvokableTypeError(
+                f"{target.name} expects {name(annotation)}, got "
+                f"{type(args[0]).__qualname__}: {args[0]!r:.100}"
+            )
+
+    return check
+
+
+def _output_check(target: Target, annotation: Any) -> Callable[[Any], None] | None:
+    if annotation is Any:
+        return None
+
+    def check(output: Any) -> None:
+        if not fits(output, annotation):
+            raise InvokableTypeError(
+                f"{target.name} must give {name(annotation)}, gave "
+                f"{type(output).__qualname__}: {output!r:.100}"
+            )
+
+    return check
+
+
+__all__ = [
+    "AsyncInvokable",
+    "Invokable",
+    "InvokableBase",
+    "target_of_class",
+    "typed_invokable",
+]

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The block layout of calls. It is fixed: a change is a new format version.
+
+Five blocks make a call. ``->`` is a link::
+
+    input       the value; of a function: {"$": "enact/CallArgs", args, kwargs}
+    output      the value
+    request     {"$": "enact/Request", invokable ->, input ->}
+    response    {"$": "enact/Response", invokable ->, output ->?, raised ->?,
+                 raised_here, children [->], code?, subtree?, details?}
+    invocation  {"$": "enact/Invocation", request ->, response ->}
+
+``response.invokable`` is the invokable as it was after the call. ``code`` is the
+digest of the code that ran, ``subtree`` one over all code below (null for a leaf).
+``details`` is null for a call that came to its end alone and in order, else a map of
+all of these, null where they do not apply:
+
+    ``events``     order of starts and ends of the children where it is not sequential:
+                   0 is the start of the next child, n + 1 the end of child n
+    ``lanes``      the lane of each child where there are several; the position of a
+                   child is its place among those of its lane
+    ``opaque``     ``true``: a part could not be stored, so the call must run again
+    ``origin``     ``"edited"`` or ``"answered"`` where the outcome is not the code's own
+    ``retry``      indices of the children whose exceptions ended this call
+    ``returned``   which argument the output is: ``["self"]``, ``["args", 0]``, ...
+    ``status``     ``"paused"``, ``"cancelled"`` or ``"incomplete"``, where the outcome
+                   alone does not tell
+    ``unwinding``  calls made after a pause or interrupt went through, never replayed
+
+The shapes that nearly all calls have are written straight from here. The same blocks
+come out of the general encoder for the dataclasses in ``invocation.py``; a test holds
+the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from enact.errors import MalformedBlock
+from enact.values import Encoder, Ref, cid_text, decode, encode_links, read_links
+from enact.values.cbor import decode_form, encode_form
+
+Cid = bytes
+Blocks = list[tuple[Cid, bytes]]
+
+CALL_ARGS = "enact/CallArgs"
+REQUEST = "enact/Request"
+RESPONSE = "enact/Response"
+INVOCATION = "enact/Invocation"
+
+DETAILS = (
+    "lanes",
+    "retry",
+    "events",
+    "opaque",
+    "origin",
+    "status",
+    "returned",
+    "unwinding",
+)
+
+
+class Details:
+    """The rarely used part of a response; see the module's description."""
+
+    __slots__ = DETAILS
+
+    def __init__(self, fields: dict[str, Any] | None = None) -> None:
+        for name in DETAILS:
+            setattr(self, name, None if fields is None else fields.get(name))
+
+    lanes: list[list[int]] | None
+    retry: list[int] | None
+    events: list[int] | None
+    opaque: bool | None
+    origin: str | None
+    status: str | None
+    returned: list[Any] | None
+    unwinding: list[bytes] | None
+
+    def as_map(self) -> dict[str, Any] | None:
+        """All fields in canonical order; None if there is nothing to tell."""
+        fields = {name: getattr(self, name) for name in DETAILS}
+        return None if all(v is None for v in fields.values()) else fields
+
+
+def plain_call_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes | None:
+    """The block of ``CallArgs`` if all arguments are short plain scalars, else None.
+
+    Such arguments cannot change in place, and encode as themselves.
+    """
+    if len(kwargs) > 1:
+        return None  # their order may be part of the value
+    for value in args:
+        if not _is_short_scalar(value):
+            return None
+    for key, value in kwargs.items():
+        if key == "$" or not _is_short_scalar(value):
+            return None
+    if len(args) > 8:
+        return None
+    try:
+        return encode_form({"$": CALL_ARGS, "args": list(args), "kwargs": kwargs})
+    except ValueError:  # lone surrogates
+        return None
+
+
+def _is_short_scalar(value: object) -> bool:
+    kind = type(value)
+    if kind is str:
+        return len(value) <= 1000  # type: ignore[arg-type]
+    if kind is int:
+        return -_INT64 <= value < _INT64  # type: ignore[operator]
+    return value is None or kind is bool
+
+
+_INT64 = 2**63
+
+
+def leaf_response(
+    invokable: Cid, output: Cid | None, raised: Cid | None, here: bool, code: str | None
+) -> bytes:
+    """The response of a call that made no calls and has nothing special."""
+    return encode_form(
+        {
+            "$": RESPONSE,
+            "children": [],
+            "code": code,
+            "details": None,
+            "invokable": invokable,
+            "output": output,
+            "raised": raised,
+            "raised_here": here,
+            "subtree": None,
+        }
+    )
+
+
+def response(
+    invokable: Cid,
+    output: Cid | None,
+    raised: Cid | None,
+    here: bool,
+    children: Sequence[Cid],
+    code: str | None,
+    subtree: str | None,
+    details: Details | None,
+    blocks: Blocks,
+) -> bytes:
+    """Any response; chunks of long lists go to ``blocks``."""
+
+    def emit(cid: Cid, data: bytes) -> None:
+        blocks.append((cid, data))
+
+    fields = None if details is None else details.as_map()
+    if fields is not None:
+        fields["unwinding"] = fields["unwinding"] and [
+            Ref(cid) for cid in fields["unwinding"]
+        ]
+        fields = Encoder(emit).form(fields)
+    return encode_form(
+        {
+            "$": RESPONSE,
+            "children": encode_links(children, emit) if children else [],
+            "code": code,
+            "details": fields,
+            "invokable": invokable,
+            "output": output,
+            "raised": raised,
+            "raised_here": here,
+            "subtree": subtree,
+        }
+    )
+
+
+class Recorded:
+    """One recorded invocation, as far as replay needs it.
+
+    Attributes:
+        cid, request, response: identifiers of its blocks.
+        invokable, input: what was called, before the call.
+        after: the invokable after the call.
+        output, raised, raised_here, code, subtree: as in the response.
+        children: the links, read when they are needed.
+        details: see the module's description; None for most calls.
+    """
+
+    __slots__ = (
+        "after",
+        "children",
+        "cid",
+        "code",
+        "details",
+        "input",
+        "invokable",
+        "output",
+        "raised",
+        "raised_here",
+        "request",
+        "response",
+        "subtree",
+    )
+
+    def __init__(
+        self,
+        cid: Cid,
+        invocation: dict[str, Any],
+        request: dict[str, Any],
+        response: dict[str, Any],
+        source: Any,
+    ) -> None:
+        self.cid = cid
+        self.request = invocation["request"]
+        self.response = invocation["response"]
+        self.invokable = request["invokable"]
+        self.input = request["input"]
+        self.after = response["invokable"]
+        self.output = response["output"]
+        self.raised = response["raised"]
+        self.raised_here = response["raised_here"]
+        self.code = response["code"]
+        self.subtree = response["subtree"]
+        children = response["children"]
+        self.children: Sequence[Cid] = (
+            read_links(children, source) if children else ()
+        )
+        details = response["details"]
+        self.details = None if details is None else _read_details(details, source)
+
+    @property
+    def status(self) -> str:
+        """``completed``, ``failed``, ``paused``, ``cancelled`` or ``incomplete``."""
+        if self.details is not None and self.details.status is not None:
+            return self.details.status
+        if self.output is not None:
+            return "completed"
+        return "incomplete" if self.raised is None else "failed"
+
+
+def _read_details(fields: dict[str, Any], source: Any) -> Details:
+    unwinding = fields["unwinding"]
+    links = None if unwinding is None else list(read_links(unwinding, source))
+    plain = decode(encode_form({**fields, "unwinding": None}), source)
+    details = Details(plain)
+    details.unwinding = links
+    return details
+
+
+def read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:
+    """Read recorded invocations, in batches.
+
+    Args:
+        cids: their identifiers.
+        source: has ``load_blocks(cids) -> dict``.
+
+    Raises:
+        MissingBlock: part of one is in no store at hand.
+        MalformedBlock: a block is no invocation.
+    """
+    invocations = [
+        _read(data, INVOCATION, cid)
+        for cid, data in _load(cids, source)
+    ]
+    needed = [c for inv in invocations for c in (inv["request"], inv["response"])]
+    parts = [data for _, data in _load(needed, source)]
+    return [
+        Recorded(
+            cid,
+            inv,
+            _read(parts[2 * n], REQUEST, cid),
+            _read(parts[2 * n + 1], RESPONSE, cid),
+            source,
+        )
+        for n, (cid, inv) in enumerate(zip(cids, invocations, strict=True))
+    ]
+
+
+def read_parts(cid: Cid, request: Cid, response: Cid, source: Any) -> Recorded:
+    """Read a recorded invocation whose request and response are known."""
+    parts = source.load_blocks([request, response])
+    return Recorded(
+        cid,
+        {"request": request, "response": response},
+        _read(parts[request], REQUEST, request),
+        _read(parts[response], RESPONSE, response),
+        source,
+    )
+
+
+def _load(cids: Sequence[Cid], source: Any) -> list[tuple[Cid, bytes]]:
+    blocks = source.load_blocks(cids)
+    return [(cid, blocks[cid]) for cid in cids]
+
+
+def _read(data: bytes, kind: str, cid: Cid) -> dict[str, Any]:
+    fields = decode_form(data)
+    if type(fields) is not dict or fields.get("$") != kind:
+        raise MalformedBlock(f"{cid_text(cid)} is not the {kind} that it should be")
+    return fields
+
+
+def plain_scalar(value: object) -> bytes | None:
+    """The block of a short plain scalar, else None."""
+    if not _is_short_scalar(value):
+        return None
+    try:
+        return encode_form(value)
+    except ValueError:  # lone surrogates
+        return None

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``register``: makes functions and classes known, and calls of functions tracked."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from enact.calls import targets
+from enact.calls.calling import call, call_async
+from enact.calls.lanes import CURRENT
+from enact.calls.targets import Target
+from enact.errors import DuplicateName, InvokableTypeError
+from enact.values import qualified_name, register_type
+
+F = TypeVar("F")
+
+
+@overload
+def register(obj: F, /) -> F: ...
+
+
+@overload
+def register(
+    obj: F,
+    /,
+    *,
+    name: str | None = None,
+    former: tuple[str, ...] | list[str] = (),
+    deterministic: bool = False,
+    retry: str | None = None,
+    memoize: bool = False,
+) -> F: ...
+
+
+@overload
+def register(
+    *,
+    name: str | None = None,
+    former: tuple[str, ...] | list[str] = (),
+    deterministic: bool = False,
+    retry: str | None = None,
+    memoize: bool = False,
+) -> Callable[[F], F]: ...
+
+
+def register(
+    obj: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    former: tuple[str, ...] | list[str] = (),
+    deterministic: bool = False,
+    retry: str | None = None,
+    memoize: bool = False,
+) -> Any:
+    """Register a function or a class.
+
+    Calls of a registered function are recorded when they happen inside an
+    invocation; elsewhere it just runs. A registered class can be stored.
+
+    Args:
+        obj: a function, method, async function, class, ``staticmethod`` or
+            ``classmethod``; or any callable, such as a method of somebody's client
+            object, whose tracked version is returned.
+        name: in stored data; by default module and qualified name. Give one to
+            functions that may move, and to lambdas and closures.
+        former: names that it had before, so that old records find it.
+        deterministic: it always gives the same output for the same input, so search
+            need not branch on it.
+        retry: ``"never"`` if it must not run twice for one recorded call.
+        memoize: an answer in the store to the same request may stand for a call.
+
+    Returns:
+        What takes the place of ``obj``: classes themselves; for functions one with
+        the same signature, name and documentation. Without ``obj``, a decorator.
+
+    Raises:
+        DuplicateName: another class has the name.
+        InvokableTypeError: it can be neither called nor stored.
+
+    Example:
+        >>> import enact
+        >>> @enact.register
+        ... def double(n: int) -> int:
+        ...     return 2 * n
+        >>> with enact.InMemoryStore():
+        ...     enact.invoke(double, (21,)).get_output()
+        42
+    """
+    if obj is None:
+        return functools.partial(
+            register,
+            name=name,
+            former=former,
+            deterministic=deterministic,
+            retry=retry,
+            memoize=memoize,
+        )
+    if isinstance(obj, type):
+        return register_type(obj, name=name, former=tuple(former))
+    again = functools.partial(
+        register,
+        name=name,
+        former=former,
+        deterministic=deterministic,
+        retry=retry,
+        memoize=memoize,
+    )
+    if isinstance(obj, (staticmethod, classmethod)):
+        return type(obj)(again(obj.__func__))
+    known = targets.target_of(obj)
+    if known is not None and name in (None, known.name):
+        return obj
+    if not callable(obj):
+        raise InvokableTypeError(
+            f"cannot register {obj!r}: it is neither a class nor callable"
+        )
+    if retry not in (None, "never"):
+        raise InvokableTypeError(f"retry must be None or 'never', not {retry!r}")
+    target = Target(obj, name or _name(obj))
+    target.deterministic = deterministic
+    target.retry = retry
+    target.memoize = memoize
+    target.wrapper = _wrapper(target)
+    targets.add(target, tuple(former))
+    return target.wrapper
+
+
+def _name(obj: Any) -> str:
+    if isinstance(obj, functools.partial) or not hasattr(obj, "__qualname__"):
+        raise DuplicateName(
+            f"{obj!r} has no name of its own: give it one, as in "
+            "`enact.register(fn, name='pkg/fn')`"
+        )
+    return qualified_name(obj)
+
+
+def _wrapper(target: Target) -> Callable[..., Any]:
+    fn = target.fn
+    current = CURRENT.get
+
+    tracked: Any
+    if target.is_async:
+
+        async def tracked_async(*args: Any, **kwargs: Any) -> Any:
+            lane = current()
+            if lane is None:
+                return await fn(*args, **kwargs)
+            return await call_async(lane, target, None, args, kwargs)
+
+        tracked = tracked_async
+    else:
+
+        def tracked_plain(*args: Any, **kwargs: Any) -> Any:
+            lane = current()
+            if lane is None:
+                return fn(*args, **kwargs)
+            return call(lane, target, None, args, kwargs)
+
+        tracked = tracked_plain
+    if isinstance(fn, (types.FunctionType, types.BuiltinFunctionType)):
+        functools.update_wrapper(tracked, fn)
+    else:
+        tracked.__wrapped__ = fn
+        tracked.__doc__ = getattr(fn, "__doc__", None)
+        tracked.__name__ = tracked.__qualname__ = target.name.rpartition(":")[2]
+    tracked.__enact_target__ = target
+    return tracked  # type: ignore[no-any-return]  # a function of unknown signature

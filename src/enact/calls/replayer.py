@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The replayer: which recorded call answers the call that the program makes now.
+
+A ``Plan`` belongs to one frame that runs again. It hands out the recorded children of
+that frame, lane by lane, as long as the program asks what it asked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from enact.calls import layout
+from enact.calls.turns import Turns
+from enact.errors import ReplayError
+from enact.values import cid_text, decode
+
+if TYPE_CHECKING:
+    from enact.calls.frames import Frame
+    from enact.calls.inputs import Input
+    from enact.calls.lanes import Lane, Path
+    from enact.calls.layout import Recorded
+
+_BATCH = 256
+
+
+class Session:
+    """What holds for a whole replay.
+
+    Attributes:
+        strict: stop at the first difference that nothing explains.
+        override: replaces recorded exceptions; see ``invoke``.
+        explained: some call was not answered from the record, so that the program
+            may do other things from here on.
+        verdicts: of calls that were not simply reused, by path.
+    """
+
+    __slots__ = ("explained", "override", "strict", "verdicts")
+
+    def __init__(
+        self, strict: bool, override: Callable[[Any], Any] | None = None
+    ) -> None:
+        self.strict = strict
+        self.override = override
+        self.explained = False
+        self.verdicts: dict[str, str] = {}
+
+    def tell(self, frame: Frame) -> None:
+        """A call runs, so that what comes after it may differ."""
+        assert frame.verdict is not None
+        self.explain(frame.path_in_tree(), frame.verdict)
+
+    def explain(self, path: str, verdict: str) -> None:
+        """Note a verdict that explains differences from here on."""
+        self.explained = True
+        self.verdicts[path] = verdict
+
+
+class Plan:
+    """The recorded children of one frame, ready to be handed out.
+
+    Attributes:
+        session: of the replay.
+        recorded: the recording of this frame.
+        turns: the recorded interleaving, if there was one.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_batch_start",
+        "_lanes",
+        "_retry",
+        "_source",
+        "_unclaimed",
+        "recorded",
+        "session",
+        "turns",
+    )
+
+    def __init__(self, recorded: Recorded, session: Session, source: Any) -> None:
+        self.session = session
+        self.recorded = recorded
+        self._source = source
+        self._batch: list[Recorded] = []
+        self._batch_start = 0
+        details = recorded.details
+        self._retry: frozenset[int] = frozenset()
+        self._lanes: dict[Path, list[int]] | None = None
+        self._unclaimed: dict[Path, list[int]] = {}
+        self.turns: Turns | None = None
+        if details is None:
+            return
+        if details.retry:
+            self._retry = frozenset(details.retry)
+        if details.lanes is not None:
+            lanes: dict[Path, list[int]] = {}
+            for index, path in enumerate(details.lanes):
+                lanes.setdefault(tuple(path), []).append(index)
+            self._lanes = lanes
+            self._unclaimed = dict(lanes)
+            self._unclaimed.pop((), None)
+            if details.events is not None:
+                paths = [tuple(path) for path in details.lanes]
+                self.turns = Turns(details.events, paths)
+
+    def start(self, frame: Frame) -> None:
+        """Attach to the frame that runs again."""
+        frame.plan = self
+        if self._lanes is None:
+            frame.queue = range(len(self.recorded.children))
+        else:
+            frame.queue = self._lanes.get((), ())
+
+    def enlist(self, lane: Lane) -> None:
+        """Give a new lane the calls that were recorded under its path."""
+        if self._lanes is not None:
+            lane.queue = self._lanes.get(lane.path, ())
+            if self.turns is not None:
+                self.turns.begun(lane.path)
+
+    def finished(self, lane: Lane) -> None:
+        """A lane has come to its end: it will make no more calls."""
+        if self.turns is not None:
+            self.turns.lane_ended(lane.path)
+
+    def retried(self, index: int) -> bool:
+        """Whether the recorded child ``index`` is part of what ended the frame."""
+        return index in self._retry
+
+    def child(self, index: int) -> Recorded:
+        """The recorded child ``index``."""
+        place = index - self._batch_start
+        if not 0 <= place < len(self._batch):
+            start = max(0, index - 8)
+            cids = list(self.recorded.children[start : start + _BATCH])
+            self._batch = layout.read_calls(cids, self._source)
+            self._batch_start = start
+            place = index - start
+        return self._batch[place]
+
+    def match(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
+        """The recorded call that ``call``, made in ``lane``, is; None for a new one.
+
+        Raises:
+            ReplayError: the program left the record and nothing explains it.
+        """
+        queue = lane.queue
+        cursor = lane.cursor
+        if cursor < len(queue):
+            recorded = self.child(queue[cursor])
+            if recorded.input == call.cid and recorded.invokable == call.invokable:
+                lane.cursor = cursor + 1
+                self._unclaimed.pop(lane.path, None)
+                return queue[cursor], recorded
+        return self._search(lane, call)
+
+    def _search(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
+        """Look further: in another lane nobody has come for, then further on."""
+        queue = lane.queue
+        if self._unclaimed and lane.cursor == 0:
+            found = self._other_lane(lane, call)
+            if found is not None:
+                return found
+        session = self.session
+        if lane.cursor >= len(queue):
+            if session.strict and not session.explained and self._complete():
+                raise self._left(lane, call, None)
+            return None
+        if session.strict and not session.explained:
+            raise self._left(lane, call, self.child(queue[lane.cursor]))
+        for place in range(lane.cursor + 1, len(queue)):
+            recorded = self.child(queue[place])
+            if recorded.input == call.cid and recorded.invokable == call.invokable:
+                for index in queue[lane.cursor : place]:
+                    self.drop(index)
+                lane.cursor = place + 1
+                return queue[place], recorded
+        return None
+
+    def _other_lane(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
+        """A lane whose first recorded call is this one, and that has not begun.
+
+        Tasks that make no tracked call may be missing or extra in a replay, as
+        ``asyncio.wait_for`` makes one on Python 3.11 and none on 3.12.
+        """
+        for path, queue in self._unclaimed.items():
+            if path == lane.path:
+                continue
+            recorded = self.child(queue[0])
+            if recorded.input == call.cid and recorded.invokable == call.invokable:
+                del self._unclaimed[path]
+                if lane.queue and lane.path not in self._unclaimed:
+                    self._unclaimed[lane.path] = list(lane.queue)
+                if self.turns is not None:
+                    self.turns.rename(path, lane.path)
+                lane.queue = queue
+                lane.cursor = 1
+                return queue[0], recorded
+        return None
+
+    def _complete(self) -> bool:
+        return self.recorded.status == "completed"
+
+    def drop(self, index: int) -> None:
+        """Nobody need wait for the recorded child ``index``."""
+        if self.turns is not None:
+            self.turns.drop(index)
+
+    def check_used_up(self, frame: Frame) -> None:
+        """At the end of the frame: the program has asked for all that was recorded.
+
+        Raises:
+            ReplayError: it has not, and nothing explains it.
+        """
+        session = self.session
+        if not session.strict or session.explained:
+            return
+        if frame.cursor < len(frame.queue):
+            missing = self.child(frame.queue[frame.cursor])
+        elif self._unclaimed:
+            missing = self.child(next(iter(self._unclaimed.values()))[0])
+        else:
+            return
+        raise ReplayError(
+            f"replay of call {frame.path_in_tree() or 'at the top'}: the recorded call "
+            f"{describe(missing, self._source)} was not made this time. Code before "
+            "it has changed, or depends on something that is not recorded (time, "
+            "chance, environment, global state). Replay with `strict=False` to go on",
+            frame.path_in_tree(),
+        )
+
+    def _left(
+        self, lane: Lane, call: Input, recorded: Recorded | None
+    ) -> ReplayError:
+        frame = lane.frame
+        base = frame.path_in_tree()
+        slot = str(len(frame.children))
+        path = f"{base}/{slot}" if base else slot
+        if frame.caller is None:  # the call at the top itself
+            path = ""
+        live = f"{call.target.name} {describe_input(call)}"
+        then = (
+            "no further call"
+            if recorded is None
+            else describe(recorded, self._source)
+        )
+        cause = "the code that leads to it has changed"
+        if recorded is not None and recorded.invokable == call.invokable:
+            cause = (
+                "its arguments depend on something that is not recorded (time, chance, "
+                "set order, environment, global state), or the code before it changed"
+            )
+        return ReplayError(
+            f"replay left the record at call {path or 'at the top'}: recorded {then}, "
+            f"now {live}. Likely cause: {cause}. Next: record that dependency as a "
+            "call of its own, or replay with `strict=False` to run what differs",
+            path,
+        )
+
+
+class TopPlan(Plan):
+    """The plan of a whole replay: its one child is the call at the top."""
+
+    __slots__ = ("_top",)
+
+    def __init__(self, top: Recorded, session: Session) -> None:
+        super().__init__(top, session, None)
+        self._top = top
+        self._retry = frozenset([0] if top.status == "failed" else [])
+        self._lanes = None
+        self._unclaimed = {}
+        self.turns = None
+
+    def start(self, frame: Frame) -> None:
+        frame.plan = self
+        frame.queue = range(1)
+
+    def child(self, index: int) -> Recorded:
+        return self._top
+
+    def _complete(self) -> bool:
+        return False
+
+    def _search(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
+        if self.session.strict:
+            raise self._left(lane, call, self._top)
+        return None
+
+
+def describe(recorded: Recorded, source: Any) -> str:
+    """A recorded call in words: its name and its input, shortened."""
+    try:
+        invokable = decode(source.load_block(recorded.invokable), source, unknown=True)
+        value = decode(source.load_block(recorded.input), source, unknown=True)
+    except Exception:  # a description must never hide the error that it is for
+        return cid_text(recorded.cid)
+    return f"{name_of(invokable)} {_shorten(value)}"
+
+
+def describe_input(call: Input) -> str:
+    """The input of a live call, shortened."""
+    if call.target.takes_value:
+        return _shorten(call.args[0] if call.args else None)
+    return _shorten((call.args, call.kwargs))
+
+
+def name_of(invokable: Any) -> str:
+    """The name of an invokable for messages and summaries."""
+    inner = getattr(invokable, "__func__", invokable)
+    target = getattr(inner, "__enact_target__", None)
+    if target is not None:
+        return str(target.name)
+    return str(getattr(invokable, "name", None) or type(invokable).__qualname__)
+
+
+def _shorten(value: Any, limit: int = 200) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

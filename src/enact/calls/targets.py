@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Registered callables, under the names that stored data knows them by.
+
+A ``Target`` is what a tracked call runs. The registry keeps, per name, every live
+definition by the digest of its code, so that closures and lambdas made in a loop
+share a name without taking each other's place.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from enact.calls import layout
+from enact.calls.code import code_digest
+from enact.errors import UnregisteredType, UnstorableValue
+from enact.values import adapter, cid_of, qualified_name
+
+FUNCTION = "enact/Function"
+METHOD = "enact/Method"
+UNREGISTERED = "enact/UnregisteredFunction"
+
+
+class AmbiguousNameWarning(UserWarning):
+    """Several live functions share a name in stored data."""
+
+
+class Target:
+    """A callable that can be tracked, and what recording needs to know of it.
+
+    Attributes:
+        fn: what runs.
+        name: in stored data.
+        block, cid: the stored form of the function itself.
+        is_async: whether ``fn`` is a coroutine function.
+        ordered_kwargs: ``fn`` takes ``**kwargs``, so their order is part of the input.
+        method: the attribute name if ``fn`` was defined in a class body.
+        takes_value: the input is one plain value, as for an ``Invokable``.
+        registered: false for a callable that was only given to ``invoke``.
+        builtin: part of enact itself.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_code",
+        "_owners",
+        "block",
+        "builtin",
+        "check_input",
+        "check_output",
+        "cid",
+        "deterministic",
+        "fn",
+        "is_async",
+        "memoize",
+        "method",
+        "name",
+        "ordered_kwargs",
+        "registered",
+        "retry",
+        "takes_value",
+        "wrapper",
+    )
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        name: str,
+        *,
+        registered: bool = True,
+        builtin: bool = False,
+    ) -> None:
+        self.fn = fn
+        self.name = name
+        self.registered = registered
+        kind = FUNCTION if registered else UNREGISTERED
+        self.block = layout.encode_form({"$": kind, "name": name})
+        self.cid = cid_of(self.block)
+        self.is_async = is_async_callable(fn)
+        self.ordered_kwargs = _takes_any_kwargs(fn)
+        self.method = _method_name(fn)
+        self.takes_value = False
+        self.check_input: Callable[[Any], None] | None = None
+        self.check_output: Callable[[Any], None] | None = None
+        self.deterministic = False
+        self.retry: str | None = None
+        self.memoize = False
+        self.builtin = builtin
+        self._code: str | None = None
+        self._owners: dict[type, bool] = {}
+        self.wrapper: Callable[..., Any] = fn
+
+    @property
+    def code(self) -> str | None:
+        """Digest of the code that runs; made once, when first needed.
+
+        None for what enact itself brings along: its version is not the program's.
+        """
+        code = self._code
+        if code is None and not self.builtin:
+            code = self._code = code_digest(self.fn)
+        return code
+
+    @property
+    def code_bytes(self) -> bytes | None:
+        """The same as bytes, as the journal has it."""
+        code = self.code
+        return None if code is None else bytes.fromhex(code)
+
+    def owns(self, cls: type) -> bool:
+        """Whether this target, called with a ``cls`` object first, is its method."""
+        known = self._owners.get(cls)
+        if known is None:
+            known = self._owners[cls] = any(
+                _same_function(base.__dict__.get(self.method), self.wrapper)
+                for base in cls.__mro__
+            )
+        return known
+
+
+def _same_function(attribute: object, wrapper: object) -> bool:
+    """Whether a class attribute is ``wrapper``, below any further decorators."""
+    seen = 0
+    while attribute is not None and seen < 16:
+        if attribute is wrapper:
+            return not isinstance(attribute, staticmethod)
+        if isinstance(attribute, (staticmethod, classmethod)):
+            return False
+        attribute = getattr(attribute, "__wrapped__", None)
+        seen += 1
+    return False
+
+
+def is_async_callable(fn: Callable[..., Any]) -> bool:
+    """Whether calling ``fn`` gives a coroutine."""
+    if inspect.iscoroutinefunction(fn):
+        return True
+    call = getattr(type(fn), "__call__", None)
+    inner = getattr(fn, "func", None)  # functools.partial
+    return inspect.iscoroutinefunction(call) or (
+        inner is not None and inspect.iscoroutinefunction(inner)
+    )
+
+
+def _takes_any_kwargs(fn: Callable[..., Any]) -> bool:
+    code = getattr(fn, "__code__", None)
+    if code is not None:
+        return bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _method_name(fn: Callable[..., Any]) -> str | None:
+    owner, _, name = getattr(fn, "__qualname__", "").rpartition(".")
+    return name if owner and not owner.endswith("<locals>") else None
+
+
+# --- the registry -------------------------------------------------------------
+
+_newest: dict[str, Target] = {}
+# name -> digest -> definition. Closures come and go with the code that made them.
+_live: dict[str, weakref.WeakSet[Target]] = {}
+_warned: set[str] = set()
+
+
+def add(target: Target, former: tuple[str, ...] = ()) -> None:
+    """Make ``target`` known under its name, and under names that it used to have."""
+    for name in (target.name, *former):
+        _newest[name] = target
+        live = _live.get(name)
+        if live is None:
+            live = _live[name] = weakref.WeakSet()
+        live.add(target)
+
+
+def find(name: str, code: str | None = None) -> Target:
+    """The definition of ``name``.
+
+    Args:
+        name: as in stored data.
+        code: prefer the live definition with this digest.
+
+    Raises:
+        UnregisteredType: nothing is registered under this name.
+    """
+    newest = _newest.get(name)
+    if newest is None:
+        raise UnregisteredType(
+            f"no function is registered here as {name!r}: import the module that "
+            "defines it, or register the function that took its place with "
+            f"`@enact.register(former=[{name!r}])`"
+        )
+    if code is not None and newest.code != code:
+        for target in list(_live[name]):
+            if target.code == code:
+                return target
+    return newest
+
+
+def warn_if_ambiguous(target: Target) -> None:
+    """Warn once when a nameless function is one of several different ones alive."""
+    name = target.name
+    if name in _warned or not ("<lambda>" in name or "<locals>" in name):
+        return
+    live = _live.get(name, ())
+    if len(live) > 1 and len({other.code for other in list(live)}) > 1:
+        _warned.add(name)
+        warnings.warn(
+            f"several different functions named {name!r} are alive; a record tells "
+            "them apart by their code and captured values only: give each a name, "
+            "as in `enact.register(fn, name='draft/short')`",
+            AmbiguousNameWarning,
+            stacklevel=4,
+        )
+
+
+def target_of(fn: object) -> Target | None:
+    """The target behind a registered callable, else None."""
+    found = getattr(fn, "__enact_target__", None)
+    # `functools.wraps` copies attributes: a decorator above `register` is not it.
+    return found if isinstance(found, Target) and found.wrapper is fn else None
+
+
+# --- functions as values ------------------------------------------------------
+
+
+class UnregisteredFunction:
+    """Stands for a function that was invoked without having been registered.
+
+    Attributes:
+        name: of the function, as ``module:qualname``.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<unregistered function {self.name}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UnregisteredFunction) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash((UnregisteredFunction, self.name))
+
+
+def _dump_function(fn: Any) -> dict[str, object]:
+    target = target_of(fn)
+    if target is None:
+        raise UnstorableValue(
+            f"function {qualified_name(fn)!r} is not registered: decorate it with "
+            "`@enact.register`"
+        )
+    return {"name": target.name}
+
+
+def _load_function(fields: Any) -> Any:
+    return find(fields["name"]).wrapper
+
+
+def _dump_method(method: Any) -> dict[str, object]:
+    target = target_of(method.__func__)
+    if target is None:
+        raise UnstorableValue(
+            f"method {qualified_name(method.__func__)!r} is not registered: decorate "
+            "it with `@enact.register`"
+        )
+    return {"name": target.name, "self": method.__self__}
+
+
+def _load_method(fields: Any) -> Any:
+    return types.MethodType(find(fields["name"]).wrapper, fields["self"])
+
+
+adapter(FUNCTION, [types.FunctionType], _dump_function, _load_function)
+adapter(METHOD, [types.MethodType], _dump_method, _load_method)
+adapter(
+    UNREGISTERED,
+    [UnregisteredFunction],
+    lambda fn: {"name": fn.name},
+    lambda fields: UnregisteredFunction(fields["name"]),
+)

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns: replayed lanes start and end their calls in the order that was recorded.
+
+Answers from a record take no time, so the tasks of a replayed program would overtake
+each other. Here each start and end of a recorded call waits until all that came before
+it has happened. A task that wakes from something untracked, such as a sleep, is held
+back in the same way, since the code up to its next call may look at what others did.
+
+An event that can no longer happen (its lane has ended, or the program took another
+way) is skipped. Where that cannot be known, it shows: nothing moves any more. Then the
+lane whose turn would come first goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Coroutine, Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from enact.calls.lanes import Lane, Path
+
+# How long nothing may move before a lane goes on out of turn: what it waits for may
+# hang on something that cannot be seen from here, such as a socket or a sleeping
+# thread. An event loop that has nothing left to do is known to be stuck at once.
+PATIENCE = 5.0
+_LOOK_AGAIN = 0.002
+
+
+class Turns:
+    """The order of starts and ends within one replayed frame."""
+
+    __slots__ = (
+        "_begun",
+        "_changed",
+        "_done",
+        "_ended",
+        "_next",
+        "_order",
+        "_paths",
+        "_waiting",
+        "_watching",
+    )
+
+    def __init__(self, events: Sequence[int], paths: list[Path]) -> None:
+        # An event is (child, is_end).
+        order: list[tuple[int, bool]] = []
+        started = 0
+        for event in events:
+            if event == 0:
+                order.append((started, False))
+                started += 1
+            else:
+                order.append((event - 1, True))
+        self._order = order
+        self._paths = paths
+        self._done: set[tuple[int, bool]] = set()
+        self._next = 0
+        self._changed = threading.Condition()
+        self._waiting: dict[Path, list[asyncio.Future[None]]] = {}
+        self._begun: set[Path] = {()}
+        self._ended: set[Path] = set()
+        self._watching: set[int] = set()
+
+    # --- what happens -------------------------------------------------------------
+
+    def begun(self, path: Path) -> None:
+        """A lane exists."""
+        self._begun.add(path)
+
+    def happened(self, child: int, is_end: bool) -> None:
+        """The start or end of a recorded call has taken place."""
+        with self._changed:
+            self._done.add((child, is_end))
+            self._advance()
+
+    def drop(self, child: int) -> None:
+        """A recorded call will not take place."""
+        with self._changed:
+            self._done.add((child, False))
+            self._done.add((child, True))
+            self._advance()
+
+    def lane_ended(self, path: Path) -> None:
+        """A lane is over, and so is what only it could have started."""
+        with self._changed:
+            self._ended.add(path)
+            self._advance()
+
+    def rename(self, recorded: Path, live: Path) -> None:
+        """The lane recorded as one path runs as another; they change places."""
+        with self._changed:
+            names = {recorded: live, live: recorded}
+            self._paths = [names.get(path, path) for path in self._paths]
+            self._advance()
+
+    def _advance(self) -> None:
+        order, done, place = self._order, self._done, self._next
+        while place < len(order) and (order[place] in done or self._lost(order[place])):
+            done.discard(order[place])
+            place += 1
+        self._next = place
+        self._changed.notify_all()
+        for path in list(self._waiting):
+            if self._mine(path):
+                self._wake(path)
+
+    def _lost(self, event: tuple[int, bool]) -> bool:
+        """Whether the lane of an event is over, or can no longer come to be."""
+        path = self._paths[event[0]]
+        if path in self._begun:
+            return path in self._ended
+        return any(path[:length] in self._ended for length in range(1, len(path)))
+
+    def _wake(self, path: Path) -> None:
+        for future in self._waiting.pop(path, ()):
+            loop = future.get_loop()
+            if loop is _running_loop():
+                if not future.done():
+                    future.set_result(None)
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(_resolve, future)
+
+    # --- whose turn it is -----------------------------------------------------------
+
+    def _mine(self, path: Path) -> bool:
+        if self._next >= len(self._order):
+            return True
+        turn = self._paths[self._order[self._next][0]]
+        if turn == path:
+            return True
+        # A lane that is yet to be started is started by one of its ancestors.
+        return turn not in self._begun and turn[: len(path)] == path
+
+    def is_turn(self, lane: Lane) -> bool:
+        """Whether what ``lane`` does next comes next, or nobody waits for it."""
+        return self._mine(lane.path) or self._free(lane)
+
+    def _free(self, lane: Lane) -> bool:
+        """A lane without recorded calls left has no place in the order."""
+        if lane.cursor < len(lane.queue):
+            return False
+        return not any(
+            path[: len(lane.path)] == lane.path and path not in self._begun
+            for child, _ in self._order[self._next :]
+            for path in (self._paths[child],)
+        )
+
+    def is_next(self, child: int, is_end: bool) -> bool:
+        """Whether this very event comes next (or the order is used up)."""
+        place = self._next
+        return place >= len(self._order) or self._order[place] == (child, is_end)
+
+    # --- waiting --------------------------------------------------------------------
+
+    def wait_in_thread(self, child: int, is_end: bool) -> None:
+        """Block this thread until the event comes next.
+
+        In the thread of a running event loop it does not block: the call is not
+        awaited, so nothing else could go on meanwhile.
+        """
+        if _running_loop() is not None:
+            return
+        with self._changed:
+            place, since = self._next, time.monotonic()
+            while not self.is_next(child, is_end):
+                self._changed.wait(0.05)
+                if self._next != place:
+                    place, since = self._next, time.monotonic()
+                elif time.monotonic() - since > PATIENCE:
+                    return
+
+    async def wait(self, lane: Lane, child: int, is_end: bool) -> None:
+        """Wait in a task until the event comes next."""
+        while not self.is_next(child, is_end):
+            if await self._park(lane):
+                return
+
+    async def _park(self, lane: Lane) -> bool:
+        future = self._future(lane)
+        await future
+        return getattr(future, "enact_released", False)
+
+    def _future(self, lane: Lane) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        future = _Turn(loop=loop)
+        with self._changed:
+            self._waiting.setdefault(lane.path, []).append(future)
+        if id(loop) not in self._watching:
+            self._watching.add(id(loop))
+            _Watch(self, loop)
+        return future
+
+    def release_first(self) -> None:
+        """Nothing moves: the waiting lane whose turn would come first goes on."""
+        with self._changed:
+            for child, _ in self._order[self._next :]:
+                path = self._paths[child]
+                if path in self._waiting:
+                    break
+            else:
+                path = next(iter(self._waiting), None)  # type: ignore[assignment]
+            if path is None:
+                return
+            for future in self._waiting[path]:
+                future.enact_released = True  # type: ignore[attr-defined]
+            self._wake(path)
+
+    def drive(self, lane: Lane, coro: Coroutine[Any, Any, Any]) -> Driver:
+        """Run ``coro`` so that it wakes only in its turn."""
+        return Driver(self, lane, coro)
+
+
+class _Turn(asyncio.Future):  # type: ignore[type-arg]  # not subscriptable at runtime
+    enact_released = False
+
+
+class _Watch:
+    """Looks whether an event loop is stuck while lanes wait for their turns."""
+
+    def __init__(self, turns: Turns, loop: asyncio.AbstractEventLoop) -> None:
+        self.turns = turns
+        self.loop = loop
+        self.place = -1
+        self.since = time.monotonic()
+        self.quiet = 0
+        self.again()
+
+    def again(self) -> None:
+        self.loop.call_later(_LOOK_AGAIN, self.look)
+
+    def look(self) -> None:
+        turns = self.turns
+        if not turns._waiting:
+            turns._watching.discard(id(self.loop))
+            return
+        if turns._next != self.place:
+            self.place, self.since, self.quiet = turns._next, time.monotonic(), 0
+        elif is_idle(self.loop):
+            # Twice in a row: a callback from a thread may just be on its way.
+            self.quiet += 1
+            if self.quiet > 1:
+                turns.release_first()
+                self.quiet = 0
+        elif time.monotonic() - self.since > PATIENCE:
+            turns.release_first()
+            self.since = time.monotonic()
+        self.again()
+
+
+def is_idle(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a loop has nothing to run and waits for no timer, file or thread."""
+    ready = getattr(loop, "_ready", None)
+    timers = getattr(loop, "_scheduled", None)
+    selector = getattr(loop, "_selector", None)
+    if ready is None or timers is None or selector is None:
+        return False
+    if ready or any(not timer.cancelled() for timer in timers):
+        return False
+    if len(selector.get_map() or ()) > 1:  # one is the loop's own wake-up pipe
+        return False
+    executor = getattr(loop, "_default_executor", None)
+    return executor is None or executor._work_queue.empty() and _idle_workers(executor)
+
+
+def _idle_workers(executor: Any) -> bool:
+    idle = executor._idle_semaphore._value
+    return bool(idle >= len(executor._threads))
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    return asyncio._get_running_loop()
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class Driver(Coroutine[Any, Any, Any]):
+    """A coroutine that is resumed only when it is its lane's turn."""
+
+    __slots__ = ("_coro", "_held", "_lane", "_sent", "_turns", "__weakref__")
+
+    def __init__(
+        self, turns: Turns, lane: Lane, coro: Coroutine[Any, Any, Any]
+    ) -> None:
+        self._turns = turns
+        self._lane = lane
+        self._coro = coro
+        self._held: Generator[Any, None, None] | None = None
+        self._sent: Any = None
+
+    def send(self, value: Any) -> Any:
+        held = self._held
+        if held is None and not self._turns.is_turn(self._lane):
+            self._sent = value
+            held = self._held = self._hold()
+        if held is not None:
+            try:
+                return held.send(None)
+            except StopIteration:
+                self._held = None
+                value, self._sent = self._sent, None
+        return self._forward(self._coro.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        if self._held is not None:  # cancelled while it was held back
+            self._held.close()
+            self._held = None
+        return self._forward(self._coro.throw, *error)
+
+    def close(self) -> None:
+        self._coro.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        value: Any = None
+        error: BaseException | None = None
+        while True:
+            try:
+                got = self.send(value) if error is None else self.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                value, error = (yield got), None
+            except BaseException as thrown:  # handed to the coroutine, whatever it is
+                value, error = None, thrown
+
+    def _hold(self) -> Generator[Any, None, None]:
+        turns, lane = self._turns, self._lane
+        while not turns.is_turn(lane):
+            future = turns._future(lane)
+            yield from future.__await__()
+            if getattr(future, "enact_released", False):
+                return
+
+    def _forward(self, resume: Any, *args: Any) -> Any:
+        try:
+            return resume(*args)
+        except BaseException:
+            # Returned or raised: either way this lane does nothing more.
+            self._turns.lane_ended(self._lane.path)
+            raise

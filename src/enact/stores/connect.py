@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening the file of a store, and telling what is wrong with it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from enact.errors import (
+    CorruptBlock,
+    NotAStore,
+    StoreError,
+    StoreUnavailable,
+)
+from enact.stores.files import unavailable
+
+BUSY_MILLISECONDS = 60_000
+_MAGIC = b"SQLite format 3\0"
+
+
+def prepare(path: str) -> bool:
+    """Makes the file and its directory if need be, for the owner's eyes only.
+
+    Returns:
+        Whether the file can be written.
+
+    Raises:
+        NotAStore: there is a file that is no database.
+        StoreUnavailable: there is no file and none can be made, or it cannot be read.
+    """
+    try:
+        if os.path.isdir(path):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.path.exists(path):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with open(path, "rb") as file:
+            start = file.read(len(_MAGIC))
+    except OSError as error:
+        raise unavailable(path, "open", error) from error
+    if start and start != _MAGIC:
+        raise NotAStore(f"{path} is not an enact store: it is no SQLite database")
+    return os.access(path, os.W_OK)
+
+
+def connect(path: str, writable: bool = True) -> apsw.Connection:
+    """Opens a connection to a file that `prepare` has seen."""
+    if writable:
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+    else:
+        # Reading a write-ahead log needs a place to write. Without one, and with
+        # no log there, nobody is writing, so the file can be read as it is.
+        mode = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
+        connection = apsw.Connection(
+            f"file:{quote(os.path.abspath(path))}?{mode}",
+            flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+        )
+    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    connection.transaction_mode = "IMMEDIATE"
+    # A file that somebody sent must not run functions of the reader's process.
+    connection.pragma("trusted_schema", 0)
+    connection.pragma("cache_size", -8000)
+    if writable:
+        connection.pragma("auto_vacuum", 2)  # incremental; before the first table
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "FULL")
+        connection.pragma("journal_size_limit", 8 << 20)
+    return connection
+
+
+@contextmanager
+def told(path: str, doing: str) -> Iterator[None]:
+    """Turns errors of the database into those of this package.
+
+    Args:
+        path: of the file.
+        doing: what is tried, such as ``write to``.
+    """
+    try:
+        yield
+    except apsw.NotADBError as error:
+        raise NotAStore(f"{path} is not an enact store: {error}") from error
+    except apsw.CorruptError as error:
+        raise CorruptBlock(
+            f"{path} is damaged: {error}; copy it, then try the shell command"
+            " `sqlite3 FILE .recover`"
+        ) from error
+    except apsw.FullError as error:
+        raise unavailable(
+            path, doing, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        ) from error
+    except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError) as error:
+        raise unavailable(
+            path, doing, OSError(errno.EACCES, "it can only be read")
+        ) from error
+    except (apsw.CantOpenError, apsw.IOError) as error:
+        raise unavailable(path, doing, OSError(errno.EIO, str(error))) from error
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise StoreUnavailable(
+            f"cannot {doing} {path}: another process has been writing it for more"
+            f" than {BUSY_MILLISECONDS // 1000} s; see which, and try again"
+        ) from error
+    except (apsw.Error, UnicodeDecodeError) as error:
+        raise StoreError(f"cannot {doing} {path}: {error}") from error

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a store asks of the file system, and how its failures are told."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+
+from enact.errors import StoreUnavailable
+
+if sys.platform == "win32":  # pragma: no cover
+    import msvcrt
+
+    def try_lock(fd: int) -> bool:
+        """Locks a file for this process; False when another one holds it."""
+        place = os.lseek(fd, 0, os.SEEK_CUR)
+        # A byte far beyond the data, since this lock keeps readers out as well.
+        os.lseek(fd, 1 << 40, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(fd, place, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def try_lock(fd: int) -> bool:
+        """Locks a file for this process; False when another one holds it."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+
+def _fsync(fd: int) -> None:
+    # Looked up at each call, so that a test can make it fail.
+    (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(fd)
+
+
+def sync_file(fd: int) -> None:
+    """Returns when the data of a file is on the disk."""
+    if sys.platform == "darwin":  # pragma: no cover
+        # fsync leaves the data in the cache of the drive there.
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        _fsync(fd)
+
+
+def sync_directory(path: str) -> None:
+    """Returns when the names in a directory are on the disk."""
+    with suppress(OSError):  # not every system can open a directory
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+_ADVICE = {
+    errno.ENOSPC: "free some space on that disk and try again",
+    errno.EDQUOT: "free some space within your quota and try again",
+    errno.EACCES: "check the permissions of the file and of its directory",
+    errno.EPERM: "check the permissions of the file and of its directory",
+    errno.EROFS: "the disk is read-only: choose another place",
+    errno.EISDIR: "it is a directory: name a file in it, or use FileStore",
+    errno.ENOTDIR: "a part of the path is not a directory",
+    errno.EIO: "the disk reports an error: copy the store elsewhere",
+    errno.EMFILE: "too many files are open: close some stores",
+}
+
+
+def unavailable(path: str, doing: str, error: OSError) -> StoreUnavailable:
+    """Builds the error for a store that cannot be used.
+
+    Args:
+        path: of the file.
+        doing: what failed, such as ``write to``.
+        error: what the system said.
+    """
+    reason = error.strerror or str(error)
+    advice = _ADVICE.get(error.errno or 0, "see the system's message")
+    return StoreUnavailable(f"cannot {doing} {path}: {reason}; {advice}")

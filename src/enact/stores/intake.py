@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The writing side of a SQLite store: memory and tail first, the database later."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+from enact.errors import EnactError, StoreClosed, StoreError, StoreUnavailable
+from enact.stores.backend import Block, CallRow, RunRow
+from enact.stores.batch import Batch
+from enact.stores.durability import WINDOW_SECONDS, Policy
+from enact.stores.fold import Archive
+from enact.stores.packs import MAX_BLOCK
+from enact.stores.tail import TailWriter, encode_record
+from enact.stores.worker import Worker
+
+FOLD_BYTES = 4 << 20
+"""A tail of this size is folded into the database."""
+
+_MOST_BYTES = 16 * FOLD_BYTES
+_HOT_BLOCKS = 50_000
+_RETRY_SECONDS = 1.0
+
+
+class Intake:
+    """Takes in what is recorded.
+
+    A record is appended to the tail and held in memory; a full batch is handed to
+    a thread that folds it. Recording waits when that thread is a whole batch behind,
+    so memory stays bounded.
+
+    Args:
+        path: of the database.
+        store_id: 16 bytes, written into each tail.
+        policy: when to force data to the disk.
+    """
+
+    def __init__(self, path: str, store_id: bytes, policy: Policy) -> None:
+        self._path = path
+        self._store_id = store_id
+        self._policy = policy
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._fold_lock = threading.Lock()
+        self._sync_lock = threading.Lock()
+        self._current: Batch | None = None
+        self._folding: Batch | None = None
+        self._old: dict[bytes, bytes] = {}
+        # Blocks that came again while they were held: they come in every batch,
+        # so they are remembered once they are in the database.
+        self._again: set[bytes] = set()
+        self._hot: set[bytes] = set()
+        self._archive: Archive | None = None
+        self._failure: Exception | None = None
+        self._failed_at = 0.0
+        self._dirty = False
+        self._trouble: Exception | None = None
+        self._folder = Worker(self._fold_quietly, 0.0, "enact-fold")
+        self._flusher = Worker(self._flush_quietly, WINDOW_SECONDS, "enact-flush")
+
+    def add(
+        self,
+        kind: int,
+        encoded: bytes,
+        blocks: Sequence[Block],
+        seconds: float,
+        call: tuple[CallRow, int] | None = None,
+        run: RunRow | None = None,
+    ) -> None:
+        """Takes in blocks and at most one row, all or none.
+
+        Args:
+            kind: of the record in the tail.
+            encoded: the row.
+            blocks: those that are here already are left out.
+            seconds: what doing this again would take.
+            call: the row and its checksum.
+            run: the row.
+
+        Raises:
+            StoreUnavailable: the disk does not take it.
+            StoreClosed: the store was closed.
+        """
+        if self._trouble is not None:
+            self._complain()
+        with self._lock:
+            batch = self._current or self._begin()
+            if batch.tail.size > FOLD_BYTES:
+                batch = self._hand_over()
+            new = self._unknown(batch, blocks)
+            if not new and not encoded:
+                return
+            record = encode_record(kind, encoded, new.values())
+            if len(record) > MAX_BLOCK:
+                _check_sizes(blocks)
+            tail = batch.tail
+            tail.append(record)
+            batch.blocks.update(new)
+            if call is not None:
+                batch.calls.append(call)
+            elif run is not None:
+                batch.runs.append(run)
+            end = tail.size
+        if seconds > self._policy.threshold:
+            self.sync(batch, end)
+        elif not self._dirty and self._policy.mode == "adaptive":
+            self._dirty = True
+            if not self._flusher.ask():
+                self.sync()
+
+    def find(self, cid: bytes) -> bytes | None:
+        """Looks for a block that is not in the database yet."""
+        # In this order: a batch moves from the one place to the other.
+        batch = self._current
+        if batch is not None and cid in batch.blocks:
+            return batch.blocks[cid]
+        return self._old.get(cid)
+
+    def rows(self) -> tuple[list[CallRow], list[RunRow]]:
+        """Copies the rows that are not in the database yet, oldest first."""
+        with self._lock:
+            batches = [b for b in (self._folding, self._current) if b is not None]
+            calls = [row for batch in batches for row, _ in batch.calls]
+            return calls, [row for batch in batches for row in batch.runs]
+
+    def paths(self) -> set[str]:
+        """Names the tails of this process."""
+        with self._lock:
+            batches = (self._folding, self._current)
+            return {batch.tail.path for batch in batches if batch is not None}
+
+    def sync(self, batch: Batch | None = None, end: int = 0) -> None:
+        """Forces to the disk what was taken in before.
+
+        Threads that come while a flush is under way share the next one.
+
+        Args:
+            batch: only this matters to the caller, up to ``end``.
+
+        Raises:
+            StoreUnavailable: the disk does not take it.
+        """
+        with self._sync_lock:
+            if batch is not None and batch.tail.synced >= end:
+                return
+            self._dirty = False
+            with self._lock:
+                batches = [b for b in (self._folding, self._current) if b is not None]
+            for tail in [b.tail for b in batches if b.tail.synced < b.tail.size]:
+                begin = time.perf_counter()
+                tail.sync()
+                self._policy.measured(time.perf_counter() - begin)
+
+    def archive(self) -> Archive:
+        """The database, opened for writing when it is first needed."""
+        if self._archive is None:
+            self._archive = Archive(self._path)
+        return self._archive
+
+    def close(self) -> Archive | None:
+        """Takes in no more and folds all that there is.
+
+        Returns:
+            The database, for tidying up; None when it was never written.
+
+        Raises:
+            StoreUnavailable: the disk does not take it; tails stay, for the next open.
+        """
+        with self._lock:
+            self._trouble = StoreClosed("this store was closed: open it again")
+            self._changed.notify_all()
+        self._folder.stop()
+        self._flusher.stop()
+        try:
+            with self._fold_lock:
+                self._fold_one()
+                with self._lock:
+                    self._start_folding()
+                self._fold_one()
+        except BaseException:
+            for batch in (self._folding, self._current):
+                if batch is not None:
+                    batch.tail.abandon()
+            if self._archive is not None:
+                self._archive.close()
+            raise
+        return self._archive
+
+    def refuse(self, reason: str) -> list[object]:
+        """Takes in nothing more; called in a forked child, where no lock is safe.
+
+        Returns:
+            What must not be cleaned up in this process.
+        """
+        self._trouble = StoreClosed(reason)
+        for batch in (self._folding, self._current):
+            if batch is not None:
+                batch.tail.abandon()
+        return [self._archive, self._folding, self._current]
+
+    def _begin(self) -> Batch:
+        if isinstance(self._trouble, StoreClosed):
+            self._complain()
+        self._current = Batch(TailWriter(self._path, self._store_id))
+        return self._current
+
+    def _unknown(self, batch: Batch, blocks: Sequence[Block]) -> dict[bytes, bytes]:
+        held, old, hot = batch.blocks, self._old, self._hot
+        new = {
+            cid: data
+            for cid, data in blocks
+            if cid not in held and cid not in old and cid not in hot
+        }
+        if len(new) < len(blocks):
+            self._again.update(cid for cid, _ in blocks if cid not in new)
+        return new
+
+    def _hand_over(self) -> Batch:
+        """Gives a full batch to the folding thread, and waits while it is busy."""
+        while self._folding and not self._failure and not self._trouble:
+            self._changed.wait()
+        batch = self._current
+        if batch is None:
+            return self._begin()
+        if batch.tail.size <= FOLD_BYTES:
+            return batch  # a new one: another thread has been here meanwhile
+        if self._folding is None:
+            self._start_folding()
+            self._ask_folder()
+            return self._begin()
+        # The database does not take data: hold more of it for a while.
+        failure = self._failure
+        if time.monotonic() > self._failed_at + _RETRY_SECONDS:
+            self._failure = None
+            self._ask_folder()
+        if batch.tail.size > _MOST_BYTES:
+            raise StoreUnavailable(
+                f"{self._path} has not taken any data for a while, and"
+                f" {batch.tail.size} bytes wait for it: {failure}"
+            ) from failure
+        return batch
+
+    def _ask_folder(self) -> None:
+        if not self._folder.ask():
+            self._failure = StoreError("the interpreter is shutting down")
+            self._failed_at = time.monotonic()
+
+    def _start_folding(self) -> None:
+        if self._folding is None and self._current is not None:
+            self._folding = self._current
+            self._old = self._current.blocks
+            self._current = None
+
+    def _fold_quietly(self) -> None:
+        with self._fold_lock:
+            try:
+                self._fold_one()
+            except Exception as error:  # told to whoever records next
+                with self._lock:
+                    self._failure = error
+                    self._failed_at = time.monotonic()
+                    self._changed.notify_all()
+
+    def _fold_one(self) -> None:
+        batch = self._folding
+        if batch is None:
+            return
+        self.archive().fold(list(batch.blocks.items()), batch.calls, batch.runs)
+        with self._sync_lock:
+            batch.tail.remove()
+        with self._lock:
+            if len(self._hot) < _HOT_BLOCKS:
+                self._hot |= self._again & batch.blocks.keys()
+            self._again -= batch.blocks.keys()
+            self._old = {}
+            self._folding = None
+            self._failure = None
+            self._changed.notify_all()
+
+    def _flush_quietly(self) -> None:
+        try:
+            self.sync()
+        except EnactError as error:
+            self._trouble = self._trouble or error
+
+    def _complain(self) -> None:
+        """Raises what went wrong: once, or always when the store is closed."""
+        trouble = self._trouble
+        if isinstance(trouble, StoreClosed):
+            raise StoreClosed(*trouble.args)
+        if trouble is not None:
+            self._trouble = None
+            raise trouble
+
+
+def _check_sizes(blocks: Sequence[Block]) -> None:
+    for _, data in blocks:
+        if len(data) > MAX_BLOCK:
+            raise StoreError(
+                f"a block of {len(data)} bytes: at most {MAX_BLOCK} can be stored"
+            )

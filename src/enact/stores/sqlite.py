@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A store in one SQLite file; ``docs/storage.md`` describes the file."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from zlib import crc32
+
+import apsw
+
+from enact.errors import StoreClosed, StoreError, StoreUnavailable
+from enact.stores.backend import Block, CallFilter, CallRow, RunFilter, RunRow
+from enact.stores.compact import compact
+from enact.stores.connect import connect, prepare, told
+from enact.stores.durability import Policy
+from enact.stores.fold import Archive
+from enact.stores.foreign import ForeignTails, TailContent
+from enact.stores.intake import Intake
+from enact.stores.journal import Journal
+from enact.stores.reader import Reader
+from enact.stores.rows import call_check, encode_call, encode_run
+from enact.stores.schema import migrate, version
+from enact.stores.tail import BLOCKS, CALL, RUN
+
+
+class SQLiteBackend:
+    """Keeps blocks and the journal in a SQLite file.
+
+    Many threads may use one backend, and many processes one file. A backend must
+    not be used in a forked child: open the store anew there.
+
+    Args:
+        path: of the file; it and its directory are made if need be.
+        durability: when what was recorded is forced to the disk, against a loss of
+            power (the death of the process loses nothing): ``call``, at each
+            record; ``adaptive``, at records of calls that took longer than that
+            takes, others within 50 ms; ``end``, when a run ends.
+
+    Raises:
+        NotAStore: the file is something else.
+        StoreVersionError: it was made by a newer enact.
+        StoreUnavailable: it cannot be opened, or not be made.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from enact.stores.sqlite import SQLiteBackend
+        >>> from enact.values import cid_of
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     backend = SQLiteBackend(pathlib.Path(directory) / "runs.db")
+        ...     backend.put([(cid_of(b"abc"), b"abc")])
+        ...     backend.get([cid_of(b"abc")])[cid_of(b"abc")]
+        ...     backend.close()
+        b'abc'
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, durability: str = "adaptive"
+    ) -> None:
+        policy = Policy(durability)
+        self.path = os.path.realpath(path)
+        self._refusal: str | None = None
+        self._closing = threading.Lock()
+        connection, writable = _open(self.path)
+        self._mode = durability
+        with told(self.path, "read"):
+            store_id = connection.execute(
+                "SELECT value FROM meta WHERE key = 'store'"
+            ).get
+        self._reader = Reader(self.path, connection)
+        self._journal = Journal(self._reader, self.path)
+        self._foreign = ForeignTails(self.path, store_id)
+        self._foreign_lock = threading.Lock()
+        self._intake = Intake(self.path, store_id, policy) if writable else None
+        if self._intake is not None:
+            self._take_over(self._intake)
+        _open_backends.add(self)
+
+    def get(self, cids: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Reads blocks; see `Backend.get`."""
+        self._check()
+        find = self._intake.find if self._intake is not None else _nothing
+        found: dict[bytes, bytes] = {}
+        wanted: list[bytes] = []
+        for cid in cids:
+            data = find(cid)
+            if data is None:
+                wanted.append(cid)
+            else:
+                found[cid] = data
+        if wanted:
+            found.update(self._reader.get(wanted))
+            wanted = [cid for cid in wanted if cid not in found]
+        if wanted and (tails := self._read_foreign()):
+            for content in tails:
+                there = content.blocks
+                found.update((cid, there[cid]) for cid in wanted if cid in there)
+        if wanted:
+            # A tail may have gone into the database since that was asked.
+            found.update(self._reader.get(cid for cid in wanted if cid not in found))
+        return found
+
+    def has(self, cids: Iterable[bytes]) -> set[bytes]:
+        """Says which blocks are here; see `Backend.has`."""
+        return set(self.get(cids))
+
+    def put(self, blocks: Sequence[Block]) -> None:
+        """Keeps blocks; see `Backend.put`."""
+        self._writer().add(BLOCKS, b"", blocks, 0.0)
+
+    def record(self, blocks: Sequence[Block], row: CallRow | None) -> None:
+        """Keeps blocks and the row of a call; see `Backend.record`."""
+        intake = self._intake or self._writer()
+        if row is None:
+            intake.add(BLOCKS, b"", blocks, 0.0)
+        else:
+            encoded = encode_call(row)
+            intake.add(CALL, encoded, blocks, row.duration, (row, crc32(encoded)))
+
+    def begin_run(self, row: RunRow) -> None:
+        """Writes the row of a run that starts; see `Backend.begin_run`."""
+        self._writer().add(RUN, encode_run(row), (), 0.0, run=row)
+
+    def end_run(self, row: RunRow) -> None:
+        """Writes the row of a run that ends; see `Backend.end_run`."""
+        intake = self._writer()
+        intake.add(RUN, encode_run(row), (), row.duration, run=row)
+        if self._mode == "end":
+            intake.sync()
+
+    def runs(
+        self,
+        *,
+        run: str | None = None,
+        name: str | None = None,
+        status: str | None = None,
+        since: float | None = None,
+        limit: int | None = None,
+    ) -> list[RunRow]:
+        """Lists runs, newest first; see `Backend.runs`."""
+        self._check()
+        wanted = RunFilter(run, name, status, since)
+        return self._journal.runs(wanted, limit, self._unfolded()[1])
+
+    def calls(
+        self,
+        *,
+        run: str | None = None,
+        invokable: str | None = None,
+        status: str | None = None,
+        request: bytes | None = None,
+        since: float | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[CallRow]:
+        """Lists calls; see `Backend.calls`."""
+        self._check()
+        wanted = CallFilter(run, invokable, status, request, since)
+        unfolded = self._unfolded()[0]
+        return islice(self._journal.calls(wanted, newest_first, unfolded), limit)
+
+    def flush(self) -> None:
+        """Forces all that was recorded to the disk; see `Backend.flush`."""
+        self._check()
+        if self._intake is not None:
+            self._intake.sync()
+
+    def close(self) -> None:
+        """Folds everything into the file and tidies it up; see `Backend.close`."""
+        with suppress(AttributeError):  # it was never opened
+            if self._refusal is not None:
+                return
+            with self._closing:
+                if self._refusal is None:
+                    self._refusal = "this store was closed: open it again to use it"
+                    _open_backends.discard(self)
+                    self._close()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.close()
+
+    def _close(self) -> None:
+        archive: Archive | None = None
+        try:
+            if self._intake is not None:
+                archive = self._intake.close()
+        finally:
+            self._reader.close()
+        if archive is not None:
+            try:
+                with suppress(StoreError):  # all the data is in already
+                    self._take_over_with(archive)
+                    compact(archive)
+            finally:
+                archive.close()
+
+    def _unfolded(self) -> tuple[list[CallRow], list[RunRow]]:
+        calls: list[CallRow] = []
+        runs: list[RunRow] = []
+        for content in self._read_foreign():
+            calls += content.calls
+            runs += content.runs
+        if self._intake is not None:
+            own_calls, own_runs = self._intake.rows()
+            calls += own_calls
+            runs += own_runs
+        return calls, runs
+
+    def _read_foreign(self) -> list[TailContent]:
+        with self._foreign_lock:
+            own = self._intake.paths() if self._intake is not None else set()
+            return self._foreign.read(own)
+
+    def _take_over(self, intake: Intake) -> None:
+        with self._foreign.take_over() as content:
+            if content is None:
+                return
+            _fold_in(intake.archive(), content)
+        self._take_over_with(intake.archive())
+
+    def _take_over_with(self, archive: Archive) -> None:
+        content: TailContent | None = TailContent()
+        while content is not None:
+            with self._foreign.take_over() as content:
+                if content is not None:
+                    _fold_in(archive, content)
+
+    def _check(self) -> None:
+        if self._refusal is not None:
+            raise StoreClosed(self._refusal)
+
+    def _writer(self) -> Intake:
+        self._check()
+        if self._intake is None:
+            raise StoreUnavailable(
+                f"cannot write to {self.path}: it can only be read; change its"
+                " permissions, or copy it to a place of yours"
+            )
+        return self._intake
+
+    def _forked(self) -> None:
+        """Makes this unusable, in a child process, touching neither lock nor file."""
+        self._refusal = (
+            f"the store {self.path} was opened before this process was forked:"
+            " open it again here"
+        )
+        _kept.append(self._reader)
+        if self._intake is not None:
+            _kept.append(self._intake.refuse(self._refusal))
+
+
+def _open(path: str) -> tuple[apsw.Connection, bool]:
+    writable = prepare(path)
+    if writable:
+        try:
+            with told(path, "open"):
+                connection = connect(path)
+                migrate(connection, path)
+            return connection, True
+        except StoreUnavailable:
+            # A directory that cannot be written has no place for a log.
+            if os.access(os.path.dirname(path), os.W_OK):
+                raise
+    with told(path, "open"):
+        connection = connect(path, writable=False)
+        if version(connection, path) == 0:
+            raise StoreUnavailable(f"{path} is empty, and it can only be read")
+    return connection, False
+
+
+def _fold_in(archive: Archive, content: TailContent) -> None:
+    calls = [(row, call_check(row)) for row in content.calls]
+    archive.fold(list(content.blocks.items()), calls, content.runs)
+
+
+def _nothing(cid: bytes) -> None:
+    return None
+
+
+_open_backends: weakref.WeakSet[SQLiteBackend] = weakref.WeakSet()
+# Never cleaned up: closing a connection of the parent would take away its locks.
+_kept: list[object] = []
+
+
+def _after_fork() -> None:
+    for backend in list(_open_backends):
+        backend._forked()
+    _open_backends.clear()
+
+
+def _at_exit() -> None:
+    for backend in list(_open_backends):
+        with suppress(StoreError):  # what is left stays in tails, for the next open
+            backend.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

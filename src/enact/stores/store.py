@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values in a backend: what `commit` and `checkout` do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from enact.errors import MissingBlock, StoreClosed
+from enact.stores import activation
+from enact.stores.backend import Backend
+from enact.stores.closure import copy_closure, graph, missing
+from enact.values import Encoder, Ref, decode
+
+T = TypeVar("T")
+Self = TypeVar("Self", bound="ValueStore")
+
+
+class ValueStore:
+    """Keeps values in a backend, each under the identifier of its content.
+
+    A store is active inside its ``with`` block, which may be entered again, nested
+    and used from many tasks; leaving the block does not close the store.
+
+    Args:
+        backend: where the bytes go; see `enact.stores.backend_for`.
+
+    Attributes:
+        backend: the same.
+
+    Example:
+        >>> from enact.stores import ValueStore, memory_backend
+        >>> store = ValueStore(memory_backend())
+        >>> ref = store.commit({"topic": "sea", "lines": [1, 2]})
+        >>> store.checkout(ref)
+        {'topic': 'sea', 'lines': [1, 2]}
+        >>> store.commit({"topic": "sea", "lines": [1, 2]}) == ref
+        True
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._closed = False
+
+    def commit(self, value: T) -> Ref[T]:
+        """Stores a value.
+
+        Refs inside the value bring along what they point to, from the store that
+        they came from, if it is not here.
+
+        Args:
+            value: anything that can be stored.
+
+        Returns:
+            A ref to it; equal values have equal refs.
+
+        Raises:
+            UnstorableValue: a part of it cannot be stored; says which.
+            MissingBlock: it holds a ref to a block that cannot be found.
+            StoreClosed: the store was closed.
+        """
+        self._check_open()
+        blocks: list[tuple[bytes, bytes]] = []
+
+        def emit(cid: bytes, data: bytes) -> None:
+            blocks.append((cid, data))
+
+        cid = Encoder(emit, self.adopt).commit(value)
+        if blocks:
+            self.backend.put(blocks)
+        return Ref(cid, self)
+
+    def checkout(self, ref: Ref[T]) -> T:
+        """Loads the value that a ref points to: a fresh one every time.
+
+        Raises:
+            MissingBlock: neither this store nor the one that the ref came from
+                has it.
+            UnregisteredType: its type is not known in this process.
+            StoreClosed: the store was closed.
+        """
+        try:
+            data = self.load_block(ref.cid)
+        except MissingBlock:
+            origin = ref.origin
+            if origin is None or origin is self:
+                raise
+            loaded: T = decode(origin.load_block(ref.cid), origin)
+            return loaded
+        value: T = decode(data, self)
+        return value
+
+    def has(self, ref: Ref[Any]) -> bool:
+        """Says whether the block that a ref points to is here."""
+        return self.has_block(ref.cid)
+
+    def adopt(self, ref: Ref[Any]) -> None:
+        """Sees to it that the store holds all that a ref needs.
+
+        Raises:
+            MissingBlock: it is not here, nor in the store that the ref came from.
+        """
+        cid = ref.cid
+        if self.has_block(cid):
+            return
+        origin = ref.origin
+        if origin is None or origin is self:
+            raise missing(cid, "this store")
+        copy_closure(origin, self.backend, cid)
+
+    def load_block(self, cid: bytes) -> bytes:
+        """Reads the bytes of one block.
+
+        Raises:
+            MissingBlock: it is not here.
+            CorruptBlock: the stored bytes have another identifier.
+        """
+        if self._closed:
+            self._check_open()
+        data = self.backend.get((cid,)).get(cid)
+        if data is None:
+            raise missing(cid, "this store")
+        return data
+
+    def load_blocks(self, cids: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Reads many blocks in one request.
+
+        Raises:
+            MissingBlock: one of them is not here.
+        """
+        self._check_open()
+        found = self.backend.get(cids)
+        if len(found) < len(set(cids)):
+            lacking = next(cid for cid in cids if cid not in found)
+            raise missing(lacking, "this store")
+        return found
+
+    def has_block(self, cid: bytes) -> bool:
+        """Says whether a block is here."""
+        self._check_open()
+        return bool(self.backend.has((cid,)))
+
+    def get_dependency_graph(
+        self, refs: Iterable[Ref[Any]], max_depth: int | None = None
+    ) -> Mapping[Ref[Any], set[Ref[Any]]]:
+        """Maps each ref that is reached to the refs that it depends on.
+
+        Args:
+            refs: where to begin, at depth 0.
+            max_depth: refs at this depth are not followed; None to follow all.
+
+        Raises:
+            MissingBlock: something that is reached is not here.
+        """
+        self._check_open()
+        found = graph(self, [ref.cid for ref in refs], max_depth)
+        known = {cid: Ref[Any](cid, self) for cid in found}
+        return {
+            known[cid]: {known[child] for child in children}
+            for cid, children in found.items()
+        }
+
+    def close(self) -> None:
+        """Folds everything into place and lets go of it; may be called again.
+
+        Raises:
+            StoreUnavailable: the disk does not take the last of the data; what was
+                recorded is kept and is folded in when the store is next opened.
+        """
+        if not self._closed:
+            self.backend.close()
+            self._closed = True
+
+    def __enter__(self: Self) -> Self:
+        self._check_open()
+        activation.enter(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        activation.leave(self)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed("this store was closed; open it again to use it")

@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Long values as trees of shared chunks, so that growing costs what grows.
+
+A list whose bytes exceed `SMALL` is cut into chunks, each a block of its own, where its
+content says so; the links to the chunks are a list that is cut in turn. What follows the
+last cut on each level, the *tail*, stands in the value itself::
+
+    {"$": "enact/List", "len": n, "tails": [[items], [links to lists of items], ...]}
+
+Cuts depend on nothing but a few neighbouring items: a list that grew, a window of it,
+and a list with another end share all chunks but a few. An item of `OUTLINE` bytes or
+more is a block of its own, and ``{"": link}`` stands for it. The bytes of strings are
+cut likewise::
+
+    {"$": "enact/Bytes", "size": n, "chunks": [links to bytes]}
+
+Cuts between items are placed after local minima of hashes (as in "local minimum
+chunking", with a fixed horizon): chunks then vary far less in size than with a plain
+threshold on the hash, which keeps the part that a growing list writes again small.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from hashlib import shake_256
+from typing import TypeAlias
+from zlib import crc32
+
+from enact.errors import LimitExceeded
+from enact.values.cbor import LINK_BYTES, Form, encode_form, escape
+from enact.values.cids import CID_LENGTH, cid_of
+from enact.values.limits import MAX_TEXT_BYTES
+
+Emit: TypeAlias = Callable[[bytes, bytes], None]
+
+#: Values of up to so many bytes have no chunks.
+SMALL = 1024
+
+#: Nor have lists of fewer items.
+MIN_ITEMS = 4
+
+#: Items from this size on are blocks of their own.
+OUTLINE = 128
+
+#: A cut needs the least hash among so many items before and after it. Chunks hold at
+#: least HORIZON + 1 items and 2 * HORIZON + 1 on average.
+HORIZON = 4
+
+#: Chunks of items hold no more bytes than this.
+MAX_CHUNK = 16 * 1024
+
+#: Bytes and UTF-8 of strings up to this size stay in one piece.
+MAX_TEXT = 8 * 1024
+
+#: Plain dicts from this size on become envelopes, the items of which can be cut.
+MAX_DICT = 32 * 1024
+
+_MAPPINGS = frozenset(
+    ("enact/Dict", "enact/OrderedDict", "enact/DefaultDict", "enact/Counter")
+)
+
+#: A list of this many links is the shortest that exceeds SMALL.
+_MANY_LINKS = (SMALL - 2) // LINK_BYTES + 1
+
+# Local minima are sought among low hashes only; few are higher than this.
+_LOW = re.compile(b"[\x00-\x5f]")
+
+_NEVER = 255
+
+# Small items are cut less often, so that their chunks hold more of them: from this size
+# on every local minimum cuts, below with a probability that falls with its square.
+_FULL_SIZE = 40
+_RARITY = 14_400
+
+MIN_PIECE = 512
+MAX_PIECE = 16 * 1024
+
+
+def _piece_end(classes: int) -> re.Pattern[bytes]:
+    """Compile a test that holds after one in 2 ** `classes` bytes of any text.
+
+    It looks at as many bytes, each of which must be in another half of all values. The
+    halves are pseudo-random, and split common letters as evenly as they split all.
+    """
+    order = shake_256(b"enact").digest(256 * classes)
+    common = (b" eta", b"oins", b"hrdl", b"cumf", b"pgwy", b"bvk,")
+    groups = [*common, bytes(set(range(256)).difference(*common))]
+    halves = []
+    for at in range(0, len(order), 256):
+        half: list[int] = []
+        for group in groups:
+            ranked = sorted(group, key=lambda value: (order[at + value], value))
+            half += ranked[: len(group) // 2]
+        halves.append(b"[" + b"".join(b"\\x%02x" % value for value in half) + b"]")
+    return re.compile(b"".join(halves))
+
+
+PIECE_END = _piece_end(11)
+
+
+class Shrinker:
+    """Makes the form of one value small.
+
+    Args:
+        emit: takes the blocks of chunks.
+    """
+
+    __slots__ = ("_emit", "_text")
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._text = MAX_TEXT_BYTES
+
+    def shrink(self, form: Form, data: bytes) -> Form:
+        """Move the parts of a large form into blocks of their own.
+
+        Args:
+            form: of a value, or of a part of one.
+            data: its bytes.
+
+        Returns:
+            A form for the same value; the one given, if nothing in it is long enough.
+
+        Raises:
+            LimitExceeded: a string is too long.
+
+        Example:
+            >>> Shrinker(lambda cid, data: None).shrink([1, 2], b"")
+            [1, 2]
+        """
+        if type(form) is list:
+            if len(form) >= MIN_ITEMS and len(data) > SMALL:
+                return self._cut_list(form)
+            return [self._part(item) for item in form]
+        if type(form) is dict:
+            return self._dict(form, data)
+        if type(form) is str:
+            if len(data) > MAX_TEXT:
+                text = form.encode("utf-8")
+                if len(text) > MAX_TEXT:
+                    return {"$": "enact/Str", "utf8": self._cut_bytes(text)}
+        elif type(form) is bytes and len(form) > MAX_TEXT:
+            return self._cut_bytes(form[1:] if form[0] == 0 else form)
+        return form
+
+    def _dict(self, form: dict[str, Form], data: bytes) -> Form:
+        name = form.get("$")
+        if name == "enact/List" or name == "enact/Bytes":
+            return form  # is small already
+        small = {
+            key: item if key == "items" and name in _MAPPINGS else self._part(item)
+            for key, item in form.items()
+        }
+        if name in _MAPPINGS:
+            # Items of dicts in any order are cut at the same size as plain dicts.
+            items: list[Form] = form["items"]  # type: ignore[assignment]
+            small["items"] = items = [self._part(item) for item in items]
+            if len(data) > MAX_DICT and len(encode_form(items)) > MAX_DICT:
+                small["items"] = self._cut_list(items)
+        elif name is None and len(data) > MAX_DICT:
+            if len(encode_form(small)) > MAX_DICT:
+                items = [part for item in small.items() for part in item]
+                return {"$": "enact/Dict", "items": self._cut_list(items)}
+        return small
+
+    def _part(self, form: Form) -> Form:
+        cls = type(form)
+        if cls is list or cls is dict:
+            data = encode_form(form)
+            return self.shrink(form, data) if len(data) > SMALL else form
+        if cls is str or cls is bytes:
+            size = len(form)  # type: ignore[arg-type]
+            # No character takes more than four bytes.
+            if size * 4 > MAX_TEXT:
+                return self.shrink(form, encode_form(form))
+        return form
+
+    def _cut_list(self, forms: list[Form]) -> Form:
+        """Return the form of a list, cut into chunks."""
+        if type(forms[0]) is bytes and set(map(type, forms)) == {bytes}:
+            links: list[bytes] = forms  # type: ignore[assignment]
+            if set(map(len, links)) == {CID_LENGTH}:
+                joined = b"".join(links)
+                # Bytes of users that start with 01 are escaped, so these are links.
+                if joined[::CID_LENGTH] == b"\x01" * len(links):
+                    return _tree(forms, joined[35::CID_LENGTH], None, self._emit)
+        items: list[Form] = []
+        hashes = bytearray()
+        sizes: list[int] = []
+        for form in forms:
+            data = encode_form(form)
+            size = len(data)
+            if size >= OUTLINE:
+                if size > SMALL:
+                    data = encode_form(self.shrink(form, data))
+                cid = cid_of(data)
+                self._emit(cid, data)
+                items.append({"": cid})
+                hashes.append(cid[35])
+                sizes.append(LINK_BYTES + 2)
+                continue
+            items.append(form)
+            sizes.append(size)
+            if type(form) is bytes and size == LINK_BYTES and form[0] == 1:
+                hashes.append(form[35])
+                continue
+            # Multiplied, since checksums of similar items differ in few bits.
+            mixed = crc32(data) * 0x9E3779B1 & 0xFFFFFFFF
+            rare = size < _FULL_SIZE and (mixed & 0xFFFF) * _RARITY >= size * size << 16
+            hashes.append(_NEVER if rare else mixed >> 24)
+        return _tree(items, bytes(hashes), sizes, self._emit)
+
+    def _cut_bytes(self, data: bytes) -> Form:
+        """Return the form of long bytes, cut into pieces."""
+        size = len(data)
+        self._text -= size
+        if self._text < 0:
+            raise LimitExceeded(f"a value has more than {MAX_TEXT_BYTES} bytes of text")
+        cids = []
+        start = 0
+        while start < size:
+            most = min(start + MAX_PIECE, size)
+            match = PIECE_END.search(data, start + MIN_PIECE, most)
+            end = match.end() if match else most
+            piece = data[start:end]
+            block = encode_form(escape(piece))
+            cid = cid_of(block)
+            self._emit(cid, block)
+            cids.append(cid)
+            start = end
+        return {"$": "enact/Bytes", "size": size, "chunks": encode_links(cids, self._emit)}
+
+
+def encode_links(cids: Sequence[bytes], emit: Emit) -> Form:
+    """Return the form of a list of refs.
+
+    Args:
+        cids: what they refer to, binary CIDs; there may be a million.
+        emit: takes the blocks of chunks, if the list is long.
+
+    Returns:
+        The form; the same that an `Encoder` makes of a list of `Ref` objects.
+
+    Example:
+        >>> encode_links([], lambda cid, data: None)
+        []
+    """
+    links = list(cids)
+    if len(links) < _MANY_LINKS:
+        return links  # type: ignore[return-value]
+    return _tree(links, b"".join(links)[35::CID_LENGTH], None, emit)  # type: ignore[arg-type]
+
+
+def _tree(
+    items: list[Form], hashes: bytes, sizes: list[int] | None, emit: Emit
+) -> dict[str, Form]:
+    """Cut items into chunks, the links to these into chunks again, and so on."""
+    count = len(items)
+    tails: list[Form] = []
+    while True:
+        chunks, tail = _cut(items, hashes, sizes)
+        tails.append(tail)
+        if not chunks:
+            break
+        links = []
+        for chunk in chunks:
+            data = encode_form(chunk)
+            cid = cid_of(data)
+            emit(cid, data)
+            links.append(cid)
+        items = links  # type: ignore[assignment]
+        hashes = b"".join(links)[35::CID_LENGTH]
+        sizes = None
+    return {"$": "enact/List", "len": count, "tails": tails}
+
+
+def _cut(
+    items: list[Form], hashes: bytes, sizes: list[int] | None
+) -> tuple[list[list[Form]], list[Form]]:
+    """Return the chunks of a list of items, and what follows the last cut."""
+    chunks = []
+    start = 0
+    for end in _cuts(hashes):
+        start = _split(items, sizes, start, end, chunks)
+        chunks.append(items[start:end])
+        start = end
+    start = _split(items, sizes, start, len(items), chunks)
+    return chunks, items[start:]
+
+
+def _cuts(hashes: bytes) -> list[int]:
+    """Return where lists are cut: HORIZON items after each local minimum."""
+    found = []
+    last = len(hashes) - HORIZON
+    for match in _LOW.finditer(hashes, HORIZON, max(last, HORIZON)):
+        at = match.start()
+        value = hashes[at]
+        if value < min(hashes[at - HORIZON : at]) and value <= min(
+            hashes[at + 1 : at + HORIZON + 1]
+        ):
+            found.append(at + HORIZON + 1)
+    return found
+
+
+def _split(
+    items: list[Form],
+    sizes: list[int] | None,
+    start: int,
+    end: int,
+    chunks: list[list[Form]],
+) -> int:
+    """Cut where a chunk would be too large; return where the last one begins."""
+    if sizes is None:
+        most = MAX_CHUNK // LINK_BYTES
+        while end - start > most:
+            chunks.append(items[start : start + most])
+            start += most
+        return start
+    total = 0
+    for index in range(start, end):
+        total += sizes[index]
+        if total > MAX_CHUNK:
+            chunks.append(items[start:index])
+            start = index
+            total = sizes[index]
+    return start
+
+
+def without_surrogates(form: Form) -> Form:
+    """Return a form in which strings that are not UTF-8 are envelopes.
+
+    Args:
+        form: that libipld refused to write.
+
+    Returns:
+        A form that it writes.
+
+    Example:
+        >>> without_surrogates(["a", "\\ud800"])
+        ['a', {'$': 'enact/Str', 'utf8': b'\\xed\\xa0\\x80'}]
+    """
+    if type(form) is str:
+        try:
+            form.encode()
+        except UnicodeEncodeError:
+            return {
+                "$": "enact/Str",
+                "utf8": escape(form.encode("utf-8", "surrogatepass")),
+            }
+        return form
+    if type(form) is list:
+        return [without_surrogates(item) for item in form]
+    if type(form) is dict:
+        return {key: without_surrogates(item) for key, item in form.items()}
+    return form

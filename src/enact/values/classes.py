@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instances of registered classes: dataclasses, and subclasses of builtins."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from enact.errors import SchemaMismatch
+from enact.values.names import find_loaded
+from enact.values.registry import (
+    BY_TYPE,
+    ENTRIES,
+    LOADER_RESOLVERS,
+    RESOLVERS,
+    Loader,
+    Lowerer,
+    TypeEntry,
+    register_type,
+)
+from enact.values.resources import ImmutableResource, Resource
+
+if TYPE_CHECKING:
+    from enact.values.cbor import Form
+    from enact.values.decoder import Decoder
+    from enact.values.encoder import Encoder
+    from enact.values.paths import Frame
+
+_MISSING = object()
+
+
+def stored_fields(cls: type) -> tuple[str, ...] | None:
+    """Return the names of the attributes that are stored of instances of a class.
+
+    Args:
+        cls: a registered class.
+
+    Returns:
+        All fields of a dataclass; None for subclasses of builtins and other classes.
+
+    Example:
+        >>> @dataclasses.dataclass
+        ... class Point:
+        ...     x: int
+        >>> stored_fields(Point)
+        ('x',)
+    """
+    if dataclasses.is_dataclass(cls):
+        return tuple(field.name for field in dataclasses.fields(cls))
+    return () if issubclass(cls, Resource) else None
+
+
+def _resolve(cls: type) -> Lowerer | str | None:
+    """Find how instances of a registered class are written."""
+    entry = BY_TYPE.get(cls) or _slotted_twin(cls)
+    if entry is None:
+        if dataclasses.is_dataclass(cls) or issubclass(cls, Resource):
+            return f"{cls.__qualname__} is not registered; add @enact.register to it"
+        return None
+    names = stored_fields(cls)
+    if names is None:
+        return None
+    if issubclass(cls, ImmutableResource) and names:
+        if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+            return (
+                f"{cls.__qualname__} is an ImmutableResource, so it must be frozen; "
+                "use @dataclasses.dataclass(frozen=True)"
+            )
+    if not hasattr(cls, "__enact_load__"):
+        reason = _unloadable(cls)
+        if reason is not None:
+            return reason
+    strict = "__dataclass_fields__" not in vars(cls)
+    return _dataclass_lowerer(entry.name, names, strict)
+
+
+def _slotted_twin(cls: type) -> TypeEntry | None:
+    """Find the entry of the class that ``dataclass(slots=True)`` has made anew."""
+    fields = vars(cls).get("__dataclass_fields__")
+    if fields is None or "__slots__" not in vars(cls):
+        return None
+    for entry in list(BY_TYPE.values()):
+        if vars(entry.cls).get("__dataclass_fields__") is fields:
+            register_type(cls, name=entry.name, former=entry.former)
+            return BY_TYPE[cls]
+    return None
+
+
+def _unloadable(cls: type) -> str | None:
+    """Return why instances of a dataclass could not be made again, or None."""
+    pseudo = [
+        field.name
+        for field in getattr(cls, "__dataclass_fields__", {}).values()
+        if field._field_type is dataclasses._FIELD_INITVAR  # type: ignore[attr-defined]
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
+    if not pseudo:
+        return None
+    return (
+        f"{cls.__qualname__} cannot be made again without its InitVar {pseudo[0]!r}; "
+        "give it a default, or define __enact_load__"
+    )
+
+
+def _dataclass_lowerer(name: str, names: tuple[str, ...], strict: bool) -> Lowerer:
+    steps = tuple((field, f".{field}") for field in names)
+    known = frozenset(names)
+
+    def lower(encoder: Encoder, value: Any, frame: Frame) -> Form:
+        depth = encoder.enter(len(steps), frame)
+        form: dict[str, Form] = {"$": name}
+        table = encoder.table
+        for field, step in steps:
+            part = getattr(value, field, _MISSING)
+            cls = type(part)
+            if cls is str or part is None or cls is bool:
+                form[field] = part
+            elif part is not _MISSING:
+                lowerer = table.get(cls) or encoder.find(cls)
+                form[field] = lowerer(encoder, part, (depth, frame, None, step))
+        if strict:
+            for extra in vars(value).keys() - known if hasattr(value, "__dict__") else ():
+                return encoder.unstorable(
+                    value,
+                    frame,
+                    f"attribute {extra!r} is no field of {type(value).__qualname__}; "
+                    "decorate the class with @dataclasses.dataclass",
+                )
+        return form
+
+    return lower
+
+
+def _resolve_loader(name: str) -> Loader | None:
+    """Find how instances of a registered class are read."""
+    entry = ENTRIES.get(name)
+    if entry is None:
+        return None
+    current = find_loaded(f"{entry.cls.__module__}:{entry.cls.__qualname__}")
+    if isinstance(current, type) and current is not entry.cls:
+        entry = _slotted_twin(current) or ENTRIES[name]
+    cls = entry.cls
+    names = stored_fields(cls)
+    if names is None:
+        return None
+    changed = entry.name != name
+
+    def load(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+        fields = decoder.fields(form, depth)
+        if changed or fields.keys() != known:
+            decoder.evolved = True
+        return load_instance(decoder, cls, fields)
+
+    known = frozenset(names)
+    return load
+
+
+def load_instance(decoder: Decoder, cls: type, fields: dict[str, Any]) -> Any:
+    """Make an instance of a dataclass of stored fields.
+
+    ``__init__`` is called with the fields that it takes, then every stored field is
+    set. A class method ``__enact_upgrade__(fields)`` is given the fields first when
+    they are not those that the class has now, and returns those that it has. A class
+    method ``__enact_load__(fields)`` replaces all the rest.
+
+    Args:
+        decoder: the decoder.
+        cls: the class.
+        fields: by name.
+
+    Returns:
+        The instance.
+
+    Raises:
+        SchemaMismatch: the fields do not fit the class as it is now.
+    """
+    title = cls.__qualname__
+    known = stored_fields(cls) or ()
+    upgrade = getattr(cls, "__enact_upgrade__", None)
+    if upgrade is not None and fields.keys() != set(known):
+        fields = decoder.call(f"{title}.__enact_upgrade__", upgrade, fields)
+    own = getattr(cls, "__enact_load__", None)
+    if own is not None:
+        return decoder.call(f"{title}.__enact_load__", own, fields)
+    lost = [name for name in fields if name not in known]
+    if lost:
+        raise SchemaMismatch(
+            f"stored {cls.__qualname__} has the fields {', '.join(sorted(lost))}, which "
+            f"the class has no more; define {cls.__qualname__}.__enact_upgrade__(fields) "
+            "to say what became of them"
+        )
+    if not dataclasses.is_dataclass(cls):
+        return cls()
+    initial = {}
+    for field in dataclasses.fields(cls):
+        if field.init and field.name in fields:
+            initial[field.name] = fields[field.name]
+        elif (
+            field.name not in fields
+            and field.init
+            and field.default is dataclasses.MISSING
+            and field.default_factory is dataclasses.MISSING
+        ):
+            raise SchemaMismatch(
+                f"stored {cls.__qualname__} has no field {field.name}, which the class "
+                f"has no default for; give it one, or define "
+                f"{cls.__qualname__}.__enact_upgrade__(fields)"
+            )
+    value = decoder.call(title, lambda given: cls(**given), initial)
+    for name, part in fields.items():
+        object.__setattr__(value, name, part)
+    return value
+
+
+RESOLVERS.append(_resolve)
+LOADER_RESOLVERS.append(_resolve_loader)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands in for values that are not there: of unknown type, or not storable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from enact.values.registry import LOWERERS, register_type
+
+if TYPE_CHECKING:
+    from enact.values.cbor import Form
+    from enact.values.encoder import Encoder
+    from enact.values.paths import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A stored value whose type is not known here, for tools that only show data.
+
+    Stored again, it has the bytes that it was read from.
+
+    Attributes:
+        type: the name of the type in stored data.
+        fields: its parts, by name.
+
+    Example:
+        >>> Unknown("shop:Order", {"amount": 3}).fields["amount"]
+        3
+    """
+
+    type: str
+    fields: dict[str, Any]
+
+    def __hash__(self) -> int:
+        return hash(self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Says what a part was that could not be stored.
+
+    Attributes:
+        type: the name of its type.
+        repr: how it showed itself, cut to a reasonable length.
+
+    Example:
+        >>> Opaque.of(object).type
+        'builtins:type'
+    """
+
+    type: str
+    repr: str
+
+    @classmethod
+    def of(cls, value: object) -> Opaque:
+        """Describe a value.
+
+        Args:
+            value: anything.
+
+        Returns:
+            Its description.
+
+        Example:
+            >>> Opaque.of(3)
+            Opaque(type='builtins:int', repr='3')
+        """
+        kind = type(value)
+        try:
+            text = repr(value)
+        except Exception as error:
+            text = f"<{kind.__qualname__}, the repr of which raises {error!r}>"
+        if len(text) > 500:
+            text = text[:497] + "..."
+        return cls(f"{kind.__module__}:{kind.__qualname__}", text)
+
+
+def _lower_unknown(encoder: Encoder, value: Unknown, frame: Frame) -> Form:
+    return encoder.envelope(value.type, value.fields, frame)
+
+
+LOWERERS[Unknown] = _lower_unknown
+register_type(Opaque, name="enact/Opaque")

