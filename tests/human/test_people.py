@@ -114,7 +114,7 @@ def test_answers_of_the_wrong_type_are_refused():
         ]
 
     paused = enact.invoke(marks)
-    for answers in ([["x"], "y", [1]], ["1", 1.5, None], [3, Mark(1), Mark(3)]):
+    for answers in ([["x"], "y", [1]], ["1", 1.5, None], [3, "x", Mark(3)]):
         question = paused.get_raised()
         for wrong in answers[:2]:
             with pytest.raises(enact.WrongAnswer, match="Nothing is lost"):

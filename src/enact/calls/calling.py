@@ -56,7 +56,7 @@ class Answer:
 
     def begin(self) -> None:
         """The start of the call has come."""
-        self.slot = self.lane.frame.enter(self.lane, self.recorded.cid)
+        self.slot = self.lane.frame.enter(self.lane, self)
         if self.turns is not None:
             self.turns.happened(self.index, False)
 
@@ -65,6 +65,15 @@ class Answer:
         self.lane.frame.leave(self.slot, self.recorded.cid)
         if self.turns is not None:
             self.turns.happened(self.index, True)
+
+    @property
+    def target(self) -> Target:
+        """What was called."""
+        return self.call_input.target
+
+    def interrupt(self, status: str) -> None:
+        """The frame above ends while this waits for its turn."""
+        self.end()
 
     def path(self) -> str:
         """Where the call is in the tree."""
@@ -76,8 +85,11 @@ class Answer:
         return f"{base}/{slot}" if base else str(slot)
 
     def give(self) -> Any:
-        """End the call: its recorded outcome takes place."""
-        self.end()
+        """End the call: its recorded outcome takes place.
+
+        The end is noted last. It lets other threads go on, and what the program does
+        with the outcome should come before what they do.
+        """
         recorded = self.recorded
         frame = self.lane.frame
         store = frame.run.store
@@ -85,17 +97,20 @@ class Answer:
         if recorded.after != recorded.invokable:
             _restore(call_input.receiver, decode(store.load_block(recorded.after), store))
         if recorded.raised is not None:
-            value = decode(store.load_block(recorded.raised), store)
-            error = rebuild(value)
+            error = rebuild(decode(store.load_block(recorded.raised), store))
             if frame.failures is None:
                 frame.failures = []
             frame.failures.append((error, self.slot, recorded.raised))
+            self.end()
             raise error
         details = recorded.details
         if details is not None and details.returned is not None:
-            return call_input.named(details.returned)
-        assert recorded.output is not None
-        return decode(store.load_block(recorded.output), store)
+            output = call_input.named(details.returned)
+        else:
+            assert recorded.output is not None
+            output = decode(store.load_block(recorded.output), store)
+        self.end()
+        return output
 
 
 class Given:
@@ -267,8 +282,10 @@ def _replayed(
         session.tell(frame)
         return frame
     index, recorded = found
-    verdict = _verdict(plan, index, recorded)
+    verdict = REQUEST_CHANGED
     ref = None
+    if recorded.input == call_input.cid and recorded.invokable == call_input.invokable:
+        verdict = _verdict(plan, index, recorded)
     if recorded.raised_here and session.override is not None:
         ref = _overriding(session.override, recorded, target, lane.frame.run.store)
         verdict = EDITED if ref is not None else verdict
@@ -289,6 +306,7 @@ def _replayed(
 
 NEW, EDITED, RETRIED, RESUMED = "new", "edited", "retried", "resumed"
 NOT_STORED = "rerun: not stored"
+REQUEST_CHANGED = "rerun: request changed"
 
 
 def _verdict(plan: Plan, index: int, recorded: Recorded) -> str | None:

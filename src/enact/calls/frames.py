@@ -28,6 +28,7 @@ from enact.stores import CallRow
 from enact.values import ATOMIC, cid_of, decode
 
 if TYPE_CHECKING:
+    from enact.calls.calling import Answer
     from enact.calls.replayer import Plan
     from enact.calls.runs import Run
     from enact.calls.targets import Target
@@ -101,7 +102,7 @@ class Frame(Lane):
 
     # --- children ---------------------------------------------------------------
 
-    def enter(self, lane: Lane, child: Frame | bytes) -> int:
+    def enter(self, lane: Lane, child: Frame | Answer) -> int:
         """Note that a call starts in ``lane``; gives its slot."""
         children = self.children
         if lane is self and not self.spawned:
@@ -340,6 +341,11 @@ class Frame(Lane):
     def _changed_input(self) -> InputChanged | None:
         call_input = self.call_input
         assert call_input is not None
+        if call_input.receiver is not None:
+            try:
+                call_input.require_restorable(self.run)
+            except InputChanged as error:
+                return error
         path = None if call_input.fixed else call_input.changed(self.run)
         if path is None:
             return None

@@ -67,6 +67,7 @@ class Input:
     """
 
     __slots__ = (
+        "_before",
         "_data",
         "_extra",
         "_request",
@@ -106,6 +107,8 @@ class Input:
         else:
             data, self.opaque = run.encode(self._invokable(), blocks, parent, "self")
             self.invokable = cid_of(data)
+            self._before = list(blocks)
+            self._before.append((self.invokable, data))
             blocks.append((self.invokable, data))
             self._extra = _untracked(receiver)
         plain = layout.plain_call_args(args, kwargs) if not target.takes_value else None
@@ -204,14 +207,22 @@ class Input:
             )
         if after != self.invokable:
             self.blocks.append((after, data))
-            if not (opaque or self.opaque):
-                self._require_restorable(run)
         return after, opaque
 
-    def _require_restorable(self, run: Run) -> None:
-        """Replay must be able to make the same change to an object in place."""
-        source = run.overlay(self.blocks)
-        before = decode(dict(self.blocks)[self.invokable], source)
+    def require_restorable(self, run: Run) -> None:
+        """See that replay can make the same change to the object in place.
+
+        Raises:
+            InputChanged: it cannot.
+        """
+        blocks: Blocks = []
+        if self.opaque or self.receiver is None:
+            return
+        data, opaque = run.encode(self._invokable(), blocks, None, "self")
+        if opaque or cid_of(data) == self.invokable:
+            return
+        source = run.overlay(self._before)
+        before = decode(dict(self._before)[self.invokable], source)
         target, value = before, self.receiver
         if isinstance(before, types.MethodType):
             target = before.__self__

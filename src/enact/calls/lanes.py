@@ -18,7 +18,7 @@ import asyncio
 import contextvars
 import functools
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -159,6 +159,7 @@ def with_new_contexts(function: Callable[..., R]) -> Callable[..., R]:
 
 # --- hooks --------------------------------------------------------------------
 
+_as_completed = asyncio.as_completed
 _create_task = asyncio.BaseEventLoop.create_task
 _start = threading.Thread.start
 _submit = ThreadPoolExecutor.submit
@@ -204,6 +205,15 @@ def start_task(
             CURRENT.reset(token)
     frame.started(task)
     return task
+
+
+def _tracked_as_completed(
+    fs: Iterable[Any], *, timeout: float | None = None
+) -> Any:
+    # The original makes tasks in the order of a set of coroutines, which is chance.
+    if CURRENT.get() is not None and not asyncio.isfuture(fs):
+        fs = [asyncio.ensure_future(one) for one in fs]
+    return _as_completed(fs, timeout=timeout)
 
 
 def _tracked_start(self: threading.Thread) -> None:
@@ -284,6 +294,7 @@ def install() -> None:
     if asyncio.BaseEventLoop.create_task is _tracked_create_task:
         return
     asyncio.BaseEventLoop.create_task = _tracked_create_task  # type: ignore[assignment,method-assign]  # same signature by **options
+    asyncio.as_completed = asyncio.tasks.as_completed = _tracked_as_completed
     threading.Thread.start = _tracked_start  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign]
 

@@ -99,9 +99,11 @@ class Plan:
             self._lanes = lanes
             self._unclaimed = dict(lanes)
             self._unclaimed.pop((), None)
-            if details.events is not None:
-                paths = [tuple(path) for path in details.lanes]
-                self.turns = Turns(details.events, paths)
+            paths = [tuple(path) for path in details.lanes]
+            events = details.events
+            if events is None:  # one call at a time, though in several lanes
+                events = [e for n in range(len(paths)) for e in (0, n + 1)]
+            self.turns = Turns(events, paths)
 
     def start(self, frame: Frame) -> None:
         """Attach to the frame that runs again."""
@@ -141,6 +143,9 @@ class Plan:
     def match(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
         """The recorded call that ``call``, made in ``lane``, is; None for a new one.
 
+        Its request is the same, or else it must run again: then what was recorded
+        below it may still answer calls that come out the same.
+
         Raises:
             ReplayError: the program left the record and nothing explains it.
         """
@@ -175,6 +180,10 @@ class Plan:
                     self.drop(index)
                 lane.cursor = place + 1
                 return queue[place], recorded
+        recorded = self.child(queue[lane.cursor])
+        if recorded.invokable == call.invokable and recorded.children:
+            lane.cursor += 1
+            return queue[lane.cursor - 1], recorded
         return None
 
     def _other_lane(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from enact.stores.fold import Archive
-from enact.stores.packs import PACK_BYTES, decode_pack
+from enact.stores.packs import PACK_BYTES, decode_pack, encode_pack
 
 _SMALL = PACK_BYTES // 2
 _TOO_MANY = 8
@@ -24,36 +24,45 @@ def compact(archive: Archive) -> None:
 
 
 def _merge_packs(archive: Archive) -> None:
-    """Rewrites small packs; the numbers that the index has are kept as redirections."""
-    small: list[Any] = archive.connection.execute(
-        "SELECT id, blocks, size FROM packs WHERE size < ? ORDER BY id", (_SMALL,)
+    """Makes one pack of small ones that follow each other."""
+    packs: list[Any] = archive.connection.execute(
+        "SELECT id, blocks, size FROM packs ORDER BY id"
     ).fetchall()
-    if len(small) < _TOO_MANY:
+    if sum(size < _SMALL for _, _, size in packs) < _TOO_MANY:
         return
-    blocks: dict[bytes, bytes] = {}
-    joined: list[int] = []
-    room = PACK_BYTES
-    for pack, count, size in small:
-        data = archive.connection.execute(
-            "SELECT data FROM packs WHERE id = ?", (pack,)
-        ).get
-        unpacked = decode_pack(data, size)
-        if len(unpacked) != count:
-            continue  # damaged: what is left of it stays as it is
-        blocks.update(unpacked)
-        joined.append(pack)
-        room -= size
-        if room < 0:
-            _replace(archive, joined, blocks)
-            blocks, joined, room = {}, [], PACK_BYTES
-    if len(joined) > 1:
-        _replace(archive, joined, blocks)
+    joined: list[tuple[int, list[bytes]]] = []
+    room, following = 0, 0
+    for first, count, size in packs:
+        blocks: list[bytes] = []
+        if size < _SMALL:
+            data: Any = archive.connection.execute(
+                "SELECT data FROM packs WHERE id = ?", (first,)
+            ).get
+            blocks = decode_pack(data, size)
+        if first != following or size > room or len(blocks) != count:
+            _join(archive, joined)
+            joined, room = [], PACK_BYTES
+        if len(blocks) == count:  # else damaged: what is left of it stays as it is
+            joined.append((first, blocks))
+            room -= size
+            following = first + count
+    _join(archive, joined)
 
 
-def _replace(archive: Archive, old: list[int], blocks: dict[bytes, bytes]) -> None:
-    new = archive.next_pack(1)
-    archive.insert_packs(new, [list(blocks.values())])
-    change = archive.connection.executemany
-    change("DELETE FROM packs WHERE id = ?", ((pack,) for pack in old))
-    change("UPDATE moved SET pack = ? WHERE pack = ?", ((new, pack) for pack in old))
-    change("INSERT INTO moved VALUES (?, ?)", ((pack, new) for pack in old))
+def _join(archive: Archive, packs: list[tuple[int, list[bytes]]]) -> None:
+    if len(packs) < 2:
+        return
+    # A block that comes again leaves an empty place, to keep the numbers right.
+    seen: set[bytes] = set()
+    blocks: list[bytes] = []
+    for _, unpacked in packs:
+        blocks += [b"" if block in seen else block for block in unpacked]
+        seen.update(unpacked)
+    archive.connection.executemany(
+        "DELETE FROM packs WHERE id = ?", ((first,) for first, _ in packs)
+    )
+    size = 4 * (len(blocks) + 1) + sum(map(len, blocks))
+    archive.connection.execute(
+        "INSERT INTO packs VALUES (?, ?, ?, ?)",
+        (packs[0][0], len(blocks), size, encode_pack(blocks)),
+    )

@@ -3,37 +3,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import apsw
 
 from enact.errors import StoreError
-from enact.stores.backend import Block, CallRow, RunRow
+from enact.stores.backend import CallRow, RunRow
 from enact.stores.connect import connect, told
-from enact.stores.packs import decode_pack, encode_pack, group, raw_size
+from enact.stores.packs import decode_pack, encode_pack, group
 from enact.stores.rows import meta_text, run_check
 from enact.stores.sheets import (
-    MAX_PACK,
     DamagedIndex,
     Sheets,
-    block_entries,
-    request_entry,
+    sorted_entries,
 )
+from enact.values import cid_of
+
+T = TypeVar("T")
 
 CheckedCall = tuple[CallRow, int]
 """A call row and its checksum."""
 
+_MOST_BLOCKS = 1 << 32
 _FEW_ENTRIES = 50_000
-_COLUMNS = 14
-# Many rows go in with one statement: the interpreter is left to other threads only
-# while a statement runs, so one statement per row would wait for it at every row.
-_ROWS_PER_STATEMENT = (256, 16, 1)
-_INSERT_CALLS = {
-    count: "INSERT OR REPLACE INTO calls VALUES "
-    + ",".join(["(" + ",".join("?" * _COLUMNS) + ")"] * count)
-    for count in _ROWS_PER_STATEMENT
-}
+# Many rows go in with one statement: other threads have the interpreter while a
+# statement runs, and getting it back afterwards takes as long as many rows do.
+_ROWS_PER_STATEMENT = 2000
+
+
+def rows_sql(insert: str, columns: int, count: int) -> str:
+    """Writes a statement that inserts many rows."""
+    row = "(" + ",".join("?" * columns) + ")"
+    return f"{insert} VALUES " + ",".join([row] * count)
 
 
 class Archive:
@@ -46,6 +49,7 @@ class Archive:
     def __init__(self, path: str) -> None:
         self.path = path
         self.connection = connect(path)
+        self._sorter = apsw.Connection(":memory:")
         self._names: dict[str | bytes, int] = {}
         self._blocks = Sheets("block", self.connection)
         self._requests = Sheets("request", self.connection)
@@ -55,35 +59,41 @@ class Archive:
 
     def fold(
         self,
-        blocks: Sequence[Block],
-        calls: Iterable[CheckedCall],
+        held: Mapping[bytes, bytes],
+        calls: Sequence[CheckedCall],
         runs: Iterable[RunRow],
     ) -> None:
         """Writes blocks and rows, all or none, to the disk.
 
+        Args:
+            held: blocks by identifier.
+            calls: rows with their checksums; the last one for a call stands.
+            runs: rows; the last one for a run stands.
+
         Raises:
             StoreUnavailable: the disk does not take them.
         """
-        groups = list(group(blocks))
-        packs = [_packed([data for _, data in blocks_of]) for blocks_of in groups]
-        latest = {(row.run, row.number): (row, check) for row, check in calls}
+        cids, blocks = list(held), list(held.values())
+        packs = [
+            (begin, end - begin, size, encode_pack(blocks[begin:end]))
+            for begin, end, size in group(blocks)
+        ]
 
         def write() -> None:
-            first = self.next_pack(len(packs))
-            self._insert(first, packs)
-            self._blocks.add(
-                [
-                    entry
-                    for pack, blocks_of in enumerate(groups, first)
-                    for entry in block_entries((cid for cid, _ in blocks_of), pack)
-                ]
-            )
+            first = self.next_block(len(blocks))
+            for some in batched(packs, _ROWS_PER_STATEMENT):
+                self.connection.execute(
+                    rows_sql("INSERT INTO packs", 4, len(some)),
+                    [v for begin, *rest in some for v in (first + begin, *rest)],
+                )
+            numbers = array("I", range(first, first + len(blocks)))
+            self._blocks.add(sorted_entries(self._sorter, cids, numbers))
             self._write_runs(runs)
-            self._write_calls(list(latest.values()))
+            self._write_calls(calls)
 
         self.transact(write)
         self._added_blocks += len(blocks)
-        self._added_requests += len(latest)
+        self._added_requests += len(calls)
 
     def transact(self, write: Callable[[], None]) -> None:
         """Runs a function in a write transaction; mends the index if it must.
@@ -114,19 +124,17 @@ class Archive:
             finally:
                 self.connection.close()
 
-    def next_pack(self, count: int) -> int:
-        """Finds numbers for new packs; inside a transaction."""
-        highest: int = self.connection.execute(
-            "SELECT max(ifnull((SELECT max(id) FROM packs), 0),"
-            " ifnull((SELECT max(id) FROM moved), 0))"
-        ).get
-        if highest + count > MAX_PACK:
+    def next_block(self, count: int) -> int:
+        """Finds numbers for new blocks; inside a transaction."""
+        number: int = (
+            self.connection.execute(
+                "SELECT id + blocks FROM packs ORDER BY id DESC LIMIT 1"
+            ).get
+            or 1
+        )
+        if number + count > _MOST_BLOCKS:
             raise StoreError(f"{self.path} is full: begin a new store")
-        return highest + 1
-
-    def insert_packs(self, first: int, packs: list[list[bytes]]) -> None:
-        """Writes packs under numbers from ``first`` on; inside a transaction."""
-        self._insert(first, [_packed(blocks) for blocks in packs])
+        return number
 
     def merge_sheets(self) -> None:
         """Makes one sheet of all, if that is worth its while; in a transaction."""
@@ -160,12 +168,6 @@ class Archive:
                 raise DamagedIndex
             write()
 
-    def _insert(self, first: int, packs: list[tuple[int, int, bytes]]) -> None:
-        self.connection.executemany(
-            "INSERT INTO packs VALUES (?, ?, ?, ?)",
-            ((first + place, *pack) for place, pack in enumerate(packs)),
-        )
-
     def _write_runs(self, runs: Iterable[RunRow]) -> None:
         self.connection.executemany(
             "INSERT INTO runs(run, name, status, invocation, started, duration,"
@@ -181,36 +183,37 @@ class Archive:
             ),
         )
 
-    def _write_calls(self, calls: list[CheckedCall]) -> None:
-        runs = {run: self._run(run) for run in dict.fromkeys(c[0].run for c in calls)}
-        calls.sort(key=lambda call: (runs[call[0].run], call[0].number))
-        place = 0
+    def _write_calls(self, calls: Sequence[CheckedCall]) -> None:
         requests: list[bytes] = []
-        for count in _ROWS_PER_STATEMENT:
-            while len(calls) - place >= count:
-                values: list[object] = []
-                for row, check in calls[place : place + count]:
-                    call = runs[row.run] << 32 | row.number
-                    values += self._columns(call, row, check)
-                    if row.request is not None:
-                        requests.append(request_entry(row.request, call))
-                self.connection.execute(_INSERT_CALLS[count], values)
-                place += count
-        self._requests.add(requests)
+        callers = array("Q")
+        runs: dict[str, int] = {}
+        for some in batched(calls, _ROWS_PER_STATEMENT):
+            values: list[object] = []
+            for row, check in some:
+                run = runs.get(row.run)
+                if run is None:
+                    run = runs[row.run] = self._run(row.run)
+                call = run << 32 | row.number
+                values += self._columns(call, row, check)
+                if row.request is not None:
+                    requests.append(row.request)
+                    callers.append(call)
+            sql = rows_sql("INSERT OR REPLACE INTO calls", 14, len(some))
+            self.connection.execute(sql, values)
+        self._requests.add(sorted_entries(self._sorter, requests, callers))
 
     def _columns(self, call: int, row: CallRow, check: int) -> tuple[object, ...]:
-        lane = ".".join(map(str, row.lane)) if row.lane else ""
-        code = None if row.code is None else self._name(row.code)
+        lane, code = row.lane, row.code
         return (
             call,
             row.parent,
-            lane,
+            ".".join(map(str, lane)) if lane else "",
             row.position,
             row.index,
             self._name(row.invokable),
             row.request,
             row.invocation,
-            code,
+            None if code is None else self._name(code),
             row.status,
             row.started,
             row.duration,
@@ -239,22 +242,28 @@ class Archive:
         return number
 
     def _rebuild(self) -> None:
-        execute = self.connection.execute
-        entries: list[bytes] = []
-        packs: list[Any] = execute("SELECT id, size FROM packs").fetchall()
-        for pack, size in packs:
-            data = execute("SELECT data FROM packs WHERE id = ?", (pack,)).get
-            entries += block_entries(decode_pack(data, size), pack)
-        self._blocks.rebuild(entries)
-        self._requests.rebuild(
-            [
-                request_entry(request, call)
-                for call, request in execute(
-                    "SELECT id, request FROM calls WHERE request IS NOT NULL"
-                )
-            ]
-        )
+        cids: list[bytes] = []
+        numbers = array("I")
+        packs: list[Any] = self.connection.execute(
+            "SELECT id, size FROM packs"
+        ).fetchall()
+        for first, size in packs:
+            data: Any = self.connection.execute(
+                "SELECT data FROM packs WHERE id = ?", (first,)
+            ).get
+            for number, block in enumerate(decode_pack(data, size), first):
+                cids.append(cid_of(block))
+                numbers.append(number)
+        self._blocks.rebuild(sorted_entries(self._sorter, cids, numbers))
+        calls: list[Any] = self.connection.execute(
+            "SELECT request, id FROM calls WHERE request IS NOT NULL"
+        ).fetchall()
+        requests = [request for request, _ in calls]
+        callers = array("Q", (call for _, call in calls))
+        self._requests.rebuild(sorted_entries(self._sorter, requests, callers))
 
 
-def _packed(blocks: list[bytes]) -> tuple[int, int, bytes]:
-    return len(blocks), raw_size(blocks), encode_pack(blocks)
+def batched(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cuts a series of rows into pieces of at most ``size``."""
+    for place in range(0, len(rows), size):
+        yield rows[place : place + size]

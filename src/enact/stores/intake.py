@@ -267,13 +267,14 @@ class Intake:
         batch = self._folding
         if batch is None:
             return
-        self.archive().fold(list(batch.blocks.items()), batch.calls, batch.runs)
+        self.archive().fold(batch.blocks, batch.calls, batch.runs)
         with self._sync_lock:
             batch.tail.remove()
         with self._lock:
+            again = {cid for cid in self._again if cid in batch.blocks}
             if len(self._hot) < _HOT_BLOCKS:
-                self._hot |= self._again & batch.blocks.keys()
-            self._again -= batch.blocks.keys()
+                self._hot |= again
+            self._again -= again
             self._old = {}
             self._folding = None
             self._failure = None

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packs: many blocks in one row of the database, compressed together.
 
+Blocks are numbered in the order in which they came in, across all packs, and a pack
+has the number of its first block. So adjacent packs can be made one, and the index,
+which knows the numbers, stays as it is.
+
 A pack is the raw deflate stream of a count, the length of each block (4 bytes each,
 little endian), and the blocks. Identifiers are not in it: reading hashes every
 block, which gives the identifiers and is the check at the same time.
@@ -9,15 +13,13 @@ block, which gives the identifiers and is the check at the same time.
 from __future__ import annotations
 
 import sys
-import threading
 import zlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
-from enact.stores.backend import Block
 from enact.values import cid_of
 
 PACK_BYTES = 128 << 10
@@ -33,14 +35,18 @@ _CACHE_BYTES = 16 << 20
 _RAW_DEFLATE = -15  # no checksum of its own: hashes are the better one
 
 
-def group(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:
-    """Cuts a series of blocks into portions, each to become a pack."""
-    ends = list(accumulate(len(data) + 4 for _, data in blocks))
+def group(blocks: Sequence[bytes]) -> Iterator[tuple[int, int, int]]:
+    """Cuts a series of blocks into portions, each to become a pack.
+
+    Returns:
+        For each: where it begins, where it ends, and the size of the pack.
+    """
+    ends = list(accumulate(map(len, blocks)))
     begin = size = 0
     while begin < len(blocks):
-        end = bisect_left(ends, size + PACK_BYTES) + 1
-        yield blocks[begin:end]
-        begin, size = end, ends[min(end, len(ends)) - 1]
+        end = min(bisect_left(ends, size + PACK_BYTES) + 1, len(blocks))
+        yield begin, end, 4 * (end - begin + 1) + ends[end - 1] - size
+        begin, size = end, ends[end - 1]
 
 
 def encode_pack(blocks: Sequence[bytes]) -> bytes:
@@ -51,35 +57,22 @@ def encode_pack(blocks: Sequence[bytes]) -> bytes:
     return zlib.compress(lengths.tobytes() + b"".join(blocks), 1, _RAW_DEFLATE)
 
 
-def decode_pack(data: bytes, size: int) -> dict[bytes, bytes]:
+def decode_pack(data: bytes, size: int) -> list[bytes]:
     """Unpacks blocks, as many as the bytes still give.
 
     Args:
         data: of the pack.
         size: of the blocks together with their lengths, uncompressed.
-
-    Returns:
-        Blocks by identifier. A damaged block is in it under an identifier that
-        nobody asks for.
     """
     raw = _inflate(data, size)
     lengths = array("I")
-    if len(raw) < 4:
-        return {}
-    count = int.from_bytes(raw[:4], "little")
-    begin = 4 * (count + 1)
-    if begin > len(raw):
-        return {}
+    begin = 4 * (int.from_bytes(raw[:4], "little") + 1)
+    if len(raw) < 4 or begin > len(raw):
+        return []
     lengths.frombytes(raw[4:begin])
     if sys.byteorder == "big":  # pragma: no cover
         lengths.byteswap()
-    blocks = [raw[a:b] for a, b in pairwise(accumulate(lengths, initial=begin))]
-    return dict(zip(map(cid_of, blocks), blocks, strict=True))
-
-
-def raw_size(blocks: Sequence[bytes]) -> int:
-    """Tells what `decode_pack` needs to know."""
-    return 4 * (len(blocks) + 1) + sum(map(len, blocks))
+    return [raw[a:b] for a, b in pairwise(accumulate(lengths, initial=begin))]
 
 
 def _inflate(data: bytes, size: int) -> bytes:
@@ -91,49 +84,99 @@ def _inflate(data: bytes, size: int) -> bytes:
         pass
     stream = zlib.decompressobj(_RAW_DEFLATE)
     parts: list[bytes] = []
+    room = size
     try:
         for place in range(0, len(data), 256):
-            parts.append(stream.decompress(data[place : place + 256]))
+            if room <= 0:
+                break
+            parts.append(stream.decompress(data[place : place + 256], room))
+            room -= len(parts[-1])
     except zlib.error:
         pass
-    return b"".join(parts)[:size]
+    return b"".join(parts)
+
+
+class Pack:
+    """An unpacked pack.
+
+    Args:
+        first: number of its first block.
+        blocks: as they are; nobody has looked at their hashes.
+        size: in bytes.
+    """
+
+    def __init__(self, first: int, blocks: list[bytes], size: int) -> None:
+        self.first = first
+        self.size = size
+        self._blocks = blocks
+        self._used = False
+        self._by_cid: dict[bytes, bytes] | None = None
+
+    def block(self, number: int) -> bytes | None:
+        """Finds a block by its number; empty for one that is also elsewhere."""
+        place = number - self.first
+        if not 0 <= place < len(self._blocks):
+            return None
+        if self._used and self._by_cid is None:
+            # Used again: neighbours are likely to be wanted as well.
+            self._by_cid = {cid_of(block): block for block in self._blocks}
+        self._used = True
+        return self._blocks[place]
+
+    def find(self, cid: bytes) -> bytes | None:
+        """Finds a block by its identifier, if the pack is in frequent use."""
+        return None if self._by_cid is None else self._by_cid.get(cid)
 
 
 class PackCache:
     """Unpacked packs that were used last.
 
     Args:
-        fetch: reads the bytes and the size of a pack; None when it is not there.
+        fetch: reads the pack that holds the block with a number.
     """
 
-    def __init__(self, fetch: Callable[[int], tuple[bytes, int] | None]) -> None:
+    def __init__(self, fetch: Callable[[int], Pack | None]) -> None:
         self._fetch = fetch
-        self._packs: OrderedDict[int, tuple[dict[bytes, bytes], int]] = OrderedDict()
+        self._packs: OrderedDict[int, Pack] = OrderedDict()
+        self._firsts: list[int] = []
         self._size = 0
-        self._lock = threading.Lock()
+        self.last: Pack | None = None
 
-    def get(self, pack: int) -> dict[bytes, bytes] | None:
-        """Unpacks a pack, or finds it unpacked; None when it is not there."""
-        with self._lock:
-            held = self._packs.get(pack)
-            if held is not None:
-                self._packs.move_to_end(pack)
-                return held[0]
-        found = self._fetch(pack)
-        if found is None:
+    def get(self, number: int) -> bytes | None:
+        """Finds a block by its number."""
+        pack = self.last
+        block = None if pack is None else pack.block(number)
+        if block is not None:
+            return block
+        place = bisect_right(self._firsts, number) - 1
+        if place >= 0:
+            pack = self._packs[self._firsts[place]]
+            block = pack.block(number)
+            if block is not None:
+                self._packs.move_to_end(pack.first)
+                self.last = pack
+                return block
+        pack = self._fetch(number)
+        if pack is None:
             return None
-        data, size = found
-        blocks = decode_pack(data, size)
-        with self._lock:
-            if pack not in self._packs:
-                self._packs[pack] = (blocks, size)
-                self._size += size
-            while self._size > _CACHE_BYTES and len(self._packs) > 1:
-                self._size -= self._packs.popitem(last=False)[1][1]
-        return blocks
+        self._keep(pack)
+        return pack.block(number)
 
     def clear(self) -> None:
-        """Forgets all packs: others may have taken their numbers."""
-        with self._lock:
-            self._packs.clear()
-            self._size = 0
+        """Forgets all packs: they may have been joined to others."""
+        self._packs.clear()
+        self._firsts.clear()
+        self._size = 0
+        self.last = None
+
+    def _keep(self, pack: Pack) -> None:
+        self.last = pack
+        if pack.first in self._packs:
+            return
+        self._packs[pack.first] = pack
+        insort(self._firsts, pack.first)
+        self._size += pack.size
+        while self._size > _CACHE_BYTES and len(self._packs) > 1:
+            first, old = self._packs.popitem(last=False)
+            self._firsts.remove(first)
+            self._size -= old.size

@@ -12,15 +12,14 @@ import apsw
 
 from enact.errors import CorruptBlock
 from enact.stores.connect import told
-from enact.stores.packs import MAX_RAW, PackCache
+from enact.stores.packs import MAX_RAW, Pack, PackCache, decode_pack
 from enact.stores.sheets import (
-    BLOCK_PREFIX,
     HASH_START,
-    REQUEST_PREFIX,
+    PREFIX_BYTES,
     DamagedIndex,
     Sheets,
 )
-from enact.values import cid_text
+from enact.values import cid_of, cid_text
 
 
 class Reader:
@@ -38,7 +37,6 @@ class Reader:
         self._blocks = Sheets("block", connection)
         self._requests = Sheets("request", connection)
         self._packs = PackCache(self._fetch)
-        self._moved: dict[int, int] = {}
         self._seen: int | None = None
 
     def get(self, cids: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -48,16 +46,25 @@ class Reader:
             CorruptBlock: the index knows a block that its pack does not give back.
         """
         found: dict[bytes, bytes] = {}
-        with self.snapshot():
-            for cid in cids:
-                data = self._get(cid)
-                if data is not None:
-                    found[cid] = data
+        wanted: list[bytes] = []
+        last = self._packs.last
+        for cid in cids:
+            data = None if last is None else last.find(cid)
+            if data is None:
+                wanted.append(cid)
+            else:
+                found[cid] = data
+        if wanted:
+            with self.snapshot():
+                for cid in wanted:
+                    data = self._get(cid)
+                    if data is not None:
+                        found[cid] = data
         return found
 
     def callers(self, request: bytes) -> list[int] | None:
         """Lists calls that may have made a request; None: look at all of them."""
-        prefix = request[HASH_START : HASH_START + REQUEST_PREFIX]
+        prefix = request[HASH_START : HASH_START + PREFIX_BYTES]
         with self.snapshot():
             if self._requests.damaged:
                 return None
@@ -95,52 +102,53 @@ class Reader:
     def _refresh(self) -> None:
         self._blocks.load()
         self._requests.load()
-        moved: list[Any] = self._connection.execute(
-            "SELECT id, pack FROM moved"
-        ).fetchall()
-        self._moved = dict(moved)
         self._packs.clear()
 
     def _get(self, cid: bytes) -> bytes | None:
-        prefix = cid[HASH_START : HASH_START + BLOCK_PREFIX]
+        prefix = cid[HASH_START : HASH_START + PREFIX_BYTES]
         try:
             if self._blocks.damaged:
                 raise DamagedIndex
-            candidates = self._blocks.find(prefix)
+            numbers = self._blocks.find(prefix)
         except DamagedIndex:
             return self._search(cid)
         lost = False
-        for candidate in candidates:
-            pack = self._packs.get(self._moved.get(candidate, candidate))
-            if pack is not None and cid in pack:
-                return pack[cid]
-            # Two hashes may begin alike; but then the other block is in the pack.
-            lost = lost or not (pack and _holds_prefix(pack, prefix))
+        for number in numbers:
+            block = self._packs.get(number)
+            found = b"" if block is None else cid_of(block)
+            if found == cid:
+                return block
+            # Two hashes may begin alike, and an empty place refers to another one.
+            alike = found[HASH_START : HASH_START + PREFIX_BYTES] == prefix
+            lost = lost or not alike
         if lost:
             raise self._corrupt(cid)
         return None
 
     def _search(self, cid: bytes) -> bytes | None:
         """Looks into every pack, since the index is damaged."""
-        whole = True
         packs: list[Any] = self._connection.execute(
             "SELECT id, blocks FROM packs ORDER BY id DESC"
         ).fetchall()
-        for number, count in packs:
-            pack = self._packs.get(number)
-            if pack is not None and cid in pack:
-                return pack[cid]
-            whole = whole and pack is not None and len(pack) == count
+        whole = True
+        for first, count in packs:
+            for number in range(first, first + count):
+                block = self._packs.get(number)
+                if block is not None and cid_of(block) == cid:
+                    return block
+                whole = whole and block is not None
         if not whole:
             raise self._corrupt(cid)
         return None
 
-    def _fetch(self, pack: int) -> tuple[bytes, int] | None:
-        for data, size in self._connection.execute(
-            "SELECT data, size FROM packs WHERE id = ?", (pack,)
-        ):
+    def _fetch(self, number: int) -> Pack | None:
+        found: list[Any] = self._connection.execute(
+            "SELECT id, size, data FROM packs WHERE id <= ? ORDER BY id DESC LIMIT 1",
+            (number,),
+        ).fetchall()
+        for first, size, data in found:
             if type(data) is bytes and type(size) is int and 0 < size <= MAX_RAW:
-                return data, size
+                return Pack(first, decode_pack(data, size), size)
         return None
 
     def _corrupt(self, cid: bytes) -> CorruptBlock:
@@ -148,8 +156,3 @@ class Reader:
             f"block {cid_text(cid)} in {self._path} is damaged: its bytes do not have"
             " this identifier any more; copy it in from another store if you can"
         )
-
-
-def _holds_prefix(pack: dict[bytes, bytes], prefix: bytes) -> bool:
-    end = HASH_START + BLOCK_PREFIX
-    return any(cid[HASH_START:end] == prefix for cid in pack)

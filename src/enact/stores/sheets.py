@@ -7,16 +7,18 @@ as one sorted *sheet*; when several sheets are of about the same size, they are
 merged into one (a log-structured merge tree), so an entry is rewritten a few times
 in all, however large the store grows. A sheet is cut into segments, one row each.
 
-There are two kinds. ``block`` entries have 8 bytes: the first 5 of the hash of a
-block, then 3 with the number of its pack. ``request`` entries have 16: the first 8
-of the hash of a request, then 8 with the identifier of a row in ``calls``.
+There are two kinds. ``block`` entries have 8 bytes: the first 4 of the hash of a
+block, then its number in 4. ``request`` entries have 12: the first 4 of the hash of
+a request, then the identifier of a row in ``calls`` in 8. All are big endian.
 """
 
 from __future__ import annotations
 
+import sys
+from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -25,25 +27,47 @@ import apsw
 HASH_START = 4
 """Bytes of an identifier before its hash."""
 
-BLOCK_PREFIX, REQUEST_PREFIX = 5, 8
-MAX_PACK = (1 << 24) - 1
+PREFIX_BYTES = 4
+"""Bytes of the hash in an entry; readers sort out blocks whose hashes begin alike."""
 
-_WIDTH = {"block": 8, "request": 16}
+_WIDTH = {"block": 8, "request": 12}
 _SEGMENT_BYTES = 1 << 16
 _SLICE_ENTRIES = 1 << 16
 _SHEETS_PER_SIZE = 8
 _CACHED_SEGMENTS = 256
 
+# Entries are cut out, joined and sorted by one statement: the interpreter is free
+# for other threads while it runs, which it is not while Python sorts.
+_SORT = f"""
+WITH RECURSIVE n(i) AS (VALUES(0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
+SELECT unhex(group_concat(entry, '')) FROM (
+    SELECT hex(
+        substr(?2, i * 36 + {HASH_START + 1}, {PREFIX_BYTES})
+        || substr(?3, i * ?4 + 1, ?4)
+    ) AS entry
+    FROM n ORDER BY entry
+)
+"""
 
-def block_entries(cids: Iterable[bytes], pack: int) -> list[bytes]:
-    """Makes the entries that say which pack holds some blocks."""
-    end, number = HASH_START + BLOCK_PREFIX, pack.to_bytes(3, "big")
-    return [cid[HASH_START:end] + number for cid in cids]
 
+def sorted_entries(
+    sorter: apsw.Connection, cids: Sequence[bytes], numbers: array[int]
+) -> bytes:
+    """Makes the entries of a sheet.
 
-def request_entry(request: bytes, call: int) -> bytes:
-    """Makes the entry that says which call made a request."""
-    return request[HASH_START : HASH_START + REQUEST_PREFIX] + call.to_bytes(8, "big")
+    Args:
+        sorter: any connection; its database is not touched.
+        cids: of blocks, or of requests.
+        numbers: of the blocks (type ``I``), or of calls (``Q``); changed in place.
+    """
+    if not cids:
+        return b""
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    values = (len(cids), b"".join(cids), numbers.tobytes(), numbers.itemsize)
+    entries = sorter.execute(_SORT, values).get
+    assert type(entries) is bytes
+    return entries
 
 
 class DamagedIndex(Exception):
@@ -111,18 +135,19 @@ class Sheets:
                 found.update(self._find_in(segment, prefix))
         return sorted(found)
 
-    def add(self, entries: list[bytes]) -> None:
+    def add(self, entries: bytes) -> None:
         """Writes a sheet and merges what is due; inside a write transaction.
+
+        Args:
+            entries: as `sorted_entries` makes them.
 
         Raises:
             DamagedIndex: a segment that was to be merged is not what it was.
         """
-        if not entries:
-            return
-        entries.sort()
-        self._write_sheet(iter([entries]))
-        self._merge_due()
-        self._write_summary()
+        if entries:
+            self._write_sheet([entries])
+            self._merge_due()
+            self._write_summary()
 
     def merge_all(self) -> bool:
         """Merges all sheets into one; inside a write transaction.
@@ -136,12 +161,11 @@ class Sheets:
         self._write_summary()
         return True
 
-    def rebuild(self, entries: list[bytes]) -> None:
+    def rebuild(self, entries: bytes) -> None:
         """Replaces the whole index; inside a write transaction."""
         self._connection.execute("DELETE FROM segments WHERE kind = ?", (self._kind,))
         self._sheets = {}
-        entries.sort()
-        self._write_sheet(iter([entries]))
+        self._write_sheet([entries])
         self._write_summary()
         self.damaged = False
 
@@ -154,14 +178,13 @@ class Sheets:
         low, high = 0, len(data) // width
         while low < high:
             middle = (low + high) // 2
-            if data[middle * width : middle * width + len(prefix)] < prefix:
+            if data[middle * width : middle * width + PREFIX_BYTES] < prefix:
                 low = middle + 1
             else:
                 high = middle
         place = low * width
-        while data.startswith(prefix, place) and place < len(data):
-            entry = data[place + len(prefix) : place + width]
-            yield int.from_bytes(entry, "big")
+        while data[place : place + PREFIX_BYTES] == prefix:
+            yield int.from_bytes(data[place + PREFIX_BYTES : place + width], "big")
             place += width
 
     def _read(self, segment: Segment) -> bytes:
@@ -203,7 +226,7 @@ class Sheets:
             ((segment.id,) for segments in old for segment in segments),
         )
 
-    def _slices(self, sheets: list[list[Segment]]) -> Iterator[list[bytes]]:
+    def _slices(self, sheets: list[list[Segment]]) -> Iterator[bytes]:
         width = self._width
         total = sum(segment.entries for segments in sheets for segment in segments)
         count = total // _SLICE_ENTRIES + 1
@@ -212,7 +235,7 @@ class Sheets:
         for number in range(1, count + 1):
             bound = None
             if number < count:
-                bound = ((1 << 40) * number // count).to_bytes(5, "big")
+                bound = ((1 << 32) * number // count).to_bytes(4, "big")
             taken: list[bytes] = []
             for place, segments in enumerate(waiting):
                 entries = left[place]
@@ -226,22 +249,22 @@ class Sheets:
                 taken += entries[:cut]
                 left[place] = entries[cut:]
             taken.sort()
-            yield taken
+            yield b"".join(taken)
 
-    def _write_sheet(self, slices: Iterator[list[bytes]]) -> None:
+    def _write_sheet(self, slices: Iterable[bytes]) -> None:
         connection = self._connection
         sheet = max(self._sheets, default=0) + 1
         written: list[Segment] = []
-        for entries in _regular(slices, _SEGMENT_BYTES // self._width):
-            data = b"".join(entries)
+        for data in _regular(slices, _SEGMENT_BYTES // self._width * self._width):
+            first, entries = data[: self._width], len(data) // self._width
             check = crc32(data)
             connection.execute(
                 "INSERT INTO segments(kind, sheet, first, entries, data, "
                 '"check") VALUES (?, ?, ?, ?, ?, ?)',
-                (self._kind, sheet, entries[0], len(entries), data, check),
+                (self._kind, sheet, first, entries, data, check),
             )
             written.append(
-                Segment(entries[0], connection.last_insert_rowid(), len(entries), check)
+                Segment(first, connection.last_insert_rowid(), entries, check)
             )
         if written:
             self._sheets[sheet] = written
@@ -261,11 +284,11 @@ class Sheets:
         return f"{entries} entries in {len(segments)} segments, check {check:08x}"
 
 
-def _regular(slices: Iterable[list[bytes]], size: int) -> Iterator[list[bytes]]:
-    """Cuts a series of lists anew, into lists of ``size``."""
-    rest: list[bytes] = []
-    for entries in slices:
-        rest += entries
+def _regular(slices: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Cuts a series of bytes anew, into pieces of ``size``."""
+    rest = b""
+    for data in slices:
+        rest += data
         whole = len(rest) // size * size
         for place in range(0, whole, size):
             yield rest[place : place + size]

@@ -276,7 +276,7 @@ def _open(path: str) -> tuple[apsw.Connection, bool]:
 
 def _fold_in(archive: Archive, content: TailContent) -> None:
     calls = [(row, call_check(row)) for row in content.calls]
-    archive.fold(list(content.blocks.items()), calls, content.runs)
+    archive.fold(content.blocks, calls, content.runs)
 
 
 def _nothing(cid: bytes) -> None:

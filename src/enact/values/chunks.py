@@ -44,14 +44,18 @@ MIN_ITEMS = 4
 OUTLINE = 128
 
 #: A cut needs the least hash among so many items before and after it. Chunks hold at
-#: least HORIZON + 1 items and 2 * HORIZON + 1 on average.
+#: least HORIZON + 1 items, and 2 * HORIZON + 1 on average.
 HORIZON = 4
+
+#: The same for links to chunks, of which each version of a growing value writes the last
+#: few on every level again.
+LINK_HORIZON = 2
 
 #: Chunks of items hold no more bytes than this.
 MAX_CHUNK = 16 * 1024
 
 #: Bytes and UTF-8 of strings up to this size stay in one piece.
-MAX_TEXT = 8 * 1024
+MAX_TEXT = 4 * 1024
 
 #: Plain dicts from this size on become envelopes, the items of which can be cut.
 MAX_DICT = 32 * 1024
@@ -73,30 +77,29 @@ _NEVER = 255
 _FULL_SIZE = 40
 _RARITY = 14_400
 
-MIN_PIECE = 512
-MAX_PIECE = 16 * 1024
+def _symbols() -> bytes:
+    """Make the table that maps every byte to one of four symbols, pseudo-randomly.
 
-
-def _piece_end(classes: int) -> re.Pattern[bytes]:
-    """Compile a test that holds after one in 2 ** `classes` bytes of any text.
-
-    It looks at as many bytes, each of which must be in another half of all values. The
-    halves are pseudo-random, and split common letters as evenly as they split all.
+    Common letters are spread over the symbols as evenly as all bytes are, so that texts
+    are cut about as often as images.
     """
-    order = shake_256(b"enact").digest(256 * classes)
+    order = shake_256(b"enact").digest(256)
     common = (b" eta", b"oins", b"hrdl", b"cumf", b"pgwy", b"bvk,")
-    groups = [*common, bytes(set(range(256)).difference(*common))]
-    halves = []
-    for at in range(0, len(order), 256):
-        half: list[int] = []
-        for group in groups:
-            ranked = sorted(group, key=lambda value: (order[at + value], value))
-            half += ranked[: len(group) // 2]
-        halves.append(b"[" + b"".join(b"\\x%02x" % value for value in half) + b"]")
-    return re.compile(b"".join(halves))
+    table = bytearray(256)
+    for group in (*common, bytes(set(range(256)).difference(*common))):
+        for rank, byte in enumerate(sorted(group, key=lambda byte: (order[byte], byte))):
+            table[byte] = rank % 4
+    return bytes(table)
 
 
-PIECE_END = _piece_end(11)
+_SYMBOLS = _symbols()
+
+#: How bytes are cut: after which symbols, in pieces of how many bytes at least and at
+#: most. Long texts grow little by little, and share small pieces; what is longer still
+#: is rarely text, and there the number of blocks counts.
+_TEXT_CUT = (b"\1\3\0", 512, 8 * 1024)
+_DATA_CUT = (b"\0\1\2\3\1\0", 2048, 32 * 1024)
+_MAX_TEXT_CUT = 256 * 1024
 
 
 class Shrinker:
@@ -184,7 +187,7 @@ class Shrinker:
                 joined = b"".join(links)
                 # Bytes of users that start with 01 are escaped, so these are links.
                 if joined[::CID_LENGTH] == b"\x01" * len(links):
-                    return _tree(forms, joined[35::CID_LENGTH], None, self._emit)
+                    return _tree(forms, _last_bytes(links), None, self._emit)
         items: list[Form] = []
         hashes = bytearray()
         sizes: list[int] = []
@@ -217,19 +220,23 @@ class Shrinker:
         self._text -= size
         if self._text < 0:
             raise LimitExceeded(f"a value has more than {MAX_TEXT_BYTES} bytes of text")
+        end_mark, least, most = _TEXT_CUT if size <= _MAX_TEXT_CUT else _DATA_CUT
+        symbols = data.translate(_SYMBOLS)
         cids = []
         start = 0
         while start < size:
-            most = min(start + MAX_PIECE, size)
-            match = PIECE_END.search(data, start + MIN_PIECE, most)
-            end = match.end() if match else most
-            piece = data[start:end]
-            block = encode_form(escape(piece))
+            end = symbols.find(end_mark, start + least, start + most) + len(end_mark)
+            if end < len(end_mark):
+                end = start + most
+            block = encode_form(escape(data[start:end]))
             cid = cid_of(block)
             self._emit(cid, block)
             cids.append(cid)
             start = end
-        return {"$": "enact/Bytes", "size": size, "chunks": encode_links(cids, self._emit)}
+        links: Form = cids  # type: ignore[assignment]
+        if len(cids) > 2 * LINK_HORIZON:
+            links = _tree(cids, _last_bytes(cids), None, self._emit, LINK_HORIZON)  # type: ignore[arg-type]
+        return {"$": "enact/Bytes", "size": size, "chunks": links}
 
 
 def encode_links(cids: Sequence[bytes], emit: Emit) -> Form:
@@ -249,20 +256,29 @@ def encode_links(cids: Sequence[bytes], emit: Emit) -> Form:
     links = list(cids)
     if len(links) < _MANY_LINKS:
         return links  # type: ignore[return-value]
-    return _tree(links, b"".join(links)[35::CID_LENGTH], None, emit)  # type: ignore[arg-type]
+    return _tree(links, _last_bytes(links), None, emit)  # type: ignore[arg-type]
+
+
+def _last_bytes(cids: list[bytes]) -> bytes:
+    """Return the last bytes of identifiers, which serve as hashes of what they link."""
+    return b"".join(cids)[CID_LENGTH - 1 :: CID_LENGTH]
 
 
 def _tree(
-    items: list[Form], hashes: bytes, sizes: list[int] | None, emit: Emit
+    items: list[Form],
+    hashes: bytes,
+    sizes: list[int] | None,
+    emit: Emit,
+    horizon: int = HORIZON,
 ) -> dict[str, Form]:
     """Cut items into chunks, the links to these into chunks again, and so on."""
     count = len(items)
     tails: list[Form] = []
     while True:
-        chunks, tail = _cut(items, hashes, sizes)
+        chunks, tail = _cut(items, hashes, sizes, horizon)
         tails.append(tail)
         if not chunks:
-            break
+            return {"$": "enact/List", "len": count, "tails": tails}
         links = []
         for chunk in chunks:
             data = encode_form(chunk)
@@ -270,18 +286,18 @@ def _tree(
             emit(cid, data)
             links.append(cid)
         items = links  # type: ignore[assignment]
-        hashes = b"".join(links)[35::CID_LENGTH]
+        hashes = _last_bytes(links)
         sizes = None
-    return {"$": "enact/List", "len": count, "tails": tails}
+        horizon = LINK_HORIZON
 
 
 def _cut(
-    items: list[Form], hashes: bytes, sizes: list[int] | None
+    items: list[Form], hashes: bytes, sizes: list[int] | None, horizon: int
 ) -> tuple[list[list[Form]], list[Form]]:
     """Return the chunks of a list of items, and what follows the last cut."""
-    chunks = []
+    chunks: list[list[Form]] = []
     start = 0
-    for end in _cuts(hashes):
+    for end in _cuts(hashes, horizon):
         start = _split(items, sizes, start, end, chunks)
         chunks.append(items[start:end])
         start = end
@@ -289,17 +305,16 @@ def _cut(
     return chunks, items[start:]
 
 
-def _cuts(hashes: bytes) -> list[int]:
-    """Return where lists are cut: HORIZON items after each local minimum."""
+def _cuts(hashes: bytes, horizon: int) -> list[int]:
+    """Return where lists are cut: `horizon` items after each local minimum."""
     found = []
-    last = len(hashes) - HORIZON
-    for match in _LOW.finditer(hashes, HORIZON, max(last, HORIZON)):
+    for match in _LOW.finditer(hashes, horizon, max(len(hashes) - horizon, horizon)):
         at = match.start()
         value = hashes[at]
-        if value < min(hashes[at - HORIZON : at]) and value <= min(
-            hashes[at + 1 : at + HORIZON + 1]
-        ):
-            found.append(at + HORIZON + 1)
+        after = at + 1 + horizon
+        # Of several equal hashes the last one counts.
+        if value <= min(hashes[at - horizon : at]) and value < min(hashes[at + 1 : after]):
+            found.append(after)
     return found
 
 
