@@ -61,6 +61,7 @@ class TrigramModel:
         topic: str = "",
         prompt: str = "",
         temperature: float = 1.0,
+        min_words: int = 7,
         max_words: int = 40,
     ) -> str:
         """Draws one sentence.
@@ -70,6 +71,7 @@ class TrigramModel:
             topic: a name out of ``topics`` whose text counts ten times.
             prompt: how the sentence begins; its last words are what it goes on from.
             temperature: below 1 prefers the likely, above 1 the unlikely.
+            min_words: do not end before, if there is any other way on.
             max_words: where to stop a sentence that does not end.
         """
         words = TOKEN.findall(prompt)
@@ -79,8 +81,8 @@ class TrigramModel:
             followers = self._counts[context] + Counter(
                 {word: 10 * n for word, n in mine.get(context, {}).items()}
             )
-            if not words:
-                followers.pop(END, None)
+            if len(words) < min_words and followers.keys() - {".", END}:
+                del followers["."], followers[END]
             weights = [n ** (1 / temperature) for n in followers.values()]
             word = rng.choices(list(followers), weights)[0]
             if word == END:

@@ -135,7 +135,7 @@ async def awrite_page(subject: str) -> list[str]:
         text = await adraft(topic)
         finished.append(f"{topic}: {text}")
 
-    await asyncio.gather(*map(section, MODEL.related(subject, 5)))
+    await asyncio.gather(*map(section, plan(subject, sections=5)))
     return finished
 
 
@@ -174,6 +174,7 @@ def main(path: Path) -> None:
         with measured("continued"):
             other = page.edit(page[5], output=0.0).replay()
         show_difference(page.get_output(), other.get_output())
+        print(f"Why, by call: {why(other)}; all others are reused.")
 
         heading("6. A new version of the invokable; both are in the record")
         with measured("recorded"):
@@ -192,10 +193,13 @@ def main(path: Path) -> None:
         with measured("replayed"):
             again = asyncio.run(together.replay_async())
         print(f"The same order: {again.get_output() == together.get_output()}.")
-        call = together[2, 1]
-        print(f"Now the last call of one task anew, {one_line(call)}:")
+        call = together[3, 1]
+        print(f"Cut {one_line(call)} off, and whatever began after it:")
         with measured("continued"):
             asyncio.run(together.rewind(to=call).replay_async())
+        print("Or only change what it returned:")
+        with measured("continued"):
+            asyncio.run(together.edit(call, output="(edited)").replay_async())
 
         heading("8. It is all in one file")
         address = enact.commit(page).id
@@ -253,8 +257,16 @@ def one_line(invocation: enact.Invocation) -> str:
     return shorten(enact.invocation_summary(invocation).split(" = ")[0], 60).strip("->")
 
 
+def why(invocation: enact.Invocation) -> str:
+    """Which calls of a replay were not simply reused."""
+    verdicts = invocation.verdicts().items()
+    return ", ".join(
+        f"{path} {verdict}" for path, verdict in verdicts if "/" not in path
+    )
+
+
 def show_tree(invocation: enact.Invocation) -> None:
-    for line in enact.invocation_summary(invocation, width=32).splitlines():
+    for line in enact.invocation_summary(invocation, width=30).splitlines():
         print(shorten(line))
 
 

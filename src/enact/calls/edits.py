@@ -99,13 +99,7 @@ class Change:
         )  # fmt: skip
         response = cid_of(data)
         blocks.append((response, data))
-        data = layout.encode_form(
-            {
-                "$": layout.INVOCATION,
-                "request": recorded.request,
-                "response": response,
-            }
-        )
+        data = layout.invocation(recorded.request, response)
         cid = cid_of(data)
         blocks.append((cid, data))
         self.store.backend.put(blocks)

@@ -73,7 +73,7 @@ class _Execution:
         self.top = Frame(self.run, None, None, None)
         self.session = Session(task.strict, task.override)
         if recorded is not None:
-            TopPlan(recorded, self.session).start(self.top)
+            TopPlan(recorded, self.session, self.store).start(self.top)
         self.name = self.target.name
         self.run.begin(self.name)
         self.token = CURRENT.set(self.top)

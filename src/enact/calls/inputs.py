@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import types
 import warnings
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
 from enact.errors import InputChanged, UnstorableValue
 from enact.values import ATOMIC, assign_in_place, cid_of, decode
+from enact.values.cids import CID_PREFIX
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
@@ -59,28 +61,19 @@ class Input:
 
     Attributes:
         invokable: identifier of the invokable as it was before the call.
-        cid: identifier of the input.
+        data, cid: block of the input, and its identifier.
         blocks: what is to be stored with the call.
         fixed: nothing in the input can change in place.
         opaque: some part could not be stored.
         receiver: the object whose method or ``call`` runs, else None.
     """
 
-    __slots__ = (
-        "_before",
-        "_data",
-        "_extra",
-        "_request",
-        "args",
-        "blocks",
-        "cid",
-        "fixed",
-        "invokable",
-        "kwargs",
-        "opaque",
-        "receiver",
-        "target",
-    )
+    # Defaults of what most calls never set.
+    _before: Blocks
+    _extra: dict[str, int]
+    _request: bytes | None = None
+    opaque = False
+    receiver: Any = None
 
     def __init__(
         self,
@@ -92,37 +85,33 @@ class Input:
         kwargs: dict[str, Any],
     ) -> None:
         self.target = target
-        self.receiver = receiver
         self.args = args
         self.kwargs = kwargs
-        self._request: bytes | None = None
-        self.opaque = False
-        blocks: Blocks = []
-        self.blocks = blocks
+        self.blocks: Blocks = []
+        if target.cid not in run.known:
+            run.introduce(target)
         if receiver is None:
-            self.invokable = cid = target.cid
-            if cid not in run.known:
-                run.known.add(cid)
-                blocks.append((cid, target.block))
+            self.invokable = target.cid
         else:
-            data, self.opaque = run.encode(self._invokable(), blocks, parent, "self")
-            self.invokable = cid_of(data)
-            self._before = list(blocks)
-            self._before.append((self.invokable, data))
-            blocks.append((self.invokable, data))
-            self._extra = _untracked(receiver)
-        plain = layout.plain_call_args(args, kwargs) if not target.takes_value else None
-        if plain is not None:
+            self._take_receiver(run, parent, receiver)
+        data = None if target.takes_value else layout.plain_call_args(args, kwargs)
+        if data is not None:
             self.fixed = True
-            self._data = data = plain
         else:
             value = self._value()
             self.fixed = type(value) in ATOMIC
-            data, opaque = run.encode(value, blocks, parent, "input")
-            self._data = data
+            data, opaque = run.encode(value, self.blocks, parent, "input")
             self.opaque = self.opaque or opaque
-        self.cid = cid_of(data)
-        blocks.append((self.cid, data))
+        self.data = data
+        self.cid = CID_PREFIX + sha256(data).digest()
+
+    def _take_receiver(self, run: Run, parent: Frame, receiver: Any) -> None:
+        self.receiver = receiver
+        data, self.opaque = run.encode(self._invokable(), self.blocks, parent, "self")
+        self.invokable = cid_of(data)
+        self.blocks.append((self.invokable, data))
+        self._before = list(self.blocks)
+        self._extra = _untracked(receiver)
 
     def _value(self) -> Any:
         if self.target.takes_value:
@@ -138,14 +127,12 @@ class Input:
         return types.MethodType(self.target.wrapper, self.receiver)
 
     def request(self) -> bytes:
-        """Identifier of the request, whose block is among ``blocks`` from now on."""
+        """Identifier of the request; from now on ``blocks`` has it, and the input."""
         request = self._request
         if request is None:
-            data = layout.encode_form(
-                {"$": layout.REQUEST, "input": self.cid, "invokable": self.invokable}
-            )
-            request = self._request = cid_of(data)
-            self.blocks.append((request, data))
+            data = layout.request(self.invokable, self.cid)
+            request = self._request = CID_PREFIX + sha256(data).digest()
+            self.blocks += ((self.cid, self.data), (request, data))
         return request
 
     def changed(self, run: Run) -> str | None:
@@ -156,14 +143,14 @@ class Input:
             data, _ = run.encode(self._value(), [], None, "input")
         except UnstorableValue as error:
             return error.path
-        if data == self._data:
+        if data == self.data:
             return None
         return self._difference(run)
 
     def _difference(self, run: Run) -> str:
         if self.target.takes_value:
             return "$"
-        before = decode(self._data, run.store)
+        before = decode(self.data, run.store)
         assert isinstance(before, CallArgs)
         for index, (old, new) in enumerate(zip(before.args, self.args, strict=True)):
             if run.encode(old, [], None, "")[0] != run.encode(new, [], None, "")[0]:

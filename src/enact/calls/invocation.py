@@ -499,15 +499,7 @@ class Invocation(Resource):
         return store
 
     def _cid(self) -> bytes:
-        return cid_of(
-            layout.encode_form(
-                {
-                    "$": layout.INVOCATION,
-                    "request": self.request.cid,
-                    "response": self.response.cid,
-                }
-            )
-        )
+        return cid_of(layout.invocation(self.request.cid, self.response.cid))
 
     def _recorded(self) -> Recorded:
         key = (self.request.cid, self.response.cid)

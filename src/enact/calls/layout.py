@@ -85,37 +85,61 @@ class Details:
         return None if all(v is None for v in fields.values()) else fields
 
 
+_INT64 = 2**63
+_SHORT = 1000
+
+
 def plain_call_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes | None:
     """The block of ``CallArgs`` if all arguments are short plain scalars, else None.
 
     Such arguments cannot change in place, and encode as themselves.
     """
-    if len(kwargs) > 1:
-        return None  # their order may be part of the value
-    for value in args:
-        if not _is_short_scalar(value):
+    # Lists of more items or more keywords may need chunks or keep an order.
+    if len(kwargs) > 1 or len(args) > 8:
+        return None
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        kind = type(value)
+        if kind is str:
+            if len(value) > _SHORT:
+                return None
+        elif kind is int:
+            if not -_INT64 <= value < _INT64:
+                return None
+        elif value is not None and kind is not bool:
             return None
-    for key, value in kwargs.items():
-        if key == "$" or not _is_short_scalar(value):
-            return None
-    if len(args) > 8:
+    if "$" in kwargs:
         return None
     try:
-        return encode_form({"$": CALL_ARGS, "args": list(args), "kwargs": kwargs})
+        return encode_form({"$": CALL_ARGS, "args": [*args], "kwargs": kwargs})
     except ValueError:  # lone surrogates
         return None
 
 
-def _is_short_scalar(value: object) -> bool:
+def plain_scalar(value: Any) -> bytes | None:
+    """The block of a short plain scalar, else None."""
     kind = type(value)
     if kind is str:
-        return len(value) <= 1000  # type: ignore[arg-type]
-    if kind is int:
-        return -_INT64 <= value < _INT64  # type: ignore[operator]
-    return value is None or kind is bool
+        if len(value) > _SHORT:
+            return None
+    elif kind is int:
+        if not -_INT64 <= value < _INT64:
+            return None
+    elif value is not None and kind is not bool:
+        return None
+    try:
+        return encode_form(value)
+    except ValueError:  # lone surrogates
+        return None
 
 
-_INT64 = 2**63
+def request(invokable: Cid, input: Cid) -> bytes:
+    """The block of a request."""
+    return encode_form({"$": REQUEST, "input": input, "invokable": invokable})
+
+
+def invocation(request: Cid, response: Cid) -> bytes:
+    """The block of an invocation."""
+    return encode_form({"$": INVOCATION, "request": request, "response": response})
 
 
 def leaf_response(
@@ -174,6 +198,13 @@ def response(
     )
 
 
+NOT_READ: Any = object()
+
+# How many recorded calls a store keeps ready. Search replays the same ones over and
+# over.
+_READY = 1 << 14
+
+
 class Recorded:
     """One recorded invocation, as far as replay needs it.
 
@@ -183,6 +214,8 @@ class Recorded:
         after: the invokable after the call.
         output, raised, raised_here, code, subtree: as in the response.
         children: the links, read when they are needed.
+        simple: it returned, its object stayed as it was, and there are no details.
+        value: the output, once read, if it cannot change in place.
         details: see the module's description; None for most calls.
     """
 
@@ -199,7 +232,9 @@ class Recorded:
         "raised_here",
         "request",
         "response",
+        "simple",
         "subtree",
+        "value",
     )
 
     def __init__(
@@ -227,6 +262,12 @@ class Recorded:
         )
         details = response["details"]
         self.details = None if details is None else _read_details(details, source)
+        self.simple = (
+            details is None
+            and self.output is not None
+            and self.after == self.invokable
+        )
+        self.value: Any = NOT_READ
 
     @property
     def status(self) -> str:
@@ -252,16 +293,25 @@ def read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:
 
     Args:
         cids: their identifiers.
-        source: has ``load_blocks(cids) -> dict``.
+        source: the store; has ``load_blocks(cids) -> dict`` and ``ready``, a dict.
 
     Raises:
         MissingBlock: part of one is in no store at hand.
         MalformedBlock: a block is no invocation.
     """
-    invocations = [
-        _read(data, INVOCATION, cid)
-        for cid, data in _load(cids, source)
-    ]
+    ready = source.ready
+    unread = [cid for cid in cids if cid not in ready]
+    if unread:
+        if len(ready) + len(unread) > _READY:
+            ready.clear()
+            unread = list(cids)
+        for recorded in _read_calls(unread, source):
+            ready[recorded.cid] = recorded
+    return [ready[cid] for cid in cids]
+
+
+def _read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:
+    invocations = [_read(data, INVOCATION, cid) for cid, data in _load(cids, source)]
     needed = [c for inv in invocations for c in (inv["request"], inv["response"])]
     parts = [data for _, data in _load(needed, source)]
     return [
@@ -299,12 +349,3 @@ def _read(data: bytes, kind: str, cid: Cid) -> dict[str, Any]:
         raise MalformedBlock(f"{cid_text(cid)} is not the {kind} that it should be")
     return fields
 
-
-def plain_scalar(value: object) -> bytes | None:
-    """The block of a short plain scalar, else None."""
-    if not _is_short_scalar(value):
-        return None
-    try:
-        return encode_form(value)
-    except ValueError:  # lone surrogates
-        return None

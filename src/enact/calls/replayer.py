@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from enact.calls import layout
 from enact.calls.turns import Turns
 from enact.errors import ReplayError
-from enact.values import cid_text, decode
+from enact.values import ATOMIC, cid_text, decode
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
@@ -108,6 +108,7 @@ class Plan:
     def start(self, frame: Frame) -> None:
         """Attach to the frame that runs again."""
         frame.plan = self
+        frame.plain = False
         if self._lanes is None:
             frame.queue = range(len(self.recorded.children))
         else:
@@ -139,6 +140,17 @@ class Plan:
             self._batch_start = start
             place = index - start
         return self._batch[place]
+
+    def value(self, recorded: Recorded) -> Any:
+        """The output of a recorded call: a fresh one, if it can change in place."""
+        value = recorded.value
+        if value is not layout.NOT_READ:
+            return value
+        assert recorded.output is not None
+        value = decode(self._source.load_block(recorded.output), self._source)
+        if type(value) in ATOMIC:
+            recorded.value = value
+        return value
 
     def match(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
         """The recorded call that ``call``, made in ``lane``, is; None for a new one.
@@ -272,8 +284,8 @@ class TopPlan(Plan):
 
     __slots__ = ("_top",)
 
-    def __init__(self, top: Recorded, session: Session) -> None:
-        super().__init__(top, session, None)
+    def __init__(self, top: Recorded, session: Session, source: Any) -> None:
+        super().__init__(top, session, source)
         self._top = top
         self._retry = frozenset([0] if top.status == "failed" else [])
         self._lanes = None
@@ -282,6 +294,7 @@ class TopPlan(Plan):
 
     def start(self, frame: Frame) -> None:
         frame.plan = self
+        frame.plain = False
         frame.queue = range(1)
 
     def child(self, index: int) -> Recorded:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
 from enact.calls.frames import clock
+from enact.calls.targets import warn_if_ambiguous
 from enact.errors import UnstorableValue
 from enact.stores import RunRow, ValueStore
 from enact.values import Encoder, Opaque, qualified_name
@@ -21,6 +22,7 @@ from enact.values import Encoder, Opaque, qualified_name
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.layout import Blocks
+    from enact.calls.targets import Target
 
 
 class UnstorableWarning(UserWarning):
@@ -87,6 +89,13 @@ class Run:
             self.id, name, status, invocation, self.started, duration,
             self.derived_from, self.how, _process(),
         )  # fmt: skip
+
+    def introduce(self, target: Target) -> None:
+        """Store a function that the run has not called before."""
+        target.refresh_code()
+        warn_if_ambiguous(target)
+        self.known.add(target.cid)
+        self.store.backend.put([(target.cid, target.block)])
 
     def encode(
         self, value: Any, blocks: Blocks, frame: Frame | None, what: str

@@ -42,17 +42,20 @@ class Target:
         takes_value: the input is one plain value, as for an ``Invokable``.
         registered: false for a callable that was only given to ``invoke``.
         builtin: part of enact itself.
+        code: digest of the code, as of the last ``refresh_code``; None before the
+            first, and for what enact itself brings along.
     """
 
     __slots__ = (
         "__weakref__",
-        "_code",
         "_owners",
         "block",
         "builtin",
         "check_input",
         "check_output",
         "cid",
+        "code",
+        "code_bytes",
         "deterministic",
         "fn",
         "is_async",
@@ -90,26 +93,17 @@ class Target:
         self.retry: str | None = None
         self.memoize = False
         self.builtin = builtin
-        self._code: str | None = None
+        self.code: str | None = None
+        self.code_bytes: bytes | None = None
         self._owners: dict[type, bool] = {}
         self.wrapper: Callable[..., Any] = fn
 
-    @property
-    def code(self) -> str | None:
-        """Digest of the code that runs; made once, when first needed.
-
-        None for what enact itself brings along: its version is not the program's.
-        """
-        code = self._code
-        if code is None and not self.builtin:
-            code = self._code = code_digest(self.fn)
-        return code
-
-    @property
-    def code_bytes(self) -> bytes | None:
-        """The same as bytes, as the journal has it."""
-        code = self.code
-        return None if code is None else bytes.fromhex(code)
+    def refresh_code(self) -> str | None:
+        """Look at the code again, which a notebook may have changed; its digest."""
+        if not self.builtin:
+            self.code = code_digest(self.fn)
+            self.code_bytes = bytes.fromhex(self.code)
+        return self.code
 
     def owns(self, cls: type) -> bool:
         """Whether this target, called with a ``cls`` object first, is its method."""
@@ -197,9 +191,9 @@ def find(name: str, code: str | None = None) -> Target:
             "defines it, or register the function that took its place with "
             f"`@enact.register(former=[{name!r}])`"
         )
-    if code is not None and newest.code != code:
+    if code is not None and newest.refresh_code() != code:
         for target in list(_live[name]):
-            if target.code == code:
+            if target.refresh_code() == code:
                 return target
     return newest
 
@@ -210,7 +204,7 @@ def warn_if_ambiguous(target: Target) -> None:
     if name in _warned or not ("<lambda>" in name or "<locals>" in name):
         return
     live = _live.get(name, ())
-    if len(live) > 1 and len({other.code for other in list(live)}) > 1:
+    if len(live) > 1 and len({other.refresh_code() for other in list(live)}) > 1:
         _warned.add(name)
         warnings.warn(
             f"several different functions named {name!r} are alive; a record tells "

@@ -20,7 +20,7 @@ _PUT_BYTES = 1 << 20
 class BlockSource(Protocol):
     """Anything that hands out blocks."""
 
-    def load_block(self, cid: bytes) -> bytes:
+    def load_block(self, cid: bytes, /) -> bytes:
         """Reads one block, or raises `MissingBlock`."""
 
 

@@ -18,8 +18,8 @@ T = TypeVar("T")
 _PAGE = 500
 _LAST = (1 << 63) - 1
 
-Place = tuple[int, str, int]
-"""Orders calls: the number of the run in this file, its name, number of the call."""
+Place = tuple[int, int]
+"""Orders calls: the number of the run in this file, the number of the call."""
 
 
 class Journal:
@@ -76,10 +76,10 @@ class Journal:
             unfolded: rows that are newer than those in the database, in order.
         """
         latest = {(row.run, row.number): row for row in unfolded}
-        numbers = self._run_numbers({row.run for row in latest.values()})
+        numbers = self._run_numbers(dict.fromkeys(run for run, _ in latest))
         held = sorted(
             (
-                ((numbers.get(row.run, _LAST), row.run, row.number), row)
+                ((numbers[row.run], row.number), row)
                 for row in filter(wanted.accepts, latest.values())
             ),
             reverse=newest_first,
@@ -162,14 +162,6 @@ class Journal:
                 if name is None:
                     return 0, -1, []
                 conditions.append(("calls.invokable = ?", name))
-            if wanted.since is not None:
-                # A run that ended before then has no call that started after it.
-                first = connection.execute(
-                    'SELECT min(id) FROM runs WHERE "check" IS NULL OR'
-                    " status = 'running' OR started + duration >= ?",
-                    (wanted.since,),
-                ).get
-                low = max(low, (first or 0) << 32)
         return low, high, conditions
 
     def _fetch(self, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -214,7 +206,7 @@ class Journal:
             )
 
         row = self._checked(read, call_check, check, f"call {call & 0xFFFFFFFF}", run)
-        return (call >> 32, row.run, row.number), row
+        return (call >> 32, row.number), row
 
     def _run(self, columns: tuple[Any, ...]) -> RunRow:
         def read() -> RunRow:
@@ -242,15 +234,14 @@ class Journal:
             )
         return row
 
-    def _run_numbers(self, runs: set[str]) -> dict[str, int]:
-        if not runs:
-            return {}
+    def _run_numbers(self, runs: Iterable[str]) -> dict[str, int]:
+        """Numbers runs; those that the file does not know yet come last, in order."""
         with self._reader.snapshot() as connection:
-            numbers = {
+            return {
                 run: connection.execute("SELECT id FROM runs WHERE run = ?", (run,)).get
-                for run in runs
+                or _LAST + place
+                for place, run in enumerate(runs)
             }
-        return {run: number for run, number in numbers.items() if number is not None}
 
 
 def _place(entry: tuple[Place, CallRow]) -> Place:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from enact.errors import MissingBlock, StoreClosed
 from enact.stores import activation
 from enact.stores.backend import Backend
 from enact.stores.closure import copy_closure, graph, missing
+from enact.stores.requirements import requirements
 from enact.values import Encoder, Ref, decode
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ class ValueStore:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        #: Decoded things that upper layers keep at hand, by identifier.
+        self.ready: dict[bytes, Any] = {}
         self._closed = False
 
     def commit(self, value: T) -> Ref[T]:
@@ -85,10 +88,9 @@ class ValueStore:
             origin = ref.origin
             if origin is None or origin is self:
                 raise
-            loaded: T = decode(origin.load_block(ref.cid), origin)
-            return loaded
-        value: T = decode(data, self)
-        return value
+            data = origin.load_block(ref.cid)
+            return cast("T", decode(data, origin))
+        return cast("T", decode(data, self))
 
     def has(self, ref: Ref[Any]) -> bool:
         """Says whether the block that a ref points to is here."""
@@ -159,6 +161,22 @@ class ValueStore:
             known[cid]: {known[child] for child in children}
             for cid, children in found.items()
         }
+
+    def get_distribution_requirements(self, ref: Ref[Any]) -> dict[str, str]:
+        """Says which installed packages define what a ref needs.
+
+        Args:
+            ref: to a value that is here, with all that it links to.
+
+        Returns:
+            Versions by name of the distribution, as installed here; what comes with
+            Python, or was not installed, needs nothing.
+
+        Raises:
+            MissingBlock: something that is reached is not here.
+        """
+        self._check_open()
+        return requirements(self, ref.cid)
 
     def close(self) -> None:
         """Folds everything into place and lets go of it; may be called again.

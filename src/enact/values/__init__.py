@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values: what can be stored, under which names, and in which bytes."""
 
-# The second group fills the tables of the registry. Resolvers are asked in the order in
-# which these modules are first imported, which is fixed by what they import themselves.
+# The first import fills the tables of the registry.
+from enact.values import kinds  # noqa: F401  # isort: skip
 from enact.values.adapted import adapter
 from enact.values.cbor import Form, check_block, decode_form, encode_form, links
 from enact.values.chunks import encode_links
@@ -45,15 +45,6 @@ from enact.values.resources import (
 )
 from enact.values.trees import LinkList, Source, read_links
 from enact.values.unknown import Opaque, Unknown
-
-from enact.values import (  # isort: split
-    classes as _classes,
-    exceptions as _exceptions,
-    plain as _plain,
-    stdlib as _stdlib,
-    subclasses as _subclasses,
-    type_values as _type_values,
-)
 
 __all__ = [
     "ACTIVE",

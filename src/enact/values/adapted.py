@@ -20,7 +20,8 @@ from enact.values.registry import (
 if TYPE_CHECKING:
     from enact.values.cbor import Form
     from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder, Frame
+    from enact.values.encoder import Encoder
+    from enact.values.paths import Frame
 
 
 def adapter(
@@ -58,9 +59,7 @@ def adapter(
     LOADERS[name] = adapted_loader(name, load)
 
 
-def adapted_lowerer(
-    name: str, dump: Callable[[Any], Mapping[str, object]]
-) -> Lowerer:
+def adapted_lowerer(name: str, dump: Callable[[Any], Mapping[str, object]]) -> Lowerer:
     """Make the function that writes values of an adapter.
 
     Args:
@@ -81,9 +80,7 @@ def adapted_lowerer(
     return lower
 
 
-def adapted_loader(
-    name: str, load: Callable[[Mapping[str, Any]], object]
-) -> Loader:
+def adapted_loader(name: str, load: Callable[[Mapping[str, Any]], object]) -> Loader:
     """Make the function that reads values of an adapter.
 
     Args:

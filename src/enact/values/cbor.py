@@ -23,7 +23,9 @@ from enact.errors import LimitExceeded, MalformedBlock
 from enact.values.cids import is_cid
 from enact.values.limits import MAX_BLOCK_BYTES, MAX_BLOCK_DEPTH, MAX_NODES
 
-Form: TypeAlias = "None | bool | int | float | str | bytes | list[Form] | dict[str, Form]"
+Form: TypeAlias = (
+    "None | bool | int | float | str | bytes | list[Form] | dict[str, Form]"
+)
 
 MIN_INT = -(1 << 63)
 MAX_INT = (1 << 63) - 1

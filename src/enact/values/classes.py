@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from typing import TYPE_CHECKING, Any
 
 from enact.errors import SchemaMismatch
+from enact.values.limits import MAX_DEPTH
 from enact.values.names import find_loaded
 from enact.values.registry import (
     BY_TYPE,
     ENTRIES,
-    LOADER_RESOLVERS,
-    RESOLVERS,
     Loader,
     Lowerer,
     TypeEntry,
@@ -50,10 +50,12 @@ def stored_fields(cls: type) -> tuple[str, ...] | None:
     return () if issubclass(cls, Resource) else None
 
 
-def _resolve(cls: type) -> Lowerer | str | None:
+def resolve(cls: type) -> Lowerer | str | None:
     """Find how instances of a registered class are written."""
     entry = BY_TYPE.get(cls) or _slotted_twin(cls)
     if entry is None:
+        if issubclass(cls, BaseException | enum.Enum):
+            return None
         if dataclasses.is_dataclass(cls) or issubclass(cls, Resource):
             return f"{cls.__qualname__} is not registered; add @enact.register to it"
         return None
@@ -106,13 +108,17 @@ def _unloadable(cls: type) -> str | None:
 def _dataclass_lowerer(name: str, names: tuple[str, ...], strict: bool) -> Lowerer:
     steps = tuple((field, f".{field}") for field in names)
     known = frozenset(names)
+    count = len(names) + 1
 
     def lower(encoder: Encoder, value: Any, frame: Frame) -> Form:
-        depth = encoder.enter(len(steps), frame)
+        depth = frame[0] + 1
+        encoder.budget = budget = encoder.budget - count
+        if budget < 0 or depth > MAX_DEPTH:
+            encoder.refuse(frame)
         form: dict[str, Form] = {"$": name}
         table = encoder.table
         for field, step in steps:
-            part = getattr(value, field, _MISSING)
+            part: Any = getattr(value, field, _MISSING)
             cls = type(part)
             if cls is str or part is None or cls is bool:
                 form[field] = part
@@ -120,7 +126,9 @@ def _dataclass_lowerer(name: str, names: tuple[str, ...], strict: bool) -> Lower
                 lowerer = table.get(cls) or encoder.find(cls)
                 form[field] = lowerer(encoder, part, (depth, frame, None, step))
         if strict:
-            for extra in vars(value).keys() - known if hasattr(value, "__dict__") else ():
+            for extra in (
+                vars(value).keys() - known if hasattr(value, "__dict__") else ()
+            ):
                 return encoder.unstorable(
                     value,
                     frame,
@@ -132,7 +140,7 @@ def _dataclass_lowerer(name: str, names: tuple[str, ...], strict: bool) -> Lower
     return lower
 
 
-def _resolve_loader(name: str) -> Loader | None:
+def resolve_loader(name: str) -> Loader | None:
     """Find how instances of a registered class are read."""
     entry = ENTRIES.get(name)
     if entry is None:
@@ -144,16 +152,34 @@ def _resolve_loader(name: str) -> Loader | None:
     names = stored_fields(cls)
     if names is None:
         return None
-    changed = entry.name != name
+    known = frozenset(names)
+    renamed = entry.name != name
+    # Without code of the user, __init__ leaves nothing to be set.
+    simple = not renamed and _only_sets_fields(cls)
 
     def load(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
         fields = decoder.fields(form, depth)
-        if changed or fields.keys() != known:
+        if fields.keys() != known:
+            decoder.evolved = True
+        elif simple:
+            return cls(**fields)
+        elif renamed:
             decoder.evolved = True
         return load_instance(decoder, cls, fields)
 
-    known = frozenset(names)
     return load
+
+
+def _only_sets_fields(cls: type) -> bool:
+    """Tell whether making an instance does nothing but set all its fields."""
+    if not dataclasses.is_dataclass(cls) or cls.__new__ is not object.__new__:
+        return False
+    if hasattr(cls, "__post_init__") or hasattr(cls, "__enact_load__"):
+        return False
+    code = getattr(cls.__init__, "__code__", None)
+    if code is None or not code.co_qualname.startswith("__create_fn__."):
+        return False
+    return all(field.init for field in dataclasses.fields(cls))
 
 
 def load_instance(decoder: Decoder, cls: type, fields: dict[str, Any]) -> Any:
@@ -211,7 +237,3 @@ def load_instance(decoder: Decoder, cls: type, fields: dict[str, Any]) -> Any:
     for name, part in fields.items():
         object.__setattr__(value, name, part)
     return value
-
-
-RESOLVERS.append(_resolve)
-LOADER_RESOLVERS.append(_resolve_loader)

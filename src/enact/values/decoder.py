@@ -149,7 +149,9 @@ class Decoder:
         except EnactError:
             raise
         except _UNFIT as error:
-            raise MalformedBlock(f"a block does not hold what it says: {error}") from error
+            raise MalformedBlock(
+                f"a block does not hold what it says: {error}"
+            ) from error
         except RecursionError as error:
             raise LimitExceeded("a block is nested too deep") from error
 
@@ -226,8 +228,8 @@ class Decoder:
         # The field is no container of its own in the value.
         value = self.value(form.get(key), depth)
         if type(value) is not cls:
-            raise MalformedBlock(f"{form['$']} without a {cls.__name__} named {key!r}")
-        return value  # type: ignore[no-any-return]
+            raise MalformedBlock(f"{form['$']!r} without a {cls.__name__} {key!r}")
+        return value
 
     def exactly(self, cls: type[T], form: dict[str, Form], key: str, depth: int) -> T:
         """Return the value of the only field of an envelope.
@@ -258,7 +260,7 @@ class Decoder:
             MalformedBlock: it has more, or fewer.
         """
         if len(form) != size:
-            raise MalformedBlock(f"{form['$']} with fields {sorted(form)}")
+            raise MalformedBlock(f"{form['$']!r} with the keys {sorted(form)}")
 
     def call(self, what: str, function: Callable[[Any], T], argument: Any) -> T:
         """Call something that users define, whose errors say that data does not fit.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from enact.errors import LimitExceeded, UnstorableValue
 from enact.values.cbor import Form, encode_form
@@ -56,7 +56,7 @@ class Encoder:
         'a161618201f6'
     """
 
-    __slots__ = ("_adopt", "_budget", "_emit", "_opaque", "table")
+    __slots__ = ("_adopt", "_emit", "_opaque", "budget", "table")
 
     def __init__(
         self,
@@ -67,7 +67,8 @@ class Encoder:
         self._emit = emit
         self._adopt = adopt
         self._opaque = opaque
-        self._budget = MAX_NODES
+        #: How many more parts the value may have.
+        self.budget = MAX_NODES
         #: Lowerers by exact type, for the functions that lower containers.
         self.table: _Table = LOWERERS
 
@@ -88,16 +89,20 @@ class Encoder:
             >>> Encoder(lambda cid, data: None).encode((1,)).hex()
             'a261246b656e6163742f5475706c65656974656d738101'
         """
-        form = self._lower_root(value)
+        self.budget = MAX_NODES
+        cls = type(value)
+        lowerer = LOWERERS.get(cls) or self.find(cls)
+        try:
+            form = lowerer(self, value, _ROOT)
+        except (_TooDeep, LimitExceeded) as error:
+            form = self._lower_again(value, error)
         try:
             data = encode_form(form)
         except ValueError:
             form = without_surrogates(form)
             data = encode_form(form)
         if len(data) > SMALL:
-            small = Shrinker(self._emit).shrink(form, data)
-            if small is not form:
-                data = encode_form(small)
+            data = encode_form(Shrinker(self._emit).shrink(form, data))
         return data
 
     def form(self, value: object) -> Form:
@@ -118,7 +123,11 @@ class Encoder:
             >>> Encoder(lambda cid, data: None).form({1, 2})
             {'$': 'enact/Set', 'items': [1, 2]}
         """
-        form = self._lower_root(value)
+        self.budget = MAX_NODES
+        try:
+            form = self.lower(value, _ROOT)
+        except (_TooDeep, LimitExceeded) as error:
+            form = self._lower_again(value, error)
         try:
             data = encode_form(form)
         except ValueError:
@@ -189,15 +198,26 @@ class Encoder:
             UnstorableValue: the container is nested too deep.
             LimitExceeded: the value has too many parts.
         """
-        self._budget -= size + 1
+        self.budget -= size + 1
         depth = frame[0]
-        if self._budget < 0:
-            raise LimitExceeded(
-                f"the value has more than {MAX_NODES} parts - at {path_of(frame)}"
-            )
-        if depth >= MAX_DEPTH:
-            raise _TooDeep(_DEEP, path_of(frame))
+        if self.budget < 0 or depth >= MAX_DEPTH:
+            self.refuse(frame)
         return depth + 1
+
+    def refuse(self, frame: Frame) -> NoReturn:
+        """Raise the error for a container that is beyond a limit.
+
+        Args:
+            frame: where it stands.
+
+        Raises:
+            UnstorableValue: it is nested too deep.
+            LimitExceeded: the value has too many parts.
+        """
+        path = path_of(frame)
+        if self.budget < 0:
+            raise LimitExceeded(f"more than {MAX_NODES} parts - at {path}")
+        raise _TooDeep(_DEEP, path)
 
     def envelope(
         self, name: str, fields: Mapping[str, object], frame: Frame
@@ -283,20 +303,14 @@ class Encoder:
         if self._adopt is not None:
             self._adopt(ref)
 
-    def _lower_root(self, value: Any) -> Form:
-        self._budget = MAX_NODES
-        cls = type(value)
-        lowerer = self.table.get(cls) or self.find(cls)
-        try:
-            return lowerer(self, value, _ROOT)
-        except _TooDeep:
-            pass
-        except LimitExceeded as error:
+    def _lower_again(self, value: object, error: Exception) -> Form:
+        """Lower a value that is too deep or too large, and say so if it still is."""
+        if isinstance(error, LimitExceeded):
             if self._opaque is None:
-                raise
+                raise error
             return self.unstorable(value, _ROOT, str(error))
         # Most values that are too deep contain themselves. Look again, with care.
-        self._budget = MAX_NODES
+        self.budget = MAX_NODES
         self.table = _Watched()
         try:
             return self.lower(value, _ROOT)

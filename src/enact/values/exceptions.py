@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from enact.errors import MalformedBlock, UnstorableValue
 from enact.values.registry import (
     LOADERS,
-    RESOLVERS,
     Lowerer,
     lookup_type,
     type_name,
@@ -37,7 +36,7 @@ _SKIPPED = frozenset(
 )
 
 
-def _resolve(cls: type) -> Lowerer | str | None:
+def resolve(cls: type) -> Lowerer | str | None:
     if not issubclass(cls, BaseException):
         return None
     return findable(cls) or _lower_exception
@@ -113,7 +112,7 @@ def _rebuild(cls: type[BaseException], args: tuple[Any, ...]) -> BaseException:
 
 
 @lru_cache(maxsize=1024)
-def _native(cls: type[BaseException], name: str) -> Callable[..., Any]:
+def _native(cls: type, name: str) -> Callable[..., Any]:
     """Return a method of the nearest base that is written in C."""
     for base in cls.__mro__:
         method = vars(base).get(name)
@@ -125,7 +124,7 @@ def _native(cls: type[BaseException], name: str) -> Callable[..., Any]:
 
 
 @lru_cache(maxsize=1024)
-def _members(cls: type[BaseException]) -> frozenset[str]:
+def _members(cls: type) -> frozenset[str]:
     """Return the attributes that instances keep outside their ``__dict__``."""
     kinds = (types.MemberDescriptorType, types.GetSetDescriptorType)
     return frozenset(
@@ -145,5 +144,4 @@ def _set_member(value: BaseException, name: str, part: object) -> None:
             return
 
 
-RESOLVERS.append(_resolve)
 LOADERS["enact/Exception"] = _load_exception

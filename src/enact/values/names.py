@@ -118,7 +118,7 @@ def find_loaded(name: str) -> object | None:
     found: object = module
     for part in qualname.split("."):
         if isinstance(found, type):
-            spaces = [vars(base) for base in found.__mro__]
+            spaces: list[Mapping[str, Any]] = [vars(base) for base in found.__mro__]
         else:
             spaces = [vars(found)] if isinstance(found, types.ModuleType) else []
         for space in spaces:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from enact.errors import MalformedBlock
 from enact.values.cbor import ESCAPED, MAX_INT, MIN_INT, Form, encode_form, escape
 from enact.values.chunks import without_surrogates
+from enact.values.limits import MAX_DEPTH
 from enact.values.registry import LOADERS, LOWERERS
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def _lower_bytes(encoder: Encoder, value: bytes, frame: Frame) -> Form:
 
 
 def _lower_list(encoder: Encoder, value: list[Any], frame: Frame) -> Form:
-    depth = encoder.enter(len(value), frame)
+    depth = frame[0] + 1
+    encoder.budget = budget = encoder.budget - len(value) - 1
+    if budget < 0 or depth > MAX_DEPTH:
+        encoder.refuse(frame)
     table = encoder.table
     out = value
     for index, item in enumerate(value):
@@ -74,26 +78,28 @@ def _lower_list(encoder: Encoder, value: list[Any], frame: Frame) -> Form:
 
 
 def _lower_dict(encoder: Encoder, value: dict[Any, Any], frame: Frame) -> Form:
-    last_size = 0
-    last = ""
-    for key in value:
-        if type(key) is not str:
-            return lower_items("enact/Dict", encoder, value, frame)
-        size = len(key)
-        if not key.isascii():
-            size = len(key.encode("utf-8", "surrogatepass"))
-        if size > last_size:
-            # "$" is for envelopes, and lone surrogates are not UTF-8.
-            if key == "$" or size > MAX_PLAIN_KEY or (size > len(key) and _lone(key)):
-                return lower_items("enact/Dict", encoder, value, frame)
-        elif size < last_size or key <= last or (size > len(key) and _lone(key)):
-            return lower_items("enact/Dict", encoder, value, frame)
-        last_size = size
-        last = key
-    depth = encoder.enter(len(value), frame)
+    depth = frame[0] + 1
+    encoder.budget = budget = encoder.budget - len(value) - 1
+    if budget < 0 or depth > MAX_DEPTH:
+        encoder.refuse(frame)
     table = encoder.table
     out = value
+    last_size = 0
+    last: Any = ""
     for key, item in value.items():
+        # A plain dict has its keys in the order of their bytes, shorter ones first.
+        if type(key) is not str:
+            return _lower_rest(encoder, value, out, key, frame)
+        size = len(key) if key.isascii() else _utf8_size(key)
+        if size <= last_size:
+            if size < last_size or key <= last:
+                return _lower_rest(encoder, value, out, key, frame)
+        elif size > MAX_PLAIN_KEY:
+            return _lower_rest(encoder, value, out, key, frame)
+        if size == 1 and key == "$":
+            return _lower_rest(encoder, value, out, key, frame)
+        last_size = size
+        last = key
         cls = type(item)
         if cls is str or item is None or cls is bool:
             continue
@@ -108,13 +114,34 @@ def _lower_dict(encoder: Encoder, value: dict[Any, Any], frame: Frame) -> Form:
     return out
 
 
-def _lone(key: str) -> bool:
-    """Tell whether a text cannot be UTF-8."""
+def _utf8_size(key: str) -> int:
+    """Return the size of a key in a block; -1 if it cannot be UTF-8."""
     try:
-        key.encode()
+        return len(key.encode())
     except UnicodeEncodeError:
-        return True
-    return False
+        return -1
+
+
+def _lower_rest(
+    encoder: Encoder,
+    value: dict[Any, Any],
+    done: dict[Any, Any],
+    first: object,
+    frame: Frame,
+) -> Form:
+    """Lower a dict that turned out not to be plain at the key `first`."""
+    depth = encoder.enter(len(value), frame)
+    items: list[Form] = []
+    lowered = True
+    for key, item in value.items():
+        if key is first:
+            lowered = False
+        if lowered:
+            items += (key, done[key])
+        else:
+            items.append(encoder.lower(key, (depth, frame, value, key)))
+            items.append(encoder.lower(item, (depth, frame, value, item)))
+    return {"$": "enact/Dict", "items": items}
 
 
 def lower_items(

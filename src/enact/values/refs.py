@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from enact.errors import MissingBlock, RefError
+from enact.errors import RefError
 from enact.values.cids import cid_from_text, cid_text
 from enact.values.context import ACTIVE, active_store
 from enact.values.decoder import Decoder, decode
@@ -35,11 +35,12 @@ class Ref(Generic[T_co]):
         origin: the store that it came from.
 
     Example:
-        >>> ref = Ref.from_id("bafyreidykglsfhoixmivffc5uwhcgshx4j465xwqntbmu43nb2dzqwfvae")
-        >>> ref == Ref(ref.cid)
+        >>> from enact.values.cids import cid_of
+        >>> ref = Ref(cid_of(b"\xf6"))
+        >>> ref == Ref.from_id(ref.id)
         True
-        >>> ref.digest[:8]
-        '78519729'
+        >>> ref.id[:16], ref.digest[:8]
+        ('bafyreidykglsfho', '78519727')
     """
 
     __slots__ = ("_cid", "_hashed", "_origin")
@@ -150,7 +151,8 @@ class Ref(Generic[T_co]):
         """
         value: Any = self.checkout()
         result = change(value)
-        return self._store().commit(value if result is None else result)
+        changed: Ref[T_co] = self._store().commit(value if result is None else result)
+        return changed
 
     def _store(self) -> Any:
         origin = self._origin

@@ -22,7 +22,8 @@ from enact.values.names import find_loaded, qualified_name
 if TYPE_CHECKING:
     from enact.values.cbor import Form
     from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder, Frame
+    from enact.values.encoder import Encoder
+    from enact.values.paths import Frame
 
 #: Makes the form of a value, given the encoder and where the value stands.
 Lowerer: TypeAlias = "Callable[[Encoder, Any, Frame], Form]"
@@ -70,9 +71,7 @@ LOADER_RESOLVERS: list[Callable[[str], Loader | None]] = []
 REGISTRATION_HOOKS: list[Callable[[TypeEntry], None]] = []
 
 
-def register_type(
-    cls: C, *, name: str | None = None, former: Iterable[str] = ()
-) -> C:
+def register_type(cls: C, *, name: str | None = None, former: Iterable[str] = ()) -> C:
     """Make a class storable.
 
     Args:

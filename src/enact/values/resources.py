@@ -16,10 +16,8 @@ from enact.values.registry import (
     LOADERS,
     LOWERERS,
     REGISTRATION_HOOKS,
-    RESOLVERS,
     Lowerer,
     TypeEntry,
-    register_type,
 )
 
 if typing.TYPE_CHECKING:
@@ -34,6 +32,7 @@ class Resource:
 
     Example:
         >>> import dataclasses
+        >>> from enact.values import register_type
         >>> @register_type
         ... @dataclasses.dataclass
         ... class Poem(Resource):
@@ -51,6 +50,7 @@ class ImmutableResource(Resource):
 
     Example:
         >>> import dataclasses
+        >>> from enact.values import register_type
         >>> @register_type
         ... @dataclasses.dataclass(frozen=True)
         ... class Point(ImmutableResource):
@@ -75,6 +75,7 @@ class TypeWrapper(Resource, Generic[T]):
 
     Example:
         >>> import array, dataclasses
+        >>> from enact.values import register_type
         >>> @register_type
         ... @dataclasses.dataclass
         ... class ArrayWrapper(TypeWrapper[array.array]):
@@ -285,7 +286,7 @@ def _remember_wrapper(entry: TypeEntry) -> None:
         LOWERERS.pop(wrapped, None)
 
 
-def _resolve_wrapped(cls: type) -> Lowerer | None:
+def resolve(cls: type) -> Lowerer | None:
     wrapper = wrapper_of(cls)
     if wrapper is None or cls in BY_TYPE:
         return None
@@ -303,5 +304,4 @@ def _load_wrapped(decoder: Decoder, form: dict[str, Form], depth: int) -> object
 
 
 REGISTRATION_HOOKS.append(_remember_wrapper)
-RESOLVERS.append(_resolve_wrapped)
 LOADERS["enact/Wrapped"] = _load_wrapped

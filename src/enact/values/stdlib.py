@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 from enact.errors import MalformedBlock, UnregisteredType, UnstorableValue
 from enact.values.adapted import adapter
 from enact.values.plain import load_items, lower_items, lower_sequence
-from enact.values.registry import LOADERS, LOADER_RESOLVERS, LOWERERS, RESOLVERS, Loader, Lowerer
+from enact.values.registry import (
+    LOADERS,
+    LOWERERS,
+    Loader,
+    Lowerer,
+)
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
@@ -41,7 +46,7 @@ def _lower_default_dict(encoder: Encoder, value: Any, frame: Frame) -> Form:
 
 
 def _lower_deque(encoder: Encoder, value: deque[Any], frame: Frame) -> Form:
-    items = lower_sequence(encoder, value, frame)  # type: ignore[arg-type]
+    items = lower_sequence(encoder, value, frame)
     return {"$": "enact/Deque", "items": items, "maxlen": value.maxlen}
 
 
@@ -138,9 +143,7 @@ def _dump_timedelta(value: datetime.timedelta) -> Fields:
 
 
 def _load_timedelta(fields: Fields) -> datetime.timedelta:
-    return datetime.timedelta(
-        fields["days"], fields["seconds"], fields["microseconds"]
-    )
+    return datetime.timedelta(fields["days"], fields["seconds"], fields["microseconds"])
 
 
 def _dump_date(value: datetime.date) -> Fields:
@@ -282,7 +285,7 @@ _LATE = {
 }
 
 
-def _resolve(cls: type) -> Lowerer | None:
+def resolve(cls: type) -> Lowerer | None:
     register = _LATE.get((cls.__module__, cls.__qualname__))
     if register is None:
         return None
@@ -290,7 +293,7 @@ def _resolve(cls: type) -> Lowerer | None:
     return LOWERERS.get(cls)
 
 
-def _resolve_loader(name: str) -> Loader | None:
+def resolve_loader(name: str) -> Loader | None:
     for (_, qualname), register in _LATE.items():
         if name == f"enact/{qualname}":
             register()
@@ -299,5 +302,3 @@ def _resolve_loader(name: str) -> Loader | None:
 
 
 _register()
-RESOLVERS.insert(0, _resolve)
-LOADER_RESOLVERS.append(_resolve_loader)

@@ -4,24 +4,23 @@
 from __future__ import annotations
 
 import enum
+from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from enact.errors import MalformedBlock, SchemaMismatch
+from enact.values.names import find_loaded
 from enact.values.plain import lower_items, lower_sequence, lower_unordered
 from enact.values.registry import (
     BY_TYPE,
     ENTRIES,
-    LOADER_RESOLVERS,
     LOADERS,
     LOWERERS,
-    RESOLVERS,
     Loader,
     Lowerer,
     lookup_type,
     type_name,
+    unregistered,
 )
-from enact.values.registry import unregistered
-from enact.values.names import find_loaded
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from enact.values.paths import Frame
 
 _BASES = (
-    bool,
     int,
     float,
     complex,
@@ -69,7 +67,7 @@ def findable(cls: type) -> str | None:
     )
 
 
-def _resolve(cls: type) -> Lowerer | str | None:
+def resolve(cls: type) -> Lowerer | str | None:
     if issubclass(cls, enum.Enum):
         return findable(cls) or _lower_enum
     if issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple):
@@ -78,7 +76,7 @@ def _resolve(cls: type) -> Lowerer | str | None:
     if entry is not None and issubclass(cls, _BASES):
         return _subclass_lowerer(entry.name, cls)
     if issubclass(cls, _BASES):
-        base = next(b for b in _BASES if issubclass(cls, b))
+        base = _base_of(cls)
         return (
             f"{cls.__qualname__} is not the same as {base.__name__}, of which it is a "
             f"subclass; register it, or convert the value with {base.__name__}()"
@@ -149,20 +147,34 @@ def _class(decoder: Decoder, form: dict[str, Form], depth: int, base: type) -> A
     return cls
 
 
-def _subclass_lowerer(name: str, cls: type) -> Lowerer:
-    base = next(b for b in _BASES if issubclass(cls, b))
+def _base_of(cls: type) -> Any:
+    return next((base for base in _BASES if issubclass(cls, base)), None)
 
+
+def _subclass_lowerer(name: str, cls: type) -> Lowerer | str:
+    """Make the function that writes instances of a registered subclass of a builtin."""
+    base = _base_of(cls)
+    for each in cls.__mro__:
+        if each in (OrderedDict, defaultdict) or vars(each).get("__slots__"):
+            return (
+                f"{cls.__qualname__} keeps more than the content of a {base.__name__} "
+                "and a __dict__; register a TypeWrapper for it"
+            )
+
+    # The content is taken past any method that the subclass overrides.
     def lower(encoder: Encoder, value: Any, frame: Frame) -> Form:
         form: dict[str, Form] = {"$": name}
-        if issubclass(base, dict):
-            form["value"] = lower_items("enact/Dict", encoder, value, frame)
+        if base is dict:
+            form["value"] = lower_items("enact/Dict", encoder, dict.copy(value), frame)
         elif base is set or base is frozenset:
-            form["value"] = lower_unordered(encoder, value, len(value), frame)
+            items = list(base.__iter__(value))
+            form["value"] = lower_unordered(encoder, items, len(items), frame)
         elif base is list or base is tuple:
-            form["value"] = lower_sequence(encoder, value, frame)
+            form["value"] = lower_sequence(encoder, list(base.__iter__(value)), frame)
+        elif base is bytearray:
+            form["value"] = LOWERERS[bytes](encoder, bytes(value), frame)
         else:
-            # The content, past any method that the subclass overrides.
-            content = base.__getnewargs__(value)[0] if base in _ATOMS else base(value)
+            (content,) = base.__getnewargs__(value)
             form["value"] = LOWERERS[base](encoder, content, frame)
         attributes = getattr(value, "__dict__", None)
         if attributes:
@@ -173,28 +185,27 @@ def _subclass_lowerer(name: str, cls: type) -> Lowerer:
     return lower
 
 
-_ATOMS = (int, float, complex, str, bytes)
-
-
-def _resolve_loader(name: str) -> Loader | None:
+def resolve_loader(name: str) -> Loader | None:
+    """Find how instances of a registered subclass of a builtin are read."""
     entry = ENTRIES.get(name)
-    if entry is None or not issubclass(entry.cls, _BASES):
+    base = _base_of(entry.cls) if entry is not None else None
+    if entry is None or base is None:
         return None
     cls = entry.cls
-    base = next(b for b in _BASES if issubclass(cls, b))
     changed = entry.name != name
 
     def load(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
         decoder.evolved |= changed
         decoder.only(form, 3 if "attributes" in form else 2)
-        content: Any = decoder.value(form.get("value"), depth)
-        value: Any
-        if base in (list, set, dict, bytearray):
+        content = decoder.value(form.get("value"), depth)
+        if type(content) is not _CONTENTS.get(base, base):
+            raise MalformedBlock(f"{name} with a {type(content).__name__} as its value")
+        if base is list or base is bytearray:
             value = base.__new__(cls)
-            if base is list or base is bytearray:
-                value += content
-            else:
-                base.update(value, content)
+            base.__iadd__(value, content)
+        elif base is dict or base is set:
+            value = base.__new__(cls)
+            base.update(value, content)
         else:
             value = base.__new__(cls, content)
         if "attributes" in form:
@@ -204,7 +215,7 @@ def _resolve_loader(name: str) -> Loader | None:
     return load
 
 
-RESOLVERS.append(_resolve)
-LOADER_RESOLVERS.append(_resolve_loader)
+# What the content is stored as, where that is not the builtin itself.
+_CONTENTS = {tuple: list, set: list, frozenset: list, bytearray: bytes}
 LOADERS["enact/Enum"] = _load_enum
 LOADERS["enact/NamedTuple"] = _load_named_tuple

@@ -12,11 +12,9 @@ from enact.values.adapted import adapter
 from enact.values.names import find_loaded, loaded_module
 from enact.values.registry import (
     BY_TYPE,
-    ENTRIES,
     LOADERS,
     LOWERERS,
     NAMED_TYPES,
-    RESOLVERS,
     Lowerer,
     lookup_type,
     type_name,
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from enact.values.paths import Frame
 
 
-def _resolve(cls: type) -> Lowerer | None:
+def resolve(cls: type) -> Lowerer | None:
     return _lower_type if issubclass(cls, type) else None
 
 
@@ -158,28 +156,35 @@ def _load_singleton(fields: typing.Mapping[str, Any]) -> object:
     return _SINGLETONS[fields["name"]]
 
 
-def _register() -> None:
-    adapter("enact/GenericAlias", [types.GenericAlias], _dump_generic, _load_generic)
-    adapter("enact/Union", [types.UnionType], _dump_union, _load_union)
-    aliases = {
+# The classes behind typing are private: take them from examples.
+_ALIASES = list(
+    {
         type(alias)
         for alias in (
             typing.List[int],  # noqa: UP006
-            typing.Optional[int],  # noqa: UP007
+            typing.Union[int, "str"],
             typing.Callable[[int], str],
             typing.Literal["a"],
         )
-    } - {types.UnionType}
-    adapter("enact/TypingAlias", list(aliases), _dump_typing, _load_typing)
-    specials = {type(form) for form in (typing.Any, typing.List, typing.Union, typing.Callable)}  # noqa: UP006
-    specials -= {type, *aliases}
-    adapter("enact/TypingForm", list(specials), _dump_special, _load_special)
+    }
+    - {types.UnionType}
+)
+_SPECIALS = list(
+    {type(form) for form in (typing.Any, typing.List, typing.Union, typing.Callable)}  # noqa: UP006
+    - {type, *_ALIASES}
+)
+
+
+def _register() -> None:
+    adapter("enact/GenericAlias", [types.GenericAlias], _dump_generic, _load_generic)
+    adapter("enact/Union", [types.UnionType], _dump_union, _load_union)
+    adapter("enact/TypingAlias", _ALIASES, _dump_typing, _load_typing)
+    adapter("enact/TypingForm", _SPECIALS, _dump_special, _load_special)
     adapter("enact/Module", [types.ModuleType], _dump_module, _load_module)
     singletons = [type(value) for value in _SINGLETONS.values()]
     adapter("enact/Singleton", singletons, _dump_singleton, _load_singleton)
     LOWERERS[type] = _lower_type
     LOADERS["enact/Type"] = _load_type
-    RESOLVERS.append(_resolve)
 
 
 _register()

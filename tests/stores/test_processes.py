@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One store, many processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+import warnings
+
+import pytest
+from enact.errors import StoreClosed
+from enact.stores import sqlite_backend
+from enact.testing.backends import sample_block, sample_call
+
+from tests.stores.crashing import record_some
+
+
+def test_eight_processes_write_while_another_reads(tmp_path):
+    path, count = tmp_path / "runs.db", 400
+    spawn = multiprocessing.get_context("spawn")
+    runs = [f"a{n}" for n in range(8)]
+    # Some fold all the time, some not before they close.
+    writers = [
+        spawn.Process(
+            target=record_some, args=(str(path), run, count, [2_000, 4 << 20][n % 2])
+        )
+        for n, run in enumerate(runs)
+    ]
+    reader = sqlite_backend(path)
+    for writer in writers:
+        writer.start()
+    seen = dict.fromkeys(runs, 0)
+    while any(writer.is_alive() for writer in writers):
+        for run in runs:
+            rows = list(reader.calls(run=run))
+            assert [row.number for row in rows] == list(range(len(rows)))
+            assert len(rows) >= seen[run], "a call that was there is gone"
+            seen[run] = len(rows)
+            if rows:
+                number = rows[-1].number
+                block = sample_block(int(run, 16) * 1_000_000 + number)
+                assert reader.get([block[0]]) == dict([block])
+        time.sleep(0.01)
+    assert [writer.exitcode for writer in writers] == [0] * 8
+    for run in runs:
+        expected = [sample_call(run, n, duration=1e-6) for n in range(count)]
+        assert list(reader.calls(run=run)) == expected
+        base = int(run, 16) * 1_000_000
+        blocks = dict(sample_block(base + n) for n in range(count))
+        assert reader.get(blocks) == blocks
+    reader.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["runs.db"]
+
+
+def test_what_another_holds_in_its_tail_can_be_read(tmp_path):
+    writer = sqlite_backend(tmp_path / "runs.db")
+    reader = sqlite_backend(tmp_path / "runs.db")
+    for number in range(3):
+        writer.record([sample_block(number)], sample_call("0a", number))
+        assert [row.number for row in reader.calls()] == list(range(number + 1))
+        assert reader.get([sample_block(number)[0]]) == dict([sample_block(number)])
+    writer.close()
+    assert len(list(reader.calls())) == 3
+    assert len(reader.has(sample_block(n)[0] for n in range(4))) == 3
+    reader.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_is_refused_and_does_no_harm(tmp_path):
+    backend = sqlite_backend(tmp_path / "runs.db")
+    backend.record([sample_block(1)], sample_call("0a", 0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Python: forking with threads
+        child = os.fork()
+    if child == 0:
+        refused = 0
+        for use in (
+            lambda: backend.record([sample_block(2)], sample_call("0a", 1)),
+            lambda: backend.get([sample_block(1)[0]]),
+            lambda: backend.put([sample_block(3)]),
+            lambda: list(backend.calls()),
+            lambda: backend.flush(),
+        ):
+            try:
+                use()
+            except StoreClosed as error:
+                refused += "open it again" in str(error)
+        backend.close()
+        own = sqlite_backend(tmp_path / "runs.db")
+        own.record([sample_block(9)], sample_call("0c", 0))
+        own.close()
+        os._exit(refused)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    backend.record([sample_block(4)], sample_call("0a", 1))
+    backend.close()
+    backend = sqlite_backend(tmp_path / "runs.db")
+    assert [(row.run, row.number) for row in backend.calls()] == [
+        ("0c", 0),
+        ("0a", 0),
+        ("0a", 1),
+    ]
+    assert len(backend.has(sample_block(n)[0] for n in range(10))) == 3
+    backend.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such modes here")
+def test_all_files_are_for_the_owner_alone(tmp_path):
+    old = os.umask(0)
+    try:
+        backend = sqlite_backend(tmp_path / "runs.db")
+        backend.record([sample_block(1)], sample_call("0a", 0))
+        modes = {p.name: p.stat().st_mode & 0o777 for p in tmp_path.iterdir()}
+        backend.close()
+    finally:
+        os.umask(old)
+    assert len(modes) > 1 and set(modes.values()) == {0o600}, modes
