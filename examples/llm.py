@@ -14,7 +14,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def tell(hero: str) -> str:
 def main(path: Path) -> None:
     with measured("loaded the model"):
         model()
-    with enact.SQLiteStore(path):
+    with closing(enact.SQLiteStore(path)) as store, store:
         print("\n1. Tell a story. A person chooses the ending.")
         with measured("recorded"):
             story = finish(

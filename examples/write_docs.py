@@ -19,7 +19,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import mean
 
@@ -143,7 +143,7 @@ async def awrite_page(subject: str) -> list[str]:
 
 
 def main(path: Path) -> None:
-    with enact.SQLiteStore(path) as store:
+    with closing(enact.SQLiteStore(path)) as store, store:
         heading("1. Run it: the page")
         with measured("recorded"):
             page = write(Draft())
@@ -203,8 +203,7 @@ def main(path: Path) -> None:
 
         heading("8. It is all in one file")
         address = enact.commit(page).id
-        store.close()
-    with enact.SQLiteStore(path):
+    with closing(enact.SQLiteStore(path)) as store, store:
         loaded = enact.Ref.from_id(address).checkout()
         print(f"{path.name}: {path.stat().st_size / 1024:.0f} KB")
         print(f"The first page is {address}")

@@ -179,15 +179,18 @@ CLASSES = ["Tally", "Agent"]
 # --- writing programs -------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
 class Program:
     """A program; ``main`` takes ``argument``."""
 
-    source: str
-    argument: Any
+    def __init__(self, source: str, argument: Any) -> None:
+        self.source = source
+        self.argument = argument
 
     def __repr__(self) -> str:
         return f"main({self.argument!r}) of\n{self.source}"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
 
 
 VALUES = st.sampled_from([0, 1, 2, True, "a", "1", [], [1], None, 1.0])
@@ -241,12 +244,16 @@ class Writer:
     def block(self, least: int = 1, most: int = 3) -> None:
         """Some statements, one level further in."""
         self.depth += 1
+        before = len(self.lines)
         for _ in range(self.draw(st.integers(least, most))):
-            self.statement()
-        self.write("pass")
+            if self.statement() in ("raise", "return"):
+                break
+        if len(self.lines) == before:
+            self.write("pass")
         self.depth -= 1
 
-    def statement(self) -> None:
+    def statement(self) -> str:
+        """Write any statement; gives its kind."""
         self.left -= 1
         simple = ["call"] * 8 + ["append", "change", "new"]
         if self.tasks:
@@ -258,7 +265,9 @@ class Writer:
         if self.tasks and self.depth < 4:
             compound += ["gather", "spawn"] * 2
         kinds = simple if self.left < 0 or self.depth > 4 else [*simple, *compound, *ends]
-        getattr(self, f"write_{self.choose(*kinds)}")()
+        kind = self.choose(*kinds)
+        getattr(self, f"write_{kind}")()
+        return kind
 
     def write_call(self) -> None:
         self.write(f"{self.variable()} = {self.a_call()}")
@@ -297,8 +306,10 @@ class Writer:
         self.block()
         self.tries -= 1
         self.write("except ValueError as error:")
-        self.write(self.choose("    v1 = words([error])", "    raise Oops(v1) from error", "    v2 = 1", "    raise"))
-        self.block(0, 2)
+        then = self.choose("v1 = words([error])", "v2 = 1", "raise Oops(v1) from error")
+        self.write(f"    {then}")
+        if not then.startswith("raise"):
+            self.block(0, 2)
 
     # Tasks. What they started has always ended when a function returns or raises.
 

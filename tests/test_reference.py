@@ -261,7 +261,7 @@ class Plain:
         self.actual = World(program.source, PLAIN)
         within(World(program.source, PLAIN))
         try:
-            self.untracked = outcome(None), PLAIN["main"](program.argument)
+            self.untracked = None, in_words(PLAIN["main"](program.argument))
         except TooLong:
             assume(False)
         except Exception as error:
@@ -311,10 +311,9 @@ def check_record(program: Program) -> None:
     both = Plain(program)
     with enact.InMemoryStore():
         call, _ = both.record()
-    assert both.untracked == (outcome(call.raised), call.output) or in_words(
-        both.untracked
-    ) == in_words((outcome(call.raised), call.output))
-    assert both.untracked_log == both.actual.log
+    if "InputChanged" not in repr(tree(call)):  # an error that others do not make
+        assert both.untracked == (outcome(call.raised), in_words(call.output))
+        assert both.untracked_log == both.actual.log
 
 
 def check_steps(program: Program, steps: Sequence[Step]) -> None:
@@ -339,3 +338,241 @@ def test_partial_programs_go_on_as_specified(
     program: Program, steps: list[Step]
 ) -> None:
     check_steps(program, steps)
+
+
+def check_strict(program: Program, count: int, strict: bool) -> None:
+    both = Plain(program)
+    with enact.InMemoryStore():
+        call, inv = both.record()
+        call, inv = reference.rewind(call, count), inv.rewind(count)
+        both.expected.knob = both.actual.knob = 1
+        try:
+            both.replay(call, inv, strict=strict)
+        except enact.ReplayError:
+            assert strict
+
+
+@given(programs(knob=True), st.integers(0, 4), st.booleans())
+def test_a_program_that_left_the_record_is_noticed(
+    program: Program, count: int, strict: bool
+) -> None:
+    check_strict(program, count, strict)
+
+
+# --- programs with tasks --------------------------------------------------------------
+
+
+class Free:
+    """Tasks of programs as ``asyncio`` runs them, each pause of some length."""
+
+    def __init__(self, schedule: Sequence[int] = (0,)) -> None:
+        self.schedule = schedule
+        self.pauses = 0
+
+    def names(self) -> dict[str, Any]:
+        return {
+            "gather": self.gather,
+            "pause": self.pause,
+            "settle": self.settle,
+            "spawn": self.spawn,
+        }
+
+    async def pause(self) -> None:
+        length = self.schedule[self.pauses % len(self.schedule)]
+        self.pauses += 1
+        for _ in range(length):
+            await asyncio.sleep(0)
+
+    def spawn(self, body: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        return asyncio.create_task(body)
+
+    async def settle(self, *tasks: asyncio.Task[Any]) -> list[Any]:
+        outcomes = []
+        for task in tasks:
+            try:
+                outcomes.append(await task)
+            except Exception as error:
+                outcomes.append(error)
+        return outcomes
+
+    async def gather(self, *bodies: Coroutine[Any, Any, Any]) -> list[Any]:
+        return await asyncio.gather(*bodies, return_exceptions=True)
+
+
+class Gate(Free):
+    """Lets one task go on at a time, the same one as in the reference."""
+
+    def __init__(self, schedule: Sequence[int]) -> None:
+        super().__init__(schedule)
+        self.doors: dict[asyncio.Task[Any], Door] = {}
+        self.steps = 0
+
+    async def main(self, body: Coroutine[Any, Any, Any]) -> Any:
+        """Run a program."""
+        task = asyncio.create_task(self.behind(body))
+        self.doors[task] = Door()
+        self.let_go_on()
+        return await task
+
+    async def behind(self, body: Coroutine[Any, Any, Any]) -> Any:
+        door = self.doors[asyncio.current_task()]
+        try:
+            await door.opened
+            return await body
+        finally:
+            door.over = True
+            self.let_go_on()
+
+    async def wait(self, ready: Callable[[], bool]) -> None:
+        door = self.doors[asyncio.current_task()]
+        door.ready, door.opened = ready, asyncio.get_running_loop().create_future()
+        self.let_go_on()
+        await door.opened
+
+    def let_go_on(self) -> None:
+        able = [d for d in self.doors.values() if not d.over and d.ready()]
+        if able:
+            number = self.schedule[self.steps % len(self.schedule)]
+            self.steps += 1
+            able[number % len(able)].opened.set_result(None)
+
+    async def pause(self) -> None:
+        await self.wait(lambda: True)
+
+    def spawn(self, body: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(self.behind(body))
+        self.doors[task] = Door()
+        return task
+
+    async def over(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        doors = [self.doors[task] for task in tasks]
+        if not all(door.over for door in doors):
+            await self.wait(lambda: all(door.over for door in doors))
+
+    async def settle(self, *tasks: asyncio.Task[Any]) -> list[Any]:
+        await self.over(tasks)
+        return await super().settle(*tasks)
+
+    async def gather(self, *bodies: Coroutine[Any, Any, Any]) -> list[Any]:
+        return await self.settle(*map(self.spawn, bodies))
+
+
+class Door:
+    """What a task waits for."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.get_running_loop().create_future()
+        self.ready: Callable[[], bool] = lambda: True
+        self.over = False
+
+
+class Tasks:
+    """A program with tasks, in the reference and in the package."""
+
+    def __init__(self, program: Program, *, ordered: bool) -> None:
+        self.program = program
+        self.expected = World(program.source, REFERENCE, ordered=ordered)
+        self.actual = World(program.source, ASYNC, ordered=ordered)
+
+    async def untracked(self, tasks: Gate) -> tuple[Any, Any, Any]:
+        world = within(World(self.program.source, ASYNC, ordered=self.actual.ordered))
+        world.names.update(tasks.names())
+        try:
+            output = await tasks.main(ASYNC["main"](self.program.argument))
+        except TooLong:
+            assume(False)
+        except Exception as error:
+            return outcome(error), None, world.log
+        return None, in_words(output), world.log
+
+    async def record(self, tasks: Free) -> enact.Invocation:
+        within(self.actual).names.update(tasks.names())
+        running = enact.invoke_async(
+            ASYNC["main"], (self.program.argument,),
+            wrap_exceptions=True, raise_on_errors=(),
+        )  # fmt: skip
+        return await (tasks.main(running) if isinstance(tasks, Gate) else running)
+
+    async def replay(self, inv: enact.Invocation, tasks: Free) -> enact.Invocation:
+        within(self.actual).names.update(tasks.names())
+        self.actual.log.clear()
+        self.actual.epoch += 1
+        return await inv.replay_async(wrap_exceptions=True, raise_on_errors=())
+
+    def record_reference(self, schedule: Sequence[int]) -> reference.Call:
+        within(self.expected)
+        return reference.record(
+            REFERENCE["main"], self.program.argument, schedule=schedule
+        )[0]
+
+    def replay_reference(self, call: reference.Call) -> reference.Call:
+        within(self.expected).log.clear()
+        self.expected.epoch += 1
+        return reference.replay(call)[0]
+
+
+SCHEDULES = st.lists(st.integers(0, 5), min_size=1, max_size=12)
+
+
+async def check_record_tasks(program: Program, schedule: list[int]) -> None:
+    both = Tasks(program, ordered=True)
+    error, output, log = await both.untracked(Gate(schedule))
+    call = both.record_reference(schedule)
+    with enact.InMemoryStore():
+        inv = await both.record(Gate(schedule))
+        assert tree_of(inv) == tree(call)
+    assert both.actual.log == both.expected.log
+    if "InputChanged" not in repr(tree(call)):
+        assert (error, output, log) == (
+            outcome(call.raised), in_words(call.output), both.actual.log
+        )  # fmt: skip
+
+
+async def check_exact(program: Program, first: list[int], second: list[int]) -> None:
+    both = Tasks(program, ordered=True)
+    with enact.InMemoryStore():
+        inv = await both.record(Free(first))
+        again = await both.replay(inv.rewind(0), Free(second))
+        if inv.status == "completed":
+            assert both.actual.log == []
+            assert again == inv
+        else:
+            ...
+
+
+@given(programs(tasks=True, shared=True), SCHEDULES)
+def test_tasks_are_recorded_as_they_run(program: Program, schedule: list[int]) -> None:
+    asyncio.run(check_record_tasks(program, schedule))
+
+
+@given(programs(tasks=True, shared=True), SCHEDULES, SCHEDULES)
+def test_tasks_are_replayed_exactly(
+    program: Program, first: list[int], second: list[int]
+) -> None:
+    asyncio.run(check_exact(program, first, second))
+
+
+async def check_steps_tasks(
+    program: Program, schedule: list[int], steps: list[Step]
+) -> None:
+    both = Tasks(program, ordered=False)
+    call = both.record_reference(schedule)
+    with enact.InMemoryStore():
+        inv = await both.record(Gate(schedule))
+        assert tree_of(inv) == tree(call)
+        for step in (*steps, ("replay", 0, None)):
+            if step[0] == "replay":
+                call = both.replay_reference(call)
+                inv = await both.replay(inv, Free())
+                assert by_lane(tree_of(inv)) == by_lane(tree(call))
+                assert sorted(both.actual.log) == sorted(both.expected.log)
+            else:
+                call, inv = change_reference(call, step), change(inv, step)
+                assert by_lane(tree_of(inv)) == by_lane(tree(call))
+
+
+@given(programs(tasks=True), SCHEDULES, st.lists(STEPS, max_size=1))
+def test_partial_programs_with_tasks_go_on_as_specified(
+    program: Program, schedule: list[int], steps: list[Step]
+) -> None:
+    asyncio.run(check_steps_tasks(program, schedule, steps))

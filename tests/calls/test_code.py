@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import itertools
 import subprocess
@@ -17,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from enact.calls import code
-from enact.calls.code import code_digest
+from enact.calls.code import code_digest, parts, sources, syntax, uses
 
 Load = Callable[..., Any]
+SRC = Path(sources.__file__).parents[3]
 
 
 @pytest.fixture
@@ -63,12 +64,15 @@ def test_a_digest_is_128_bits_in_hex() -> None:
 
 
 def test_the_module_does_not_load_the_parser_on_import() -> None:
-    # The package around it imports what it likes: load the file alone.
+    # The packages around it import what they like: stand in for them.
     program = (
-        "import sys, importlib.util as u\n"
-        f"spec = u.spec_from_file_location('enact_code', {code.__file__!r})\n"
+        "import sys, types\n"
+        f"for name, path in ('enact', {str(SRC / 'enact')!r}),"
+        f" ('enact.calls', {str(SRC / 'enact/calls')!r}):\n"
+        "    sys.modules[name] = types.ModuleType(name)\n"
+        "    sys.modules[name].__path__ = [path]\n"
         "before = set(sys.modules)\n"
-        "spec.loader.exec_module(u.module_from_spec(spec))\n"
+        "from enact.calls.code import code_digest\n"
         "print({'ast', 'inspect', 'linecache', 'dis'} & (set(sys.modules) - before))"
     )
     done = subprocess.run(
@@ -491,6 +495,115 @@ def test_installed_packages_count_by_name_only(
     assert digest("a/src", "1") != digest("a/src", "2")
 
 
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Imports one module out of packages that are in a folder of the given name."""
+    numbers = itertools.count()
+
+    def install_packages(folder: str, sources: dict[str, str], name: str) -> Any:
+        root = tmp_path / f"installed-{next(numbers)}" / folder
+        for file, source in sources.items():
+            path = root / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(source), encoding="utf-8")
+        for known in {file.partition("/")[0].partition(".")[0] for file in sources}:
+            for module in [m for m in sys.modules if m.partition(".")[0] == known]:
+                monkeypatch.delitem(sys.modules, module)
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(root))
+            return importlib.import_module(name)
+
+    yield install_packages
+    for module in [m for m in sys.modules if m.partition(".")[0] in ("app", "lib")]:
+        del sys.modules[module]
+
+
+APP = {
+    "lib.py": """
+        import functools
+        LIMIT = 1
+        def helper(): return LIMIT
+        def retry(fn):
+            @functools.wraps(fn)
+            def again(*args): return LIMIT and fn(*args)
+            return again
+    """,
+    "app/__init__.py": "",
+    "app/prompts.py": "SYSTEM = 'x'\ndef render(): return 'x'\n",
+    "app/main.py": """
+        import contextlib
+        import functools
+        import lib
+        from app import prompts
+        from .prompts import render
+        class Order:
+            size = 2
+            def go(self): return Order, prompts.SYSTEM
+            def __call__(self): return self.size
+        def make(module, fn, size):
+            return lambda: (module.SYSTEM, fn(), size)
+        def far(): return prompts.SYSTEM, 2
+        def f(): return Order().go(), far(), render(), lib.helper()
+        captured = make(prompts, render, 2)
+        partial = functools.partial(far, 2)
+        cached = functools.cache(far)
+        method, instance = Order().go, Order()
+        retried = lib.retry(far)
+        managed = contextlib.contextmanager(far)
+    """,
+}
+ROOTS = (
+    "f",
+    "captured",
+    "partial",
+    "cached",
+    "method",
+    "instance",
+    "Order",
+    "retried",
+    "managed",
+)
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_an_installed_program_has_the_digests_of_its_source_tree(
+    install: Load, folder: str
+) -> None:
+    lib = {"lib.py": APP["lib.py"]}
+    app = {name: source for name, source in APP.items() if name not in lib}
+    install("site-packages", lib, "lib")
+    module = install("src", app, "app.main")
+    digests = {root: code_digest(getattr(module, root)) for root in ROOTS}
+    module = install(folder, app, "app.main")
+    assert {root: code_digest(getattr(module, root)) for root in ROOTS} == digests
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_an_installed_program_counts_by_its_source(install: Load, root: str) -> None:
+    def digest(sources: dict[str, str]) -> str:
+        return code_digest(getattr(install("site-packages", sources, "app.main"), root))
+
+    main, prompts, lib = "app/main.py", "app/prompts.py", "lib.py"
+    assert digest(APP) == digest(APP | {lib: APP[lib].replace("1", "3")})
+    assert digest(APP) != digest(APP | {main: APP[main].replace("2", "3")})
+    if root != "instance":
+        assert digest(APP) != digest(
+            APP | {prompts: APP[prompts].replace("'x'", "'y'")}
+        )
+
+
+def test_one_function_is_part_of_several_programs(install: Load) -> None:
+    # `far` is of the program `app`, and not of `lib`, that was given it.
+    module = install("site-packages", APP, "app.main")
+    lib = sys.modules["lib"]
+    lib.far = module.far  # type: ignore[attr-defined]
+    exec(compile("def use(): return far()", str(lib.__file__), "exec"), lib.__dict__)
+    old = code_digest(lib.use), code_digest(module.f)  # type: ignore[attr-defined]
+    module.far.__code__ = (lambda: 3).__code__
+    assert code_digest(lib.use) == old[0]  # type: ignore[attr-defined]
+    assert code_digest(module.f) != old[1]
+
+
 def test_the_standard_library_counts_by_name_only(digest: Any) -> None:
     one = digest("from json import dumps as go\ndef f(): return go(1)")
     two = digest("from json import loads as go\ndef f(): return go(1)")
@@ -543,7 +656,7 @@ def test_lambdas_on_one_line_are_told_apart() -> None:
     # fmt: on
     fns.append(fns[6]())
     assert len({code_digest(fn) for fn in fns}) == len(fns)
-    assert all(code._part(fn.__code__, fn).found for fn in fns)
+    assert all(parts.part_of(fn).found for fn in fns)
 
 
 def test_the_place_of_a_lambda_does_not_count() -> None:
@@ -564,7 +677,7 @@ def test_lambdas_are_told_apart_where_there_are_no_positions(tmp_path: Path) -> 
         [sys.executable, "-X", "no_debug_ranges", str(program)],
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(Path(code.__file__).parents[2])},
+        env={"PYTHONPATH": str(SRC)},
     )
     assert done.stdout == "3\n", done.stderr
 
@@ -644,15 +757,15 @@ def test_functions_without_source_have_digests() -> None:
 def test_a_source_that_does_not_fit_is_not_believed(load: Load) -> None:
     module = load("def f(x):\n    return x\n")
     Path(str(module.__file__)).write_text("def f(y):\n    return 1\n")
-    assert not code._part(module.f.__code__, module.f).found
+    assert not parts.part_of(module.f).found
 
 
 def test_a_source_that_was_edited_after_its_import_is_not_believed(load: Load) -> None:
     module = load("def f(x):\n    return x\nclass A:\n    def go(self): return x\n")
     path = Path(str(module.__file__))
     path.write_text(path.read_text().replace("return x", "return 1"))
-    assert not code._part(module.f.__code__, module.f).found
-    assert not code._part(module.A, module.A).found
+    assert not parts.part_of(module.f).found
+    assert not parts.part_of(module.A).found
 
 
 def test_sources_of_notebook_cells_are_found() -> None:
@@ -665,7 +778,7 @@ def test_sources_of_notebook_cells_are_found() -> None:
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
         space: dict[str, Any] = {"__name__": "__main__"}
         exec(compile(text, file, "exec"), space)
-        assert code._part(space["f"].__code__, space["f"]).found
+        assert parts.part_of(space["f"]).found
         digests.add(code_digest(space["f"]))
         del linecache.cache[file]
     assert len(digests) == 1
@@ -690,13 +803,13 @@ def test_wrappers_of_the_standard_library_lead_to_what_they_wrap() -> None:
 def parses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Files that were parsed."""
     files: list[str] = []
-    parse = code._parse
+    parse = sources._parse
 
     def count(source: str, file: str, young: bool) -> Any:
         files.append(Path(file).name)
         return parse(source, file, young)
 
-    monkeypatch.setattr(code, "_parse", count)
+    monkeypatch.setattr(sources, "_parse", count)
     return files
 
 
@@ -704,13 +817,13 @@ def parses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def walks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Trees that were walked."""
     nodes: list[object] = []
-    syntax = code._syntax
+    digest = syntax.syntax_digest
 
     def count(node: Any) -> str:
         nodes.append(node)
-        return syntax(node)
+        return digest(node)
 
-    monkeypatch.setattr(code, "_syntax", count)
+    monkeypatch.setattr(syntax, "syntax_digest", count)
     return nodes
 
 
@@ -742,11 +855,12 @@ def test_what_is_remembered_goes_with_the_code() -> None:
     import gc
 
     gc.collect()
-    before = len(code._known)
+    before = len(parts._parts), len(uses._known)
     for n in range(50):
         code_digest(_executed(f"def g(): return f\ndef f(x): return f, g, {n}"))
     gc.collect()
-    assert len(code._known) <= before + 2
+    assert len(parts._parts) <= before[0] + 2
+    assert len(uses._known) <= before[1] + 2
 
 
 def test_threads_get_the_same_digests(load: Load) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from enact.errors import StoreError
 from enact.stores import (
     MemoryBackend,

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from enact.stores import sqlite_backend
 from enact.testing.backends import sample_block, sample_call
-
 from tests.stores.crashing import copy_as_after_a_crash
 
 CHILD = str(Path(__file__).with_name("crashing.py"))

@@ -10,10 +10,10 @@ import time
 import warnings
 
 import pytest
+
 from enact.errors import StoreClosed
 from enact.stores import sqlite_backend
 from enact.testing.backends import sample_block, sample_call
-
 from tests.stores.crashing import record_some
 
 

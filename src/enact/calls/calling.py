@@ -21,7 +21,7 @@ from enact.calls.frames import INTERRUPTS, Frame, clock
 from enact.calls.inputs import Input
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread
 from enact.calls.replayer import Plan
-from enact.calls.turns import is_idle
+from enact.calls.rest import is_idle
 from enact.errors import RefError
 from enact.values import Ref, assign_in_place, decode
 
@@ -241,7 +241,7 @@ def arrive(
         lane = lane_of_thread(lane, thread)
     parent = lane.frame
     if parent.closed:
-        _warn_late(parent, target)
+        _warn_late(lane, target)
         return None
     if receiver is None and target.method is not None and args:
         if target.owns(type(args[0])):
@@ -407,8 +407,9 @@ def _run_untracked(
         CURRENT.reset(token)
 
 
-def _warn_late(parent: Frame, target: Target) -> None:
-    name = parent.target.name if parent.target is not None else "the invocation"
+def _warn_late(lane: Lane, target: Target) -> None:
+    frame = lane if isinstance(lane, Frame) else lane.frame
+    name = frame.target.name if frame.target is not None else "the invocation"
     warnings.warn(
         f"{target.name!r} was called by a task or thread that outlived {name!r}, "
         "which started it: the call runs, but is in no record. Await or join it "

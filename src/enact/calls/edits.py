@@ -114,6 +114,8 @@ def _kept(events: list[int], place: dict[int, int]) -> list[int]:
             if started in place:
                 kept.append(0)
             started += 1
+        elif event < 0:
+            kept.append(event)
         elif event - 1 in place:
             kept.append(place[event - 1] + 1)
     return kept

@@ -20,6 +20,8 @@ from enact.calls import layout
 from enact.calls.exceptions import capture, reachable
 from enact.calls.inputs import Input
 from enact.calls.lanes import Lane, Path
+from enact.calls.rest import when_at_rest
+from enact.calls.turns import REST
 from enact.errors import (
     IncompleteSubinvocationError,
     InputChanged,
@@ -83,6 +85,7 @@ class Frame(Lane):
     verdict: str | None = None
     closed = False
     announced = False
+    watched = False
     slot = -1
     # Nothing has happened that the shortest way of writing does not cover.
     plain = True
@@ -125,13 +128,13 @@ class Frame(Lane):
                     return slot
                 self._become_concurrent(slot)
             self.lanes.append(lane.path)  # type: ignore[union-attr]  # set just above
-            self.events.append(0)  # type: ignore[union-attr]
+            self._note(0)
             return slot
 
     def _become_concurrent(self, slot: int) -> None:
         """Start to keep lanes and events: what was before was one call at a time."""
         self.lanes = [()] * slot
-        events = []
+        events: list[int] = []
         for index, child in enumerate(self.children[:slot]):
             events.append(0)
             if type(child) is bytes:
@@ -146,7 +149,26 @@ class Frame(Lane):
         with self.lock:
             self.children[slot] = cid
             if self.events is not None:
-                self.events.append(slot + 1)
+                self._note(slot + 1)
+
+    def _note(self, event: int) -> None:
+        assert self.events is not None
+        self.events.append(event)
+        if self.watched or (self.plan is not None and self.plan.has_turns()):
+            return  # what is replayed rests where it was recorded to rest
+        loop = asyncio._get_running_loop()
+        if loop is not None:
+            self.watched = True
+            when_at_rest(loop, self._rested)
+
+    def _rested(self) -> None:
+        self.watched = False
+        self.note_rest()
+
+    def note_rest(self) -> None:
+        """All that could react to the last event has done so."""
+        if self.events is not None and not self.closed:
+            self.events.append(REST)
 
     def started(self, work: Any) -> None:
         """Keep hold of a task, thread or future that was started here."""
@@ -424,6 +446,9 @@ class Frame(Lane):
         else:
             parent.plain = False
             parent.unwound = [*(parent.unwound or ()), cid]
+        # Let go of what would keep this frame alive until the garbage collector runs.
+        self.frame = ENDED
+        self.failures = self.pending = self.started_work = self.plan = None
 
     def _write_leaf(self, output: bytes, duration: float) -> None:
         """``_write`` for most calls by far: scalars in, a scalar out, no calls."""
@@ -459,6 +484,7 @@ class Frame(Lane):
             ),
         )  # fmt: skip
         parent.leave(self.slot, cid)
+        self.frame = ENDED
 
     def announce(self) -> None:
         """Write the row of a call that has begun and has ended children already."""
@@ -488,11 +514,24 @@ class Frame(Lane):
             details.lanes = [list(path) for path in lanes]
             events = self.events
             assert events is not None
+            while events and events[-1] == REST:
+                events.pop()
             if not _sequential(events):
                 details.events = events
         details.unwinding = self.unwound
         details.origin = self.origin
         return details
+
+
+class _Ended(Frame):
+    """Stands for the frame of lanes whose call has ended."""
+
+    def __init__(self) -> None:
+        self.frame = self
+        self.closed = True
+
+
+ENDED = _Ended()
 
 
 def _sequential(events: list[int]) -> bool:

@@ -16,7 +16,9 @@ digest of the code that ran, ``subtree`` one over all code below (null for a lea
 all of these, null where they do not apply:
 
     ``events``     order of starts and ends of the children where it is not sequential:
-                   0 is the start of the next child, n + 1 the end of child n
+                   0 is the start of the next child, n + 1 the end of child n, -1 says
+                   that the event loop came to rest: all that could react to what had
+                   happened did so before the next event
     ``lanes``      the lane of each child where there are several; the position of a
                    child is its place among those of its lane
     ``opaque``     ``true``: a part could not be stored, so the call must run again

@@ -113,6 +113,8 @@ class Plan:
             frame.queue = range(len(self.recorded.children))
         else:
             frame.queue = self._lanes.get((), ())
+        if self.turns is not None:
+            self.turns.on_rest = frame.note_rest
 
     def enlist(self, lane: Lane) -> None:
         """Give a new lane the calls that were recorded under its path."""
@@ -125,6 +127,10 @@ class Plan:
         """A lane has come to its end: it will make no more calls."""
         if self.turns is not None:
             self.turns.lane_ended(lane.path)
+
+    def has_turns(self) -> bool:
+        """Whether recorded starts and ends are still to come."""
+        return self.turns is not None and not self.turns.used_up()
 
     def retried(self, index: int) -> bool:
         """Whether the recorded child ``index`` is part of what ended the frame."""

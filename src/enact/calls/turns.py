@@ -14,10 +14,13 @@ lane whose turn would come first goes on.
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from enact.calls.rest import is_idle, when_at_rest
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 # thread. An event loop that has nothing left to do is known to be stuck at once.
 PATIENCE = 5.0
 _LOOK_AGAIN = 0.002
+
+# Among events: the event loop came to rest. See the layout of responses.
+REST = -1
+_REST = (-1, False)
 
 
 class Turns:
@@ -40,8 +47,11 @@ class Turns:
         "_next",
         "_order",
         "_paths",
+        "_rested",
+        "_resting",
         "_waiting",
         "_watching",
+        "on_rest",
     )
 
     def __init__(self, events: Sequence[int], paths: list[Path]) -> None:
@@ -49,7 +59,9 @@ class Turns:
         order: list[tuple[int, bool]] = []
         started = 0
         for event in events:
-            if event == 0:
+            if event == REST:
+                order.append(_REST)
+            elif event == 0:
                 order.append((started, False))
                 started += 1
             else:
@@ -58,11 +70,18 @@ class Turns:
         self._paths = paths
         self._done: set[tuple[int, bool]] = set()
         self._next = 0
+        self._resting = self._rested = -1
+        #: Told when a recorded rest has come again.
+        self.on_rest: Callable[[], None] = _nothing
         self._changed = threading.Condition()
         self._waiting: dict[Path, list[asyncio.Future[None]]] = {}
         self._begun: set[Path] = {()}
         self._ended: set[Path] = set()
         self._watching: set[int] = set()
+
+    def used_up(self) -> bool:
+        """Whether all that was recorded has happened."""
+        return self._next >= len(self._order)
 
     # --- what happens -------------------------------------------------------------
 
@@ -98,14 +117,39 @@ class Turns:
 
     def _advance(self) -> None:
         order, done, place = self._order, self._done, self._next
-        while place < len(order) and (order[place] in done or self._lost(order[place])):
-            done.discard(order[place])
+        while place < len(order):
+            event = order[place]
+            if event is _REST:
+                if self._must_rest(place):
+                    break
+                self.on_rest()
+            elif event in done:
+                done.discard(event)
+            elif not self._lost(event):
+                break
             place += 1
         self._next = place
         self._changed.notify_all()
         for path in list(self._waiting):
             if self._mine(path):
                 self._wake(path)
+
+    def _must_rest(self, place: int) -> bool:
+        """Whether a rest in the order is still to come."""
+        if self._rested == place:
+            return False
+        loop = _running_loop()
+        if loop is None:
+            return False
+        if self._resting != place:
+            self._resting = place
+            when_at_rest(loop, functools.partial(self._rest, place))
+        return True
+
+    def _rest(self, place: int) -> None:
+        with self._changed:
+            self._rested = place
+            self._advance()
 
     def _lost(self, event: tuple[int, bool]) -> bool:
         """Whether the lane of an event is over, or can no longer come to be."""
@@ -128,7 +172,10 @@ class Turns:
     def _mine(self, path: Path) -> bool:
         if self._next >= len(self._order):
             return True
-        turn = self._paths[self._order[self._next][0]]
+        event = self._order[self._next]
+        if event is _REST:
+            return False
+        turn = self._paths[event[0]]
         if turn == path:
             return True
         # A lane that is yet to be started is started by one of its ancestors.
@@ -145,6 +192,7 @@ class Turns:
         return not any(
             path[: len(lane.path)] == lane.path and path not in self._begun
             for child, _ in self._order[self._next :]
+            if child >= 0
             for path in (self._paths[child],)
         )
 
@@ -198,7 +246,7 @@ class Turns:
         with self._changed:
             for child, _ in self._order[self._next :]:
                 path = self._paths[child]
-                if path in self._waiting:
+                if child >= 0 and path in self._waiting:
                     break
             else:
                 path = next(iter(self._waiting), None)  # type: ignore[assignment]
@@ -250,24 +298,8 @@ class _Watch:
         self.again()
 
 
-def is_idle(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether a loop has nothing to run and waits for no timer, file or thread."""
-    ready = getattr(loop, "_ready", None)
-    timers = getattr(loop, "_scheduled", None)
-    selector = getattr(loop, "_selector", None)
-    if ready is None or timers is None or selector is None:
-        return False
-    if ready or any(not timer.cancelled() for timer in timers):
-        return False
-    if len(selector.get_map() or ()) > 1:  # one is the loop's own wake-up pipe
-        return False
-    executor = getattr(loop, "_default_executor", None)
-    return executor is None or executor._work_queue.empty() and _idle_workers(executor)
-
-
-def _idle_workers(executor: Any) -> bool:
-    idle = executor._idle_semaphore._value
-    return bool(idle >= len(executor._threads))
+def _nothing() -> None:
+    pass
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -19,6 +19,7 @@ from enact.errors import (
     StoreUnavailable,
 )
 from enact.stores.files import unavailable
+from enact.stores.schema import version
 
 BUSY_MILLISECONDS = 60_000
 _MAGIC = b"SQLite format 3\0"
@@ -50,7 +51,12 @@ def prepare(path: str) -> bool:
 
 
 def connect(path: str, writable: bool = True) -> apsw.Connection:
-    """Opens a connection to a file that `prepare` has seen."""
+    """Opens a connection to a file that `prepare` has seen.
+
+    Raises:
+        NotAStore: it is a database of another application, and stays as it is.
+        StoreVersionError: it was made by a newer enact.
+    """
     if writable:
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     else:
@@ -66,8 +72,10 @@ def connect(path: str, writable: bool = True) -> apsw.Connection:
     # A file that somebody sent must not run functions of the reader's process.
     connection.pragma("trusted_schema", 0)
     connection.pragma("cache_size", -8000)
+    empty = version(connection, path) == 0
     if writable:
-        connection.pragma("auto_vacuum", 2)  # incremental; before the first table
+        if empty:  # incremental; it has to be said before there is a table
+            connection.pragma("auto_vacuum", 2)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "FULL")
         connection.pragma("journal_size_limit", 8 << 20)

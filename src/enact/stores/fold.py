@@ -48,7 +48,8 @@ class Archive:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.connection = connect(path)
+        with told(path, "open"):
+            self.connection = connect(path)
         self._sorter = apsw.Connection(":memory:")
         self._names: dict[str | bytes, int] = {}
         self._blocks = Sheets("block", self.connection)

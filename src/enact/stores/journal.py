@@ -58,7 +58,7 @@ class Journal:
             rows = connection.execute(
                 "SELECT run, name, status, invocation, started, duration,"
                 ' derived_from, how, meta, "check" FROM runs'
-                f' WHERE "check" IS NOT NULL{sql}'
+                f' WHERE coalesce("check", name, status, started) IS NOT NULL{sql}'
                 " ORDER BY started DESC, run DESC LIMIT ?",
                 (*values, -1 if limit is None else limit + len(latest)),
             ).fetchall()

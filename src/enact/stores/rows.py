@@ -86,9 +86,7 @@ def decode_run(data: bytes) -> RunRow:
 
 def meta_text(row: RunRow) -> str:
     """Writes the data about a run's process as JSON, always in the same way."""
-    return json.dumps(
-        dict(row.meta), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
+    return json.dumps(dict(row.meta), sort_keys=True, separators=(",", ":"))
 
 
 def call_check(row: CallRow) -> int:

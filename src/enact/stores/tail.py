@@ -158,15 +158,17 @@ class TailWriter:
         try:
             if self._broken:
                 self._cut()
+            # Until all of it is known to be there: a signal may end this anywhere.
+            self._broken = True
             self._write(record)
         except OSError as error:
-            self._broken = True
             try:
                 self._cut()
             except OSError:
                 pass  # the next append tries again, and readers stop at the tear
             raise unavailable(self.path, "write to", error) from error
         self.size += len(record)
+        self._broken = False
 
     def sync(self) -> None:
         """Returns when all that was appended before is on the disk.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 from enact.stores import Backend, Block, CallRow, RunRow
 from enact.values import cid_of
@@ -49,7 +50,7 @@ def sample_block(number: int, size: int = 40) -> Block:
     return cid_of(data), data
 
 
-def sample_call(run: str, number: int, **changes: object) -> CallRow:
+def sample_call(run: str, number: int, **changes: Any) -> CallRow:
     """Makes a plausible call row."""
     row = CallRow(
         run=run,

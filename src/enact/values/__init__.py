@@ -7,15 +7,8 @@ from enact.values.adapted import adapter
 from enact.values.cbor import Form, check_block, decode_form, encode_form, links
 from enact.values.chunks import encode_links
 from enact.values.cids import cid_from_text, cid_of, cid_text, is_cid
-from enact.values.context import (
-    ACTIVE,
-    BlockStore,
-    active_store,
-    checkout,
-    checkout_async,
-    commit,
-    commit_async,
-)
+from enact.values.committing import checkout, checkout_async, commit, commit_async
+from enact.values.context import ACTIVE, BlockStore, active_store
 from enact.values.decoder import Decoder, decode, decode_foreign
 from enact.values.distributions import register_distribution
 from enact.values.encoder import Encoder

@@ -13,14 +13,11 @@ from enact.values.registry import (
     LOWERERS,
     NAMED_TYPES,
     TYPE_NAMES,
-    Loader,
-    Lowerer,
 )
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
-    from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Loader, Lowerer, Lowering, Raising
     from enact.values.paths import Frame
 
 
@@ -70,7 +67,7 @@ def adapted_lowerer(name: str, dump: Callable[[Any], Mapping[str, object]]) -> L
         A lowerer.
     """
 
-    def lower(encoder: Encoder, value: Any, frame: Frame) -> Form:
+    def lower(encoder: Lowering, value: Any, frame: Frame) -> Form:
         try:
             fields = dump(value)
         except UnstorableValue as error:
@@ -91,7 +88,7 @@ def adapted_loader(name: str, load: Callable[[Mapping[str, Any]], object]) -> Lo
         A loader.
     """
 
-    def loader(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+    def loader(decoder: Raising, form: dict[str, Form], depth: int) -> object:
         return load(decoder.fields(form, depth))
 
     return loader

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Long values as trees of shared chunks, so that growing costs what grows.
 
-A list whose bytes exceed `SMALL` is cut into chunks, each a block of its own, where its
-content says so; the links to the chunks are a list that is cut in turn. What follows the
-last cut on each level, the *tail*, stands in the value itself::
+A list whose bytes exceed `SMALL` is cut into chunks, each a block of its own, where
+its content says so; the links to the chunks are a list that is cut in turn. What
+follows the last cut on each level, the *tail*, stands in the value itself::
 
     {"$": "enact/List", "len": n, "tails": [[items], [links to lists of items], ...]}
 
@@ -47,8 +47,8 @@ OUTLINE = 128
 #: least HORIZON + 1 items, and 2 * HORIZON + 1 on average.
 HORIZON = 4
 
-#: The same for links to chunks, of which each version of a growing value writes the last
-#: few on every level again.
+#: The same for links to chunks. Of these, each version of a growing value writes the
+#: last few on every level again.
 LINK_HORIZON = 2
 
 #: Chunks of items hold no more bytes than this.
@@ -73,7 +73,7 @@ _LOW = re.compile(b"[\x00-\x5f]")
 _NEVER = 255
 
 # Small items are cut less often, so that their chunks hold more of them: from this size
-# on every local minimum cuts, below with a probability that falls with its square.
+# on every local minimum cuts, below one item in _RARITY divided by its squared size.
 _FULL_SIZE = 40
 _RARITY = 14_400
 
@@ -142,9 +142,24 @@ class Shrinker:
         if type(form) is list:
             if len(form) >= MIN_ITEMS and len(data) > SMALL:
                 return self._cut_list(form, data)
-            return [self._part(item) for item in form]
+            parts: list[Form] = []
+            for item in form:
+                parts.append(self._part(item))
+            return parts
         if type(form) is dict:
-            return self._dict(form, data)
+            name = form.get("$")
+            if name == "enact/List" or name == "enact/Bytes":
+                return form  # is small already
+            # Loops, since a comprehension would be one more frame on every level.
+            small: dict[str, Form] = {}
+            for key, item in form.items():
+                if key == "items" and name in _MAPPINGS and type(item) is list:
+                    small[key] = self._items(item)
+                else:
+                    small[key] = self._part(item)
+            if len(data) > MAX_DICT:
+                return self._cut_dict(small)
+            return small
         if type(form) is str:
             if len(data) > MAX_TEXT:
                 text = form.encode("utf-8")
@@ -154,25 +169,21 @@ class Shrinker:
             return self._cut_bytes(form[1:] if form[0] == 0 else form)
         return form
 
-    def _dict(self, form: dict[str, Form], data: bytes) -> Form:
-        name = form.get("$")
-        if name == "enact/List" or name == "enact/Bytes":
-            return form  # is small already
-        small = {
-            key: item if key == "items" and name in _MAPPINGS else self._part(item)
-            for key, item in form.items()
-        }
-        if name in _MAPPINGS:
-            # Items of dicts in any order are cut at the same size as plain dicts.
-            items: list[Form] = form["items"]  # type: ignore[assignment]
-            small["items"] = items = [self._part(item) for item in items]
-            if len(data) > MAX_DICT and len(encode_form(items)) > MAX_DICT:
-                small["items"] = self._cut_list(items, b"")
-        elif name is None and len(data) > MAX_DICT:
-            if len(encode_form(small)) > MAX_DICT:
-                items = [part for item in small.items() for part in item]
-                return {"$": "enact/Dict", "items": self._cut_list(items, b"")}
-        return small
+    def _items(self, items: list[Form]) -> Form:
+        """Return the form of the items of a dict, cut at the size of plain dicts."""
+        small: list[Form] = []
+        for item in items:
+            small.append(self._part(item))
+        return (
+            small if len(encode_form(small)) <= MAX_DICT else self._cut_list(small, b"")
+        )
+
+    def _cut_dict(self, small: dict[str, Form]) -> Form:
+        """Return the form of a dict, cut into chunks if its parts are still large."""
+        if "$" in small or len(encode_form(small)) <= MAX_DICT:
+            return small
+        items = [part for item in small.items() for part in item]
+        return {"$": "enact/Dict", "items": self._cut_list(items, b"")}
 
     def _part(self, form: Form) -> Form:
         cls = type(form)
@@ -227,8 +238,11 @@ class Shrinker:
                 continue
             # Multiplied, since checksums of similar items differ in few bits.
             mixed = crc32(data) * 0x9E3779B1 & 0xFFFFFFFF
-            rare = size < _FULL_SIZE and (mixed & 0xFFFF) * _RARITY >= size * size << 16
-            hashes.append(_NEVER if rare else mixed >> 24)
+            if size >= _FULL_SIZE:
+                hashes.append(mixed >> 24)
+            else:
+                cut = (mixed >> 16) * _RARITY < size * size << 16
+                hashes.append(0 if cut else _NEVER)
         return _tree(items, bytes(hashes), sizes, self._emit)
 
     def _cut_bytes(self, data: bytes) -> Form:

@@ -27,7 +27,7 @@ def cid_of(data: bytes) -> bytes:
 
     Example:
         >>> cid_text(cid_of(b"\\xf6"))
-        'bafyreidykglsfhoixmivffc5uwhcgshx4j465xwqntbmu43nb2dzqwfvae'
+        'bafyreifqwkmiw256ojf2zws6tzjeonw6bpd5vza4i22ccpcq4hjv2ts7cm'
     """
     return CID_PREFIX + sha256(data).digest()
 

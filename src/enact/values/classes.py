@@ -13,8 +13,6 @@ from enact.values.names import find_loaded
 from enact.values.registry import (
     BY_TYPE,
     ENTRIES,
-    Loader,
-    Lowerer,
     TypeEntry,
     register_type,
 )
@@ -22,8 +20,7 @@ from enact.values.resources import ImmutableResource, Resource
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
-    from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Loader, Lowerer, Lowering, Raising
     from enact.values.paths import Frame
 
 _MISSING = object()
@@ -110,7 +107,7 @@ def _dataclass_lowerer(name: str, names: tuple[str, ...], strict: bool) -> Lower
     known = frozenset(names)
     count = len(names) + 1
 
-    def lower(encoder: Encoder, value: Any, frame: Frame) -> Form:
+    def lower(encoder: Lowering, value: Any, frame: Frame) -> Form:
         depth = frame[0] + 1
         encoder.budget = budget = encoder.budget - count
         if budget < 0 or depth > MAX_DEPTH:
@@ -157,7 +154,7 @@ def resolve_loader(name: str) -> Loader | None:
     # Without code of the user, __init__ leaves nothing to be set.
     simple = not renamed and _only_sets_fields(cls)
 
-    def load(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+    def load(decoder: Raising, form: dict[str, Form], depth: int) -> object:
         fields = decoder.fields(form, depth)
         if fields.keys() != known:
             decoder.evolved = True
@@ -182,7 +179,7 @@ def _only_sets_fields(cls: type) -> bool:
     return all(field.init for field in dataclasses.fields(cls))
 
 
-def load_instance(decoder: Decoder, cls: type, fields: dict[str, Any]) -> Any:
+def load_instance(decoder: Raising, cls: type, fields: dict[str, Any]) -> Any:
     """Make an instance of a dataclass of stored fields.
 
     ``__init__`` is called with the fields that it takes, then every stored field is
@@ -212,9 +209,9 @@ def load_instance(decoder: Decoder, cls: type, fields: dict[str, Any]) -> Any:
     lost = [name for name in fields if name not in known]
     if lost:
         raise SchemaMismatch(
-            f"stored {cls.__qualname__} has the fields {', '.join(sorted(lost))}, which "
-            f"the class has no more; define {cls.__qualname__}.__enact_upgrade__(fields) "
-            "to say what became of them"
+            f"stored {title} has the fields {', '.join(sorted(lost))}, which the class "
+            f"has no more; define {title}.__enact_upgrade__(fields) to say what became "
+            "of them"
         )
     if not dataclasses.is_dataclass(cls):
         return cls()
@@ -229,9 +226,8 @@ def load_instance(decoder: Decoder, cls: type, fields: dict[str, Any]) -> Any:
             and field.default_factory is dataclasses.MISSING
         ):
             raise SchemaMismatch(
-                f"stored {cls.__qualname__} has no field {field.name}, which the class "
-                f"has no default for; give it one, or define "
-                f"{cls.__qualname__}.__enact_upgrade__(fields)"
+                f"stored {title} has no field {field.name}, which the class has no "
+                f"default for; give it one, or define {title}.__enact_upgrade__(fields)"
             )
     value = decoder.call(title, lambda given: cls(**given), initial)
     for name, part in fields.items():

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From blocks to values.
 
-The lists and dicts that libipld gives are new, so raising a form to a value changes them
-in place, and only where an item is not its own value. Nothing is imported and nothing
-that was stored is run: names find only what is registered or loaded already.
+The lists and dicts that libipld gives are new, so raising a form to a value changes
+them in place, and only where an item is not its own value. Nothing is imported and
+nothing that was stored is run: names find only what is registered or loaded already.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from enact.errors import (
 )
 from enact.values.cbor import MAX_INT, MIN_INT, Form, check_block, decode_form, unescape
 from enact.values.cids import is_cid
+from enact.values.coders import Loader
 from enact.values.encoder import Encoder
 from enact.values.limits import DEPTH_SLACK, MAX_DEPTH, MAX_NODES, MAX_TEXT_BYTES
 from enact.values.registry import find_loader, unregistered
 from enact.values.trees import (
+    NOTHING,
     Source,
     as_link,
     bytes_length,
@@ -165,13 +167,19 @@ class Decoder:
         Returns:
             The value.
         """
+        # Few frames per level here and below: a deep value must not meet the recursion
+        # limit of Python first.
         cls = type(form)
         if cls is str or form is None or cls is bool or cls is float:
             return form
         if cls is dict:
-            if "$" in form:
-                return self._envelope(form, depth)
-            return self._dict(form, depth)
+            name = form.get("$")
+            if name is None:
+                return self._dict(form, depth)
+            loader = find_loader(name) if type(name) is str else None
+            if loader is None or self._unknown:
+                return self._odd_envelope(name, loader, form, depth)
+            return loader(self, form, depth)
         if cls is list:
             return self._list(form, depth)
         if cls is bytes:
@@ -206,9 +214,11 @@ class Decoder:
             A new dict without the key "$".
         """
         self._enter(len(form), depth)
-        return {
-            key: self.value(item, depth + 1) for key, item in form.items() if key != "$"
-        }
+        fields = {}
+        for key, item in form.items():
+            if key != "$":
+                fields[key] = self.value(item, depth + 1)
+        return fields
 
     def part(self, cls: type[T], form: dict[str, Form], key: str, depth: int) -> T:
         """Return the value of one field of an envelope.
@@ -225,8 +235,11 @@ class Decoder:
         Raises:
             MalformedBlock: there is no such field, or one of another type.
         """
-        # The field is no container of its own in the value.
-        value = self.value(form.get(key), depth)
+        # The field is no container of its own in the value, hence of the same depth.
+        item: Any = form.get(key)
+        value = (
+            self._list(item, depth) if type(item) is list else self.value(item, depth)
+        )
         if type(value) is not cls:
             raise MalformedBlock(f"{form['$']!r} without a {cls.__name__} {key!r}")
         return value
@@ -246,8 +259,15 @@ class Decoder:
         Raises:
             MalformedBlock: there is another field, or no such, or of another type.
         """
-        self.only(form, 2)
-        return self.part(cls, form, key, depth)
+        if len(form) != 2:
+            self.only(form, 2)
+        item: Any = form.get(key)
+        value = (
+            self._list(item, depth) if type(item) is list else self.value(item, depth)
+        )
+        if type(value) is not cls:
+            raise MalformedBlock(f"{form['$']!r} without a {cls.__name__} {key!r}")
+        return value
 
     def only(self, form: dict[str, Form], size: int) -> None:
         """Check how many keys an envelope has.
@@ -316,8 +336,10 @@ class Decoder:
             form[key] = self.value(item, depth + 1)
         return form
 
-    def _envelope(self, form: dict[str, Any], depth: int) -> object:
-        name = form["$"]
+    def _odd_envelope(
+        self, name: object, loader: Loader | None, form: dict[str, Any], depth: int
+    ) -> object:
+        """Read an envelope of chunks, or one that perhaps nobody can read."""
         if type(name) is not str:
             raise MalformedBlock("an envelope without the name of a type")
         if name == "enact/List":
@@ -327,28 +349,21 @@ class Decoder:
             if self._text < 0:
                 raise LimitExceeded(f"more than {MAX_TEXT_BYTES} bytes of text")
             return read_bytes(form, self._source)
-        loader = find_loader(name)
-        if loader is None:
-            if self._unknown:
-                return Unknown(name, self.fields(form, depth))
-            raise unregistered(name, self._recorded(name))
         if not self._unknown:
-            return loader(self, form, depth)
+            raise unregistered(name, self._recorded(name))
+        if loader is None:
+            return Unknown(name, self.fields(form, depth))
         # A loader may find names of types inside that it does not know.
-        return self._load_or_unknown(loader, form, depth)
-
-    def _load_or_unknown(self, loader: Any, form: dict[str, Any], depth: int) -> object:
         spare = _copied(form)
         try:
             return loader(self, form, depth)
         except UnregisteredType:
-            return Unknown(form["$"], self.fields(spare, depth))
+            return Unknown(name, self.fields(spare, depth))
 
     def _chunked_list(self, form: dict[str, Any], depth: int) -> list[Any]:
         self._enter(list_length(form), depth)
-        source = self._source
         values: list[Any] = []
-        for chunk in list_chunks(form, source):
+        for chunk in list_chunks(form, self._source):
             for item in chunk:
                 if type(item) is dict and "" in item:
                     item = self._outlined(item)
@@ -357,9 +372,9 @@ class Decoder:
 
     def _outlined(self, item: dict[str, Any]) -> Form:
         """Return the form of an item of a list that is a block of its own."""
-        if len(item) != 1 or self._source is None:
+        if len(item) != 1:
             raise MalformedBlock("something else where an item of a list should be")
-        return decode_form(self._source.load_block(as_link(item[""])))
+        return decode_form((self._source or NOTHING).load_block(as_link(item[""])))
 
     def _recorded(self, name: str) -> tuple[str, str] | None:
         """Ask the store where a type came from."""

@@ -3,26 +3,25 @@
 
 Encoding has three steps. *Lowering* turns a value into a form, dispatching on exact
 types; plain values are their own form, and are copied only where something inside them
-is not. libipld writes the form. Only if that is large, the *shrinking* of `chunks` moves
-parts into blocks of their own. So small values pay nothing for the chunks of large ones.
+is not. libipld writes the form. Only if that is large, the *shrinking* of `chunks`
+moves parts into blocks of their own. So small values pay nothing for the chunks of
+large ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from enact.errors import LimitExceeded, UnstorableValue
 from enact.values.cbor import Form, encode_form
 from enact.values.chunks import SMALL, Emit, Shrinker, without_surrogates
 from enact.values.cids import cid_of
+from enact.values.coders import Lowerer, Lowering, Table
 from enact.values.limits import DEPTH_SLACK, MAX_DEPTH, MAX_NODES
 from enact.values.paths import Frame, path_of
-from enact.values.registry import LOWERERS, Lowerer, find_lowerer
-
-if TYPE_CHECKING:
-    from enact.values.refs import Ref
+from enact.values.registry import LOWERERS, find_lowerer
 
 Opaquer: TypeAlias = Callable[[str, object, UnstorableValue], object]
 
@@ -32,12 +31,6 @@ _DEEP = f"nested deeper than {MAX_DEPTH}"
 
 #: How deep a replacement of a part that is too deep counts as being.
 _REPLACED_DEPTH = MAX_DEPTH - DEPTH_SLACK
-
-
-class _Table(Protocol):
-    """Lowerers by exact type."""
-
-    def get(self, key: type, /) -> Lowerer | None: ...
 
 
 class Encoder:
@@ -61,7 +54,7 @@ class Encoder:
     def __init__(
         self,
         emit: Emit,
-        adopt: Callable[[Ref[Any]], None] | None = None,
+        adopt: Callable[[Any], None] | None = None,
         opaque: Opaquer | None = None,
     ) -> None:
         self._emit = emit
@@ -70,7 +63,7 @@ class Encoder:
         #: How many more parts the value may have.
         self.budget = MAX_NODES
         #: Lowerers by exact type, for the functions that lower containers.
-        self.table: _Table = LOWERERS
+        self.table: Table = LOWERERS
 
     def encode(self, value: object) -> bytes:
         """Return the canonical bytes of a value.
@@ -294,7 +287,7 @@ class Encoder:
         finally:
             self._opaque = opaque
 
-    def adopt(self, ref: Ref[Any]) -> None:
+    def adopt(self, ref: Any) -> None:
         """Tell whoever asked that a ref is inside the value.
 
         Args:
@@ -333,7 +326,7 @@ class _Watched:
         return None if isinstance(found, str) else partial(self._watch, found)
 
     def _watch(
-        self, lowerer: Lowerer, encoder: Encoder, value: Any, frame: Frame
+        self, lowerer: Lowerer, encoder: Lowering, value: Any, frame: Frame
     ) -> Form:
         identity = id(value)
         if identity in self._open:
@@ -350,6 +343,6 @@ class _Watched:
 
 
 def _lower_unstorable(
-    reason: str, encoder: Encoder, value: object, frame: Frame
+    reason: str, encoder: Lowering, value: object, frame: Frame
 ) -> Form:
     return encoder.unstorable(value, frame, reason)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from enact.errors import MalformedBlock, UnstorableValue
 from enact.values.registry import (
     LOADERS,
-    Lowerer,
     lookup_type,
     type_name,
     unregistered,
@@ -26,8 +25,7 @@ from enact.values.subclasses import findable
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
-    from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Lowerer, Lowering, Raising
     from enact.values.paths import Frame
 
 # What is stored otherwise, belongs to a run, or would drag whole programs along.
@@ -42,7 +40,7 @@ def resolve(cls: type) -> Lowerer | str | None:
     return findable(cls) or _lower_exception
 
 
-def _lower_exception(encoder: Encoder, value: BaseException, frame: Frame) -> Form:
+def _lower_exception(encoder: Lowering, value: BaseException, frame: Frame) -> Form:
     cls = type(value)
     depth = encoder.enter(len(value.args), frame)
     form: dict[str, Form] = {
@@ -66,9 +64,10 @@ def _lower_exception(encoder: Encoder, value: BaseException, frame: Frame) -> Fo
 
 def _attributes(value: BaseException) -> dict[str, object]:
     """Return what an exception holds that its type and args do not say."""
-    plain = _rebuild(type(value), value.args)
+    cls: Any = type(value)
+    plain = _rebuild(cls, value.args)
     found: dict[str, object] = {}
-    for name in _members(type(value)):
+    for name in _members(cls):
         part = getattr(value, name, None)
         usual = getattr(plain, name, None)
         if part is not usual and (type(part) is not type(usual) or part != usual):
@@ -78,10 +77,10 @@ def _attributes(value: BaseException) -> dict[str, object]:
     return {name: part for name, part in found.items() if name and name != "$"}
 
 
-def _load_exception(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_exception(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     decoder.only(form, 4 if "attributes" in form else 3)
     name = decoder.part(str, form, "type", depth)
-    cls = lookup_type(name)
+    cls: Any = lookup_type(name)
     if not issubclass(cls, BaseException):
         raise unregistered(name)
     if type_name(cls) != name:
@@ -100,7 +99,7 @@ def _load_exception(decoder: Decoder, form: dict[str, Form], depth: int) -> obje
     return value
 
 
-def _rebuild(cls: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+def _rebuild(cls: Any, args: tuple[Any, ...]) -> BaseException:
     """Make an exception without running code of its class."""
     value: BaseException = _native(cls, "__new__")(cls, *args)
     try:

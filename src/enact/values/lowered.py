@@ -9,7 +9,7 @@ from enact.values.registry import LOWERERS
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Lowering
     from enact.values.paths import Frame
 
 
@@ -31,7 +31,7 @@ class Lowered:
         self.form = form
 
 
-def _lower(encoder: Encoder, value: Lowered, frame: Frame) -> Form:
+def _lower(encoder: Lowering, value: Lowered, frame: Frame) -> Form:
     return value.form
 
 

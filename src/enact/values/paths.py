@@ -27,7 +27,8 @@ def path_of(frame: Frame) -> str:
 
     Example:
         >>> root = (0, None, None, "")
-        >>> path_of((1, (1, root, {"a": [7]}, [7]), [7], 7))
+        >>> items = [7]
+        >>> path_of((2, (1, root, {"a": items}, items), items, 7))
         '$.a[0]'
     """
     steps = []

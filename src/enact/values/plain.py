@@ -19,8 +19,7 @@ from enact.values.limits import MAX_DEPTH
 from enact.values.registry import LOADERS, LOWERERS
 
 if TYPE_CHECKING:
-    from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Lowering, Raising
     from enact.values.paths import Frame
 
 #: Keys longer than this make a dict an envelope, so that they may be chunked.
@@ -29,18 +28,18 @@ MAX_PLAIN_KEY = 1024
 _DOUBLE = struct.Struct(">d")
 
 
-def _lower_as_is(encoder: Encoder, value: Any, frame: Frame) -> Form:
+def _lower_as_is(encoder: Lowering, value: Any, frame: Frame) -> Form:
     return value  # type: ignore[no-any-return]
 
 
-def _lower_int(encoder: Encoder, value: int, frame: Frame) -> Form:
+def _lower_int(encoder: Lowering, value: int, frame: Frame) -> Form:
     if MIN_INT <= value <= MAX_INT:
         return value
     digits = value.to_bytes((value.bit_length() + 8) // 8, "big", signed=True)
     return {"$": "enact/Int", "value": escape(digits)}
 
 
-def _lower_float(encoder: Encoder, value: float, frame: Frame) -> Form:
+def _lower_float(encoder: Lowering, value: float, frame: Frame) -> Form:
     # What is finite and not zero; of the two zeros libipld writes one.
     if value and value - value == 0.0:
         return value
@@ -49,11 +48,11 @@ def _lower_float(encoder: Encoder, value: float, frame: Frame) -> Form:
     return {"$": "enact/Float", "value": escape(_DOUBLE.pack(value))}
 
 
-def _lower_bytes(encoder: Encoder, value: bytes, frame: Frame) -> Form:
+def _lower_bytes(encoder: Lowering, value: bytes, frame: Frame) -> Form:
     return b"\0" + value if value and value[0] in ESCAPED else value
 
 
-def _lower_list(encoder: Encoder, value: list[Any], frame: Frame) -> Form:
+def _lower_list(encoder: Lowering, value: list[Any], frame: Frame) -> Form:
     depth = frame[0] + 1
     encoder.budget = budget = encoder.budget - len(value) - 1
     if budget < 0 or depth > MAX_DEPTH:
@@ -77,7 +76,7 @@ def _lower_list(encoder: Encoder, value: list[Any], frame: Frame) -> Form:
     return out
 
 
-def _lower_dict(encoder: Encoder, value: dict[Any, Any], frame: Frame) -> Form:
+def _lower_dict(encoder: Lowering, value: dict[Any, Any], frame: Frame) -> Form:
     depth = frame[0] + 1
     encoder.budget = budget = encoder.budget - len(value) - 1
     if budget < 0 or depth > MAX_DEPTH:
@@ -123,7 +122,7 @@ def _utf8_size(key: str) -> int:
 
 
 def _lower_rest(
-    encoder: Encoder,
+    encoder: Lowering,
     value: dict[Any, Any],
     done: dict[Any, Any],
     first: object,
@@ -145,7 +144,7 @@ def _lower_rest(
 
 
 def lower_items(
-    name: str, encoder: Encoder, value: dict[Any, Any], frame: Frame
+    name: str, encoder: Lowering, value: dict[Any, Any], frame: Frame
 ) -> dict[str, Form]:
     """Lower a dict as an envelope that keeps order and types of keys.
 
@@ -166,7 +165,7 @@ def lower_items(
     return {"$": name, "items": items}
 
 
-def lower_sequence(encoder: Encoder, value: Sequence[Any], frame: Frame) -> list[Form]:
+def lower_sequence(encoder: Lowering, value: Sequence[Any], frame: Frame) -> list[Form]:
     """Lower the parts of any sequence.
 
     Args:
@@ -190,12 +189,12 @@ def lower_sequence(encoder: Encoder, value: Sequence[Any], frame: Frame) -> list
     return out
 
 
-def _lower_tuple(encoder: Encoder, value: tuple[Any, ...], frame: Frame) -> Form:
+def _lower_tuple(encoder: Lowering, value: tuple[Any, ...], frame: Frame) -> Form:
     return {"$": "enact/Tuple", "items": lower_sequence(encoder, value, frame)}
 
 
 def lower_unordered(
-    encoder: Encoder, value: Iterable[Any], size: int, frame: Frame
+    encoder: Lowering, value: Iterable[Any], size: int, frame: Frame
 ) -> list[Form]:
     """Lower the parts of a set, in an order that depends on nothing but themselves.
 
@@ -216,21 +215,21 @@ def lower_unordered(
         return sorted(forms, key=lambda form: encode_form(without_surrogates(form)))
 
 
-def _lower_set(encoder: Encoder, value: set[Any], frame: Frame) -> Form:
+def _lower_set(encoder: Lowering, value: set[Any], frame: Frame) -> Form:
     items = lower_unordered(encoder, value, len(value), frame)
     return {"$": "enact/Set", "items": items}
 
 
-def _lower_frozenset(encoder: Encoder, value: frozenset[Any], frame: Frame) -> Form:
+def _lower_frozenset(encoder: Lowering, value: frozenset[Any], frame: Frame) -> Form:
     items = lower_unordered(encoder, value, len(value), frame)
     return {"$": "enact/FrozenSet", "items": items}
 
 
-def _lower_bytearray(encoder: Encoder, value: bytearray, frame: Frame) -> Form:
+def _lower_bytearray(encoder: Lowering, value: bytearray, frame: Frame) -> Form:
     return {"$": "enact/ByteArray", "value": escape(bytes(value))}
 
 
-def _load_int(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_int(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     digits = decoder.exactly(bytes, form, "value", depth)
     number = int.from_bytes(digits, "big", signed=True)
     if MIN_INT <= number <= MAX_INT or len(digits) != (number.bit_length() + 8) // 8:
@@ -238,7 +237,7 @@ def _load_int(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
     return number
 
 
-def _load_float(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_float(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     bits = decoder.exactly(bytes, form, "value", depth)
     if len(bits) != 8:
         raise MalformedBlock("a float has 8 bytes")
@@ -248,15 +247,15 @@ def _load_float(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
     return number
 
 
-def _load_str(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_str(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     return decoder.exactly(bytes, form, "utf8", depth).decode("utf-8", "surrogatepass")
 
 
-def _load_tuple(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_tuple(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     return tuple(decoder.exactly(list, form, "items", depth))
 
 
-def _load_set(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_set(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     items = decoder.exactly(list, form, "items", depth)
     loaded = set(items)
     if len(loaded) != len(items):
@@ -264,7 +263,7 @@ def _load_set(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
     return loaded
 
 
-def _load_frozenset(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_frozenset(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     items = decoder.exactly(list, form, "items", depth)
     loaded = frozenset(items)
     if len(loaded) != len(items):
@@ -272,33 +271,33 @@ def _load_frozenset(decoder: Decoder, form: dict[str, Form], depth: int) -> obje
     return loaded
 
 
-def load_items(decoder: Decoder, form: dict[str, Form], depth: int) -> dict[Any, Any]:
-    """Read the items of a mapping.
+def paired(items: list[Any]) -> dict[Any, Any]:
+    """Make a dict of keys and values by turns.
 
     Args:
-        decoder: the decoder.
-        form: the envelope, with keys and values by turns under ``items``.
-        depth: of the envelope.
+        items: as `lower_items` wrote them, values by now.
 
     Returns:
         The items, in order.
 
     Raises:
         MalformedBlock: a key without a value, or twice the same key.
+
+    Example:
+        >>> paired(["a", 1, "b", 2])
+        {'a': 1, 'b': 2}
     """
-    items = decoder.part(list, form, "items", depth)
     loaded = dict(zip(items[::2], items[1::2], strict=True))
     if 2 * len(loaded) != len(items):
         raise MalformedBlock("a dict holds the same key twice")
     return loaded
 
 
-def _load_dict(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
-    decoder.only(form, 2)
-    return load_items(decoder, form, depth)
+def _load_dict(decoder: Raising, form: dict[str, Form], depth: int) -> object:
+    return paired(decoder.exactly(list, form, "items", depth))
 
 
-def _load_bytearray(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_bytearray(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     return bytearray(decoder.exactly(bytes, form, "value", depth))
 
 

@@ -15,7 +15,7 @@ from enact.values.registry import LOWERERS, NAMED_TYPES, TYPE_NAMES
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Lowering
     from enact.values.paths import Frame
     from enact.values.trees import Source
 
@@ -36,11 +36,11 @@ class Ref(Generic[T_co]):
 
     Example:
         >>> from enact.values.cids import cid_of
-        >>> ref = Ref(cid_of(b"\xf6"))
+        >>> ref = Ref(cid_of(b"\\xf6"))
         >>> ref == Ref.from_id(ref.id)
         True
         >>> ref.id[:16], ref.digest[:8]
-        ('bafyreidykglsfho', '78519727')
+        ('bafyreifqwkmiw25', 'b0b2988b')
     """
 
     __slots__ = ("_cid", "_hashed", "_origin")
@@ -107,7 +107,8 @@ class Ref(Generic[T_co]):
         store = ACTIVE.get() if origin is not None else active_store()
         if store is not None:
             if origin is None or origin is store or store.has_block(self._cid):
-                return store.checkout(self)
+                found: T_co = store.checkout(self)
+                return found
         value: Any = decode(origin.load_block(self._cid), origin)  # type: ignore[union-attr]
         return value  # type: ignore[no-any-return]
 
@@ -181,7 +182,7 @@ class Ref(Generic[T_co]):
         return Ref, (self._cid,)
 
 
-def _lower_ref(encoder: Encoder, value: Ref[Any], frame: Frame) -> Form:
+def _lower_ref(encoder: Lowering, value: Ref[Any], frame: Frame) -> Form:
     encoder.adopt(value)
     return value._cid
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which types can be stored, and under which names.
 
-Tables here are keyed by exact type and by name, and filled by the other modules of this
-folder and by upper layers. How a registered class is written and read is worked out when
-it is first needed, so it does not matter whether ``@enact.register`` stands above or
-below ``@dataclasses.dataclass``.
+Tables here are keyed by exact type and by name, and filled by the other modules of
+this folder and by upper layers. How a registered class is written and read is worked
+out when it is first needed, so it does not matter whether ``@enact.register`` stands
+above or below ``@dataclasses.dataclass``.
 """
 
 from __future__ import annotations
@@ -13,23 +13,12 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TypeVar
 
 from enact.errors import DuplicateName, UnregisteredType
+from enact.values.coders import Loader, Lowerer
 from enact.values.distributions import distribution_of_module
 from enact.values.names import find_loaded, qualified_name
-
-if TYPE_CHECKING:
-    from enact.values.cbor import Form
-    from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder
-    from enact.values.paths import Frame
-
-#: Makes the form of a value, given the encoder and where the value stands.
-Lowerer: TypeAlias = "Callable[[Encoder, Any, Frame], Form]"
-
-#: Makes a value of the fields of an envelope, given the decoder and the depth.
-Loader: TypeAlias = "Callable[[Decoder, dict[str, Form], int], object]"
 
 C = TypeVar("C", bound=type)
 
@@ -104,8 +93,8 @@ def register_type(cls: C, *, name: str | None = None, former: Iterable[str] = ()
     if entry is not None:
         if name is not None and entry.name != name:
             raise DuplicateName(
-                f"{cls.__qualname__} is registered as {entry.name!r} already, and cannot "
-                f"be {name!r} too; give earlier names as former=[...]"
+                f"{cls.__qualname__} is registered as {entry.name!r} already, and "
+                f"cannot be {name!r} too; give earlier names as former=[...]"
             )
         if entry.name == label or name is None:
             former = tuple(n for n in former if n not in entry.former)
@@ -212,7 +201,7 @@ def unregistered(
 
     Example:
         >>> print(unregistered("shop.orders:Order", ("shop", "1.2")))
-        type shop.orders:Order is not known here; it comes from shop 1.2: import shop.orders first
+        type shop.orders:Order is not known here; it comes from shop 1.2: import ...
     """
     distribution = recorded or distribution_of(name)
     message = f"type {name} is not known here"

@@ -16,12 +16,12 @@ from enact.values.registry import (
     LOADERS,
     LOWERERS,
     REGISTRATION_HOOKS,
-    Lowerer,
     TypeEntry,
 )
 
 if typing.TYPE_CHECKING:
     from enact.values.cbor import Form
+    from enact.values.coders import Lowerer, Lowering, Raising
     from enact.values.paths import Frame
 
 T = TypeVar("T")
@@ -243,7 +243,7 @@ def resource_digest(value: object) -> str:
 
     Example:
         >>> resource_digest(None)[:8]
-        '78519729'
+        'b0b2988b'
     """
     return cid_of(Encoder(_drop).encode(value))[4:].hex()
 
@@ -291,14 +291,14 @@ def resolve(cls: type) -> Lowerer | None:
     if wrapper is None or cls in BY_TYPE:
         return None
 
-    def lower(encoder: Encoder, value: Any, frame: Frame) -> Form:
+    def lower(encoder: Lowering, value: Any, frame: Frame) -> Form:
         part = (frame[0] + 1, frame, None, "")
         return {"$": "enact/Wrapped", "by": encoder.lower(wrapper.wrap(value), part)}
 
     return lower
 
 
-def _load_wrapped(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_wrapped(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     decoder.only(form, 2)
     return decoder.call("unwrap", unwrap, decoder.value(form.get("by"), depth + 1))
 

@@ -13,62 +13,57 @@ from typing import TYPE_CHECKING, Any
 
 from enact.errors import MalformedBlock, UnregisteredType, UnstorableValue
 from enact.values.adapted import adapter
-from enact.values.plain import load_items, lower_items, lower_sequence
+from enact.values.plain import lower_items, lower_sequence, paired
 from enact.values.registry import (
     LOADERS,
     LOWERERS,
-    Loader,
-    Lowerer,
 )
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
-    from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Loader, Lowerer, Lowering, Raising
     from enact.values.paths import Frame
 
 Fields = Mapping[str, Any]
 
 
-def _lower_ordered_dict(encoder: Encoder, value: Any, frame: Frame) -> Form:
+def _lower_ordered_dict(encoder: Lowering, value: Any, frame: Frame) -> Form:
     return lower_items("enact/OrderedDict", encoder, value, frame)
 
 
-def _lower_counter(encoder: Encoder, value: Any, frame: Frame) -> Form:
+def _lower_counter(encoder: Lowering, value: Any, frame: Frame) -> Form:
     return lower_items("enact/Counter", encoder, value, frame)
 
 
-def _lower_default_dict(encoder: Encoder, value: Any, frame: Frame) -> Form:
+def _lower_default_dict(encoder: Lowering, value: Any, frame: Frame) -> Form:
     form = lower_items("enact/DefaultDict", encoder, value, frame)
     part = (frame[0] + 1, frame, None, ".default_factory")
     form["factory"] = encoder.lower(value.default_factory, part)
     return form
 
 
-def _lower_deque(encoder: Encoder, value: deque[Any], frame: Frame) -> Form:
+def _lower_deque(encoder: Lowering, value: deque[Any], frame: Frame) -> Form:
     items = lower_sequence(encoder, value, frame)
     return {"$": "enact/Deque", "items": items, "maxlen": value.maxlen}
 
 
-def _load_ordered_dict(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
-    decoder.only(form, 2)
-    return OrderedDict(load_items(decoder, form, depth))
+def _load_ordered_dict(decoder: Raising, form: dict[str, Form], depth: int) -> object:
+    return OrderedDict(paired(decoder.exactly(list, form, "items", depth)))
 
 
-def _load_counter(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
-    decoder.only(form, 2)
-    return Counter(load_items(decoder, form, depth))
+def _load_counter(decoder: Raising, form: dict[str, Form], depth: int) -> object:
+    return Counter(paired(decoder.exactly(list, form, "items", depth)))
 
 
-def _load_default_dict(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_default_dict(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     decoder.only(form, 3)
     factory = decoder.value(form.get("factory"), depth + 1)
     if factory is not None and not callable(factory):
         raise MalformedBlock("the factory of a defaultdict cannot be called")
-    return defaultdict(factory, load_items(decoder, form, depth))
+    return defaultdict(factory, paired(decoder.part(list, form, "items", depth)))
 
 
-def _load_deque(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_deque(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     decoder.only(form, 3)
     items: list[Any] = decoder.part(list, form, "items", depth)
     maxlen: Any = decoder.value(form.get("maxlen"), depth + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from enact.errors import MalformedBlock, SchemaMismatch
@@ -15,8 +16,6 @@ from enact.values.registry import (
     ENTRIES,
     LOADERS,
     LOWERERS,
-    Loader,
-    Lowerer,
     lookup_type,
     type_name,
     unregistered,
@@ -24,8 +23,7 @@ from enact.values.registry import (
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
-    from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Loader, Lowerer, Lowering, Raising
     from enact.values.paths import Frame
 
 _BASES = (
@@ -84,7 +82,7 @@ def resolve(cls: type) -> Lowerer | str | None:
     return None
 
 
-def _lower_enum(encoder: Encoder, value: enum.Enum, frame: Frame) -> Form:
+def _lower_enum(encoder: Lowering, value: enum.Enum, frame: Frame) -> Form:
     cls = type(value)
     fields: dict[str, object] = {"type": type_name(cls)}
     # Combinations of flags are no members, though they may have names.
@@ -95,7 +93,7 @@ def _lower_enum(encoder: Encoder, value: enum.Enum, frame: Frame) -> Form:
     return encoder.envelope("enact/Enum", fields, frame)
 
 
-def _load_enum(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_enum(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     decoder.only(form, 3)
     cls = _class(decoder, form, depth, enum.Enum)
     if "value" in form:
@@ -108,7 +106,7 @@ def _load_enum(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
     return member
 
 
-def _lower_named_tuple(encoder: Encoder, value: Any, frame: Frame) -> Form:
+def _lower_named_tuple(encoder: Lowering, value: Any, frame: Frame) -> Form:
     depth = encoder.enter(len(value), frame)
     fields = {
         name: encoder.lower(item, (depth, frame, None, f".{name}"))
@@ -117,7 +115,7 @@ def _lower_named_tuple(encoder: Encoder, value: Any, frame: Frame) -> Form:
     return {"$": "enact/NamedTuple", "type": type_name(type(value)), "fields": fields}
 
 
-def _load_named_tuple(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_named_tuple(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     decoder.only(form, 3)
     cls = _class(decoder, form, depth, tuple)
     fields: dict[str, Any] = decoder.part(dict, form, "fields", depth)
@@ -135,7 +133,7 @@ def _load_named_tuple(decoder: Decoder, form: dict[str, Form], depth: int) -> ob
     return tuple.__new__(cls, [fields[name] for name in names])
 
 
-def _class(decoder: Decoder, form: dict[str, Form], depth: int, base: type) -> Any:
+def _class(decoder: Raising, form: dict[str, Form], depth: int, base: type) -> Any:
     name = decoder.part(str, form, "type", depth)
     cls = lookup_type(name)
     if not issubclass(cls, base) or not hasattr(
@@ -162,7 +160,7 @@ def _subclass_lowerer(name: str, cls: type) -> Lowerer | str:
             )
 
     # The content is taken past any method that the subclass overrides.
-    def lower(encoder: Encoder, value: Any, frame: Frame) -> Form:
+    def lower(encoder: Lowering, value: Any, frame: Frame) -> Form:
         form: dict[str, Form] = {"$": name}
         if base is dict:
             form["value"] = lower_items("enact/Dict", encoder, dict.copy(value), frame)
@@ -188,26 +186,23 @@ def _subclass_lowerer(name: str, cls: type) -> Lowerer | str:
 def resolve_loader(name: str) -> Loader | None:
     """Find how instances of a registered subclass of a builtin are read."""
     entry = ENTRIES.get(name)
-    base = _base_of(entry.cls) if entry is not None else None
+    base: Any = _base_of(entry.cls) if entry is not None else None
     if entry is None or base is None:
         return None
     cls = entry.cls
     changed = entry.name != name
 
-    def load(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+    def load(decoder: Raising, form: dict[str, Form], depth: int) -> object:
         decoder.evolved |= changed
         decoder.only(form, 3 if "attributes" in form else 2)
         content = decoder.value(form.get("value"), depth)
         if type(content) is not _CONTENTS.get(base, base):
             raise MalformedBlock(f"{name} with a {type(content).__name__} as its value")
-        if base is list or base is bytearray:
-            value = base.__new__(cls)
-            base.__iadd__(value, content)
-        elif base is dict or base is set:
-            value = base.__new__(cls)
-            base.update(value, content)
-        else:
-            value = base.__new__(cls, content)
+        # Past any __new__ and __init__ of the subclass, which take what they like.
+        fill = _FILLERS.get(base)
+        value = base.__new__(cls) if fill else base.__new__(cls, content)
+        if fill is not None:
+            fill(value, content)
         if "attributes" in form:
             value.__dict__.update(decoder.part(dict, form, "attributes", depth + 1))
         return value
@@ -216,6 +211,20 @@ def resolve_loader(name: str) -> Loader | None:
 
 
 # What the content is stored as, where that is not the builtin itself.
-_CONTENTS = {tuple: list, set: list, frozenset: list, bytearray: bytes}
+_CONTENTS: dict[type, type] = {
+    tuple: list,
+    set: list,
+    frozenset: list,
+    bytearray: bytes,
+}
+
+# How the content gets into what can change.
+_FILLERS: dict[type, Callable[[Any, Any], object]] = {
+    list: list.extend,
+    set: set.update,
+    dict: dict.update,
+    bytearray: bytearray.extend,
+}
+
 LOADERS["enact/Enum"] = _load_enum
 LOADERS["enact/NamedTuple"] = _load_named_tuple

@@ -63,7 +63,7 @@ def list_chunks(form: dict[str, Form], source: Source | None) -> Iterator[list[F
     left = list_length(form)
     tails: list[list[Form]] = form["tails"]  # type: ignore[assignment]
     for level in range(len(tails) - 1, -1, -1):
-        for chunk in _leaves(tails[level], level, source or _NOTHING):
+        for chunk in _leaves(tails[level], level, source or NOTHING):
             left -= len(chunk)
             if left < 0:
                 raise MalformedBlock("a list in chunks has more items than it says")
@@ -140,7 +140,7 @@ def read_bytes(form: dict[str, Form], source: Source | None) -> bytes:
     pieces = []
     left = size
     for link in read_links(form["chunks"], source):
-        piece = decode_form((source or _NOTHING).load_block(link))
+        piece = decode_form((source or NOTHING).load_block(link))
         if type(piece) is not bytes or piece[:1] == b"\x01":
             raise MalformedBlock("a piece of long bytes is something else")
         piece = unescape(piece)
@@ -242,4 +242,5 @@ class _Nothing:
         raise MissingBlock(f"no store is at hand to read block {cid_text(cid)} from")
 
 
-_NOTHING = _Nothing()
+#: Has no block.
+NOTHING = _Nothing()

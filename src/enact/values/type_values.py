@@ -15,7 +15,6 @@ from enact.values.registry import (
     LOADERS,
     LOWERERS,
     NAMED_TYPES,
-    Lowerer,
     lookup_type,
     type_name,
 )
@@ -23,8 +22,7 @@ from enact.values.resources import wrapper_of
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
-    from enact.values.decoder import Decoder
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Lowerer, Lowering, Raising
     from enact.values.paths import Frame
 
 
@@ -32,7 +30,7 @@ def resolve(cls: type) -> Lowerer | None:
     return _lower_type if issubclass(cls, type) else None
 
 
-def _lower_type(encoder: Encoder, value: type, frame: Frame) -> Form:
+def _lower_type(encoder: Lowering, value: type, frame: Frame) -> Form:
     name = type_name(value)
     known = value in BY_TYPE or NAMED_TYPES.get(name) is value
     if not known:
@@ -48,7 +46,7 @@ def _lower_type(encoder: Encoder, value: type, frame: Frame) -> Form:
     return {"$": "enact/Type", "name": name}
 
 
-def _load_type(decoder: Decoder, form: dict[str, Form], depth: int) -> object:
+def _load_type(decoder: Raising, form: dict[str, Form], depth: int) -> object:
     name = decoder.exactly(str, form, "name", depth)
     cls = lookup_type(name)
     if type_name(cls) != name:

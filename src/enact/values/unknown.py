@@ -10,7 +10,7 @@ from enact.values.registry import LOWERERS, register_type
 
 if TYPE_CHECKING:
     from enact.values.cbor import Form
-    from enact.values.encoder import Encoder
+    from enact.values.coders import Lowering
     from enact.values.paths import Frame
 
 
@@ -76,7 +76,7 @@ class Opaque:
         return cls(f"{kind.__module__}:{kind.__qualname__}", text)
 
 
-def _lower_unknown(encoder: Encoder, value: Unknown, frame: Frame) -> Form:
+def _lower_unknown(encoder: Lowering, value: Unknown, frame: Frame) -> Form:
     return encoder.envelope(value.type, value.fields, frame)
 
 

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When an event loop has come to rest: nothing is left to run before something new.
+
+There is no public way to ask. What asyncio's own loops have is used where it is there;
+of others nothing is assumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+_watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def when_at_rest(loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+    """Call ``then`` as soon as the loop has nothing more to run, in order of asking.
+
+    Args:
+        loop: the one that runs in this thread.
+        then: must not raise.
+    """
+    watch = _watches.get(loop)
+    if watch is None:
+        watch = _watches[loop] = _Watch(loop)
+    watch.add(then)
+
+
+class _Watch:
+    """One for all who ask about a loop: two would keep each other awake."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._waiting: list[Callable[[], None]] = []
+        self._context = Context()
+
+    def add(self, then: Callable[[], None]) -> None:
+        self._waiting.append(then)
+        if len(self._waiting) == 1:
+            self._again()
+
+    def _again(self) -> None:
+        loop = self._loop()
+        if loop is not None:
+            loop.call_soon(self._look, context=self._context)
+
+    def _look(self) -> None:
+        if getattr(self._loop(), "_ready", None):
+            self._again()
+            return
+        waiting, self._waiting = self._waiting, []
+        for then in waiting:
+            then()
+
+
+def is_idle(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a loop has nothing to run and waits for no timer, file or thread.
+
+    Of a loop that is not asyncio's own this is not known: then it is false.
+    """
+    ready = getattr(loop, "_ready", None)
+    timers = getattr(loop, "_scheduled", None)
+    selector = getattr(loop, "_selector", None)
+    if ready is None or timers is None or selector is None:
+        return False
+    if ready or any(not timer.cancelled() for timer in timers):
+        return False
+    if len(selector.get_map() or ()) > 1:  # one is the loop's own wake-up pipe
+        return False
+    executor: Any = getattr(loop, "_default_executor", None)
+    return executor is None or (
+        executor._work_queue.empty()
+        and executor._idle_semaphore._value >= len(executor._threads)
+    )

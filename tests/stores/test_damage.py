@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that are not what they were, or never were stores."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+
+import pytest
+
+from enact.errors import (
+    CorruptBlock,
+    NotAStore,
+    StoreError,
+    StoreUnavailable,
+    StoreVersionError,
+)
+from enact.stores import RunRow, schema, sqlite_backend
+from enact.testing.backends import sample_block, sample_call
+
+BLOCKS = dict(sample_block(n, 20 + n % 200) for n in range(600))
+CALLS = [sample_call("0a", n) for n in range(150)]
+RUNS = [RunRow("0a", "shop:draft", "completed", CALLS[0].invocation, 1.5, 2.5)]
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory):
+    """A closed store in which all kinds of rows are."""
+    path = tmp_path_factory.mktemp("closed") / "runs.db"
+    blocks = list(BLOCKS.items())
+    for part in range(3):
+        backend = sqlite_backend(path)
+        backend.begin_run(RUNS[0])
+        for number in range(part * 50, part * 50 + 50):
+            backend.record(blocks[4 * number : 4 * number + 4], CALLS[number])
+        backend.close()
+    return path.read_bytes()
+
+
+def read_all(path):
+    """Reads everything; a difference that nobody noticed fails."""
+    told = 0
+    try:
+        backend = sqlite_backend(path)
+    except StoreError:
+        return 1
+    try:
+        for cid in BLOCKS:
+            try:
+                assert backend.get([cid]) == {cid: BLOCKS[cid]}, "a block"
+            except StoreUnavailable:
+                raise  # not what is wrong
+            except StoreError:
+                told += 1
+        try:
+            rows = list(backend.calls())
+            assert rows == CALLS, "a call"
+        except StoreError:
+            told += 1
+        try:
+            assert backend.runs() == RUNS, "a run"
+        except StoreError:
+            told += 1
+    finally:
+        try:
+            backend.close()
+        except StoreError:
+            told += 1
+    return told
+
+
+def flip_bits(closed, tmp_path, count, seed):
+    chance = random.Random(seed)
+    told = 0
+    for number in range(count):
+        damaged = bytearray(closed)
+        place = chance.randrange(len(damaged))
+        damaged[place] ^= 1 << chance.randrange(8)
+        path = tmp_path / f"{number}.db"
+        path.write_bytes(damaged)
+        try:
+            told += bool(read_all(path))
+        except BaseException as error:
+            error.add_note(f"seed {seed}, flip {number}, byte {place}")
+            raise
+    return told
+
+
+def test_a_flipped_bit_never_gives_a_wrong_value(closed, tmp_path):
+    assert read_all_of(closed, tmp_path) == 0
+    assert flip_bits(closed, tmp_path, 300, 1) > 30
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2, 22))
+def test_many_flipped_bits_never_give_a_wrong_value(closed, tmp_path, seed):
+    flip_bits(closed, tmp_path, 1000, seed)
+
+
+def read_all_of(data, tmp_path):
+    path = tmp_path / "some.db"
+    path.write_bytes(data)
+    return read_all(path)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+def test_a_truncated_file_never_gives_a_wrong_value(closed, tmp_path, share):
+    assert read_all_of(closed[: int(len(closed) * share)], tmp_path) > 0
+
+
+def change(path, *statements):
+    with sqlite3.connect(path) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+@pytest.fixture
+def path(closed, tmp_path):
+    path = tmp_path / "runs.db"
+    path.write_bytes(closed)
+    return path
+
+
+def test_damage_in_a_pack_names_the_block(path):
+    change(path, "UPDATE packs SET data = zeroblob(length(data))")
+    backend = sqlite_backend(path)
+    cid = next(iter(BLOCKS))
+    with pytest.raises(CorruptBlock, match="bafy"):
+        backend.get([cid])
+    backend.close()
+
+
+def test_a_lost_pack_is_told(path):
+    change(path, "DELETE FROM packs")
+    backend = sqlite_backend(path)
+    with pytest.raises(CorruptBlock, match="damaged"):
+        backend.get(list(BLOCKS))
+    backend.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM segments",
+        "UPDATE segments SET data = zeroblob(length(data))",
+        "UPDATE segments SET first = zeroblob(4)",
+        "DELETE FROM meta WHERE key LIKE 'entries%'",
+    ],
+)
+def test_a_damaged_index_is_made_anew(path, statement):
+    change(path, statement)
+    for step in range(2):
+        backend = sqlite_backend(path)
+        assert backend.get(BLOCKS) == BLOCKS
+        assert list(backend.calls(request=CALLS[7].request)) == [CALLS[7]]
+        new = sample_block(9000 + step)
+        backend.put([new])
+        backend.close()
+        backend = sqlite_backend(path)
+        assert backend.get([new[0], *BLOCKS]) == dict([new]) | BLOCKS
+        backend.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE runs SET status = 'failed'",
+        "UPDATE runs SET duration = duration + 1",
+        "UPDATE runs SET meta = '{'",
+        "UPDATE calls SET status = 'failed'",
+        "UPDATE calls SET invocation = request",
+        "UPDATE calls SET position = position + 1",
+        "UPDATE calls SET lane = 'x'",
+        "UPDATE names SET name = name || 'x' WHERE typeof(name) = 'text'",
+        "DELETE FROM names",
+    ],
+)
+def test_a_changed_row_is_told(path, statement):
+    change(path, statement)
+    backend = sqlite_backend(path)
+    with pytest.raises(CorruptBlock, match="checksum"):
+        assert (list(backend.calls()), backend.runs()) == (CALLS, RUNS)
+    backend.close()
+
+
+def test_another_file_is_no_store(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("buy milk, and other things that are longer than a header")
+    with pytest.raises(NotAStore, match=r"notes\.txt"):
+        sqlite_backend(path)
+    assert path.read_text().startswith("buy milk")
+
+
+def test_a_database_of_another_application_is_no_store(tmp_path):
+    path = tmp_path / "other.db"
+    change(path, "CREATE TABLE t(x)")
+    before = path.read_bytes()
+    with pytest.raises(NotAStore, match=r"other\.db.*another application"):
+        sqlite_backend(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["other.db"]
+
+
+def test_a_newer_store_says_what_it_needs(path):
+    change(
+        path,
+        "PRAGMA user_version = 99",
+        "UPDATE meta SET value = '7.5' WHERE key = 'needs'",
+    )
+    with pytest.raises(StoreVersionError, match=r"enact 7\.5"):
+        sqlite_backend(path)
+
+
+def test_an_older_store_is_brought_up_to_date_once(path, monkeypatch):
+    steps = []
+
+    def add_column(connection):
+        steps.append(1)
+        connection.execute("ALTER TABLE runs ADD COLUMN note TEXT")
+
+    newer = [*schema.MIGRATIONS, ("0.9", add_column)]
+    monkeypatch.setattr(schema, "MIGRATIONS", newer)
+    for _ in range(2):
+        backend = sqlite_backend(path)
+        assert backend.get(BLOCKS) == BLOCKS and list(backend.calls()) == CALLS
+        backend.close()
+    assert steps == [1]
+    monkeypatch.undo()
+    with pytest.raises(StoreVersionError, match=r"enact 0\.9"):
+        sqlite_backend(path)
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(path, monkeypatch):
+    def fail(connection):
+        connection.execute("DELETE FROM runs")
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, ("0.9", fail)])
+    with pytest.raises(RuntimeError):
+        sqlite_backend(path)
+    monkeypatch.undo()
+    backend = sqlite_backend(path)
+    assert backend.runs() == RUNS
+    backend.close()
