@@ -389,7 +389,7 @@ def programs(
             writer.lines += [f"async def {name}_body(v0):"]
             writer.write("v1, v2, v3, shared = 0, 'x', [], []")
             writer.write("o1, o2 = Tally(), Agent()")
-        for _ in range(draw(st.integers(*(4, 9) if name == "main" else (2, 5)))):
+        for _ in range(draw(st.integers(1, 8 if name == "main" else 4))):
             writer.statement()
         writer.write("return done(v0, v1, v2, v3, shared, o1, o2)")
         lines += [*writer.lines, ""]

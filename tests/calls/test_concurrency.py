@@ -10,8 +10,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import enact
 import pytest
+
+import enact
 
 SCHEDULES = 100
 
@@ -209,8 +210,7 @@ def threads_work(shared, n, equal):
 def plain_threads(equal):
     shared = []
     threads = [
-        threading.Thread(target=threads_work, args=(shared, n, equal))
-        for n in range(4)
+        threading.Thread(target=threads_work, args=(shared, n, equal)) for n in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -279,4 +279,5 @@ def test_waiting_for_the_first_replays_without_live_calls(equal):
             live = LIVE.calls
             again = asyncio.run(inv.rewind(0).replay_async())
             assert LIVE.calls == live
-            assert sorted(sum(again.output, [])) == sorted(sum(inv.output, []))
+            flat = [one for done in again.output for one in done]
+            assert sorted(flat) == sorted(one for done in inv.output for one in done)

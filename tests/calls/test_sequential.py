@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 
-import enact
 import pytest
+
+import enact
 
 RAN: list[object] = []
 
@@ -385,9 +386,9 @@ def test_what_cannot_be_stored_is_handed_on_with_a_warning(store):
 
     with pytest.warns(UserWarning, match=r"\$\.args\[0\].*Plain|Plain.*\$\.args\[0\]"):
         inv = enact.invoke(gives)
-    assert RAN == [thing, "in"]
+    assert [thing, "in"] == RAN
     again = inv.rewind(0).replay()
-    assert RAN == [thing, "in", thing] and again.output == inv.output
+    assert [thing, "in", thing] == RAN and again.output == inv.output
     with pytest.raises(enact.UnstorableValue):
         enact.invoke(takes, (thing,))
     assert len(RAN) == 3
@@ -456,7 +457,7 @@ def test_unregistered_functions_run_but_are_not_replayed(store):
 
     inv = enact.invoke(plain)
     assert inv.output == "1:1" and len(inv.children) == 1
-    with pytest.raises(enact.NotReplayable, match="enact.register"):
+    with pytest.raises(enact.NotReplayable, match=r"enact\.register"):
         inv.rewind(0).replay()
 
 

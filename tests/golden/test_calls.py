@@ -12,8 +12,9 @@ import json
 import pathlib
 import sys
 
-import enact
 import pytest
+
+import enact
 from enact.calls import targets
 from enact.values import Encoder, cid_of, cid_text, links
 

@@ -8,8 +8,9 @@ import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import enact
 import pytest
+
+import enact
 
 RAN: list[object] = []
 
@@ -187,7 +188,7 @@ async def grouped(_):
 
 
 @pytest.mark.parametrize(
-    "program, argument", [(gathered, False), (gathered, True), (grouped, None)]
+    ("program", "argument"), [(gathered, False), (gathered, True), (grouped, None)]
 )
 def test_several_questions_wait_at_once(program, argument):
     async def answer_all():

@@ -7,11 +7,11 @@ import random
 from typing import Any
 
 import pytest
-from tests.values.blocks import Blocks, encode
 
 import enact.values as values
 from enact.errors import MissingBlock
 from enact.values.chunks import SMALL, encode_links
+from tests.values.blocks import Blocks, encode
 
 
 def prose(source: random.Random, size: int) -> str:

@@ -9,8 +9,6 @@ import threading
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
-from tests.values.blocks import Blocks, encode
-from tests.values.test_plain_values import VALUES
 
 import enact.values as values
 from enact.errors import (
@@ -21,6 +19,8 @@ from enact.errors import (
     UnregisteredType,
 )
 from enact.values.cbor import scan
+from tests.values.blocks import Blocks, encode
+from tests.values.test_plain_values import VALUES
 
 SAMPLES = [encode(value) for value in VALUES]
 

@@ -19,9 +19,9 @@ import uuid
 import zoneinfo
 
 import pytest
-from tests.values.blocks import Blocks, encode, roundtrip
 
 import enact.values as values
+from tests.values.blocks import Blocks, encode, roundtrip
 
 
 class Colour(enum.Enum):

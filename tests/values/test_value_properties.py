@@ -9,9 +9,9 @@ from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
-from tests.values.blocks import Blocks, encode
 
 import enact.values as values
+from tests.values.blocks import Blocks, encode
 
 
 def _float(bits: int) -> float:

@@ -95,7 +95,9 @@ class Answer:
         store = frame.run.store
         call_input = self.call_input
         if recorded.after != recorded.invokable:
-            _restore(call_input.receiver, decode(store.load_block(recorded.after), store))
+            _restore(
+                call_input.receiver, decode(store.load_block(recorded.after), store)
+            )
         if recorded.raised is not None:
             error = rebuild(decode(store.load_block(recorded.raised), store))
             if frame.failures is None:
@@ -140,7 +142,7 @@ def call(
 ) -> Any:
     """Make a tracked call of a plain callable."""
     arrival = arrive(lane, target, receiver, args, kwargs)
-    if type(arrival) is Answer:
+    if isinstance(arrival, Answer):
         turns = arrival.turns
         if turns is not None:
             turns.wait_in_thread(arrival.index, False)
@@ -149,7 +151,7 @@ def call(
         else:
             arrival.begin()
         return arrival.give()
-    if type(arrival) is not Frame:
+    if not isinstance(arrival, Frame):
         if arrival is None:
             return _run_untracked(target, receiver, args, kwargs)
         return arrival.value
@@ -183,7 +185,7 @@ async def call_async(
 ) -> Any:
     """Make a tracked call of a coroutine function."""
     arrival = arrive(lane, target, receiver, args, kwargs)
-    if type(arrival) is Answer:
+    if isinstance(arrival, Answer):
         turns = arrival.turns
         if turns is not None:
             await turns.wait(arrival.lane, arrival.index, False)
@@ -192,12 +194,14 @@ async def call_async(
             if turns is not None:
                 await turns.wait(arrival.lane, arrival.index, True)
             if arrival.recorded.status == "cancelled":
-                await asyncio.get_running_loop().create_future()  # till the program does
+                await (
+                    asyncio.get_running_loop().create_future()
+                )  # till the program does
         except asyncio.CancelledError:
             arrival.end()
             raise
         return arrival.give()
-    if type(arrival) is not Frame:
+    if not isinstance(arrival, Frame):
         if arrival is None:
             return await _run_untracked(target, receiver, args, kwargs)
         return arrival.value
@@ -255,9 +259,7 @@ def arrive(
     return _replayed(lane, target, call_input, parent.plan)
 
 
-def _begin(
-    lane: Lane, target: Target, call_input: Input, verdict: str | None
-) -> Frame:
+def _begin(lane: Lane, target: Target, call_input: Input, verdict: str | None) -> Frame:
     parent = lane.frame
     run = parent.run
     frame = Frame(run, target, lane, call_input)
@@ -286,13 +288,17 @@ def _replayed(
         session.tell(frame)
         return frame
     index, recorded = found
-    if recorded.simple and lane is lane.frame and not lane.spawned:
-        if recorded.input == call_input.cid and not plan.retried(index):
+    if recorded.simple and plan.turns is None and not lane.spawned:
+        if (
+            lane is lane.frame
+            and recorded.input == call_input.cid
+            and not plan.retried(index)
+        ):
             # Most calls by far: a value that was returned, by one thing at a time.
             lane.frame.children.append(recorded.cid)
             lane.position += 1
             return Given(plan.value(recorded))
-    verdict = REQUEST_CHANGED
+    verdict: str | None = REQUEST_CHANGED
     ref = None
     if recorded.input == call_input.cid and recorded.invokable == call_input.invokable:
         verdict = _verdict(plan, index, recorded)

@@ -62,7 +62,10 @@ def capture(
     if isinstance(error, (ExceptionResource, Signal)):
         return run.encode(error, blocks, frame, "raised")
     native = NativeException(
-        qualified_name(type(error)), _text(error), _traceback(error.__traceback__), error
+        qualified_name(type(error)),
+        _text(error),
+        _traceback(error.__traceback__),
+        error,
     )
     try:
         data, opaque = run.encode(native, blocks, None, "raised")

@@ -172,7 +172,7 @@ def invokable_of(recorded: Recorded, store: ValueStore) -> Any:
         UnregisteredType: it is not known here.
     """
     data = store.load_block(recorded.invokable)
-    fields = decode_form(data)
+    fields: Any = decode_form(data)
     kind = fields.get("$") if isinstance(fields, dict) else None
     if kind == FUNCTION:
         return find(fields["name"], recorded.code).wrapper

@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from hashlib import sha256
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
@@ -89,7 +89,7 @@ class Frame(Lane):
     slot = -1
     # Nothing has happened that the shortest way of writing does not cover.
     plain = True
-    number: int | None = None
+    number: Any = None  # an int but for the frame above the first call
     begun = 0.0
 
     def __init__(

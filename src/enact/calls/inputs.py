@@ -40,7 +40,9 @@ class CallArgs:
     __slots__ = ("args", "kwargs")
 
     def __init__(
-        self, args: list[Any] | tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        args: list[Any] | tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> None:
         self.args = list(args)
         self.kwargs = {} if kwargs is None else kwargs

@@ -45,8 +45,10 @@ from enact.values import (
     adapter,
     cid_of,
     decode,
+    decode_form,
     qualified_name,
     register_type,
+    type_name,
 )
 
 T = TypeVar("T")
@@ -132,12 +134,14 @@ class Invocation(Resource):
     @property
     def path(self) -> tuple[int, ...]:
         """Where a view is in its tree; ``()`` for the top, or without a tree."""
-        return self.__dict__.get("_path", ())
+        path: tuple[int, ...] = self.__dict__.get("_path", ())
+        return path
 
     @property
     def root(self) -> Invocation:
         """The invocation at the top of the tree that this view was taken from."""
-        return self.__dict__.get("_root", self)
+        root: Invocation = self.__dict__.get("_root", self)
+        return root
 
     @property
     def ref(self) -> Ref[Invocation]:
@@ -152,9 +156,7 @@ class Invocation(Resource):
     @property
     def name(self) -> str:
         """Name of the invokable in stored data."""
-        fields = layout.decode_form(
-            self._store().load_block(self._recorded().invokable)
-        )
+        fields: Any = decode_form(self._store().load_block(self._recorded().invokable))
         kind = fields["$"]
         return str(fields["name"]) if "name" in fields and "/" in kind else str(kind)
 
@@ -200,7 +202,7 @@ class Invocation(Resource):
 
     def get_raised_here(self) -> bool:
         """Whether that was raised first in this very call."""
-        return self._recorded().raised_here
+        return bool(self._recorded().raised_here)
 
     def get_children(self) -> list[Invocation]:
         """Views of the calls that it made."""
@@ -263,7 +265,7 @@ class Invocation(Resource):
         if isinstance(invokable, str):
             name = invokable
         elif isinstance(invokable, type):
-            name = invokable.__enact_target_of_class__().name
+            name = type_name(invokable)
         else:
             name = resolve(invokable, ())[0].name
         return [view for view in self.walk() if view.name == name]
@@ -273,12 +275,8 @@ class Invocation(Resource):
         recorded = edits.read(cid, store)
         return self._view_of(recorded, index, store)
 
-    def _view_of(
-        self, recorded: Recorded, index: int, store: ValueStore
-    ) -> Invocation:
-        view = Invocation(
-            Ref(recorded.request, store), Ref(recorded.response, store)
-        )
+    def _view_of(self, recorded: Recorded, index: int, store: ValueStore) -> Invocation:
+        view = Invocation(Ref(recorded.request, store), Ref(recorded.response, store))
         view.__dict__["_root"] = self.root
         view.__dict__["_path"] = (*self.path, index)
         return view

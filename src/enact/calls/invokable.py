@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invokables: programs that are values, with fields that can be varied and versioned."""
+"""Invokables: programs that are values, with fields to be varied and versioned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ O_co = TypeVar("O_co", covariant=True)
 C = TypeVar("C", bound=type)
 
 
-
 def _checked_out(ref: Ref[Any] | None) -> tuple[Any, ...]:
     return () if ref is None else (ref.checkout(),)
 
@@ -37,9 +36,7 @@ class InvokableBase(Resource):
     def __enact_target_of_class__(cls) -> Target:
         return target_of_class(cls)
 
-    def invoke(
-        self, input: Ref[Any] | None = None, **options: Any
-    ) -> Invocation:
+    def invoke(self, input: Ref[Any] | None = None, **options: Any) -> Invocation:
         """Invoke this object, which is not async.
 
         Args:

@@ -207,9 +207,7 @@ def start_task(
     return task
 
 
-def _tracked_as_completed(
-    fs: Iterable[Any], *, timeout: float | None = None
-) -> Any:
+def _tracked_as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
     # The original makes tasks in the order of a set of coroutines, which is chance.
     if CURRENT.get() is not None and not asyncio.isfuture(fs):
         fs = [asyncio.ensure_future(one) for one in fs]
@@ -296,7 +294,7 @@ def install() -> None:
     asyncio.BaseEventLoop.create_task = _tracked_create_task  # type: ignore[assignment,method-assign]  # same signature by **options
     asyncio.as_completed = asyncio.tasks.as_completed = _tracked_as_completed
     threading.Thread.start = _tracked_start  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments
 
 
 def install_on_loop(loop: asyncio.AbstractEventLoop) -> None:

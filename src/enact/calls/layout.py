@@ -22,7 +22,7 @@ all of these, null where they do not apply:
     ``lanes``      the lane of each child where there are several; the position of a
                    child is its place among those of its lane
     ``opaque``     ``true``: a part could not be stored, so the call must run again
-    ``origin``     ``"edited"`` or ``"answered"`` where the outcome is not the code's own
+    ``origin``     ``"edited"`` or ``"answered"``: the outcome is not the code's own
     ``retry``      indices of the children whose exceptions ended this call
     ``returned``   which argument the output is: ``["self"]``, ``["args", 0]``, ...
     ``status``     ``"paused"``, ``"cancelled"`` or ``"incomplete"``, where the outcome
@@ -37,7 +37,7 @@ the two together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from enact.errors import MalformedBlock
 from enact.values import Encoder, Ref, cid_text, decode, encode_links, read_links
@@ -179,18 +179,19 @@ def response(
     def emit(cid: Cid, data: bytes) -> None:
         blocks.append((cid, data))
 
+    form = None
     fields = None if details is None else details.as_map()
     if fields is not None:
         fields["unwinding"] = fields["unwinding"] and [
             Ref(cid) for cid in fields["unwinding"]
         ]
-        fields = Encoder(emit).form(fields)
+        form = Encoder(emit).form(fields)
     return encode_form(
         {
             "$": RESPONSE,
             "children": encode_links(children, emit) if children else [],
             "code": code,
-            "details": fields,
+            "details": form,
             "invokable": invokable,
             "output": output,
             "raised": raised,
@@ -259,15 +260,11 @@ class Recorded:
         self.code = response["code"]
         self.subtree = response["subtree"]
         children = response["children"]
-        self.children: Sequence[Cid] = (
-            read_links(children, source) if children else ()
-        )
+        self.children: Sequence[Cid] = read_links(children, source) if children else ()
         details = response["details"]
         self.details = None if details is None else _read_details(details, source)
         self.simple = (
-            details is None
-            and self.output is not None
-            and self.after == self.invokable
+            details is None and self.output is not None and self.after == self.invokable
         )
         self.value: Any = NOT_READ
 
@@ -285,7 +282,7 @@ def _read_details(fields: dict[str, Any], source: Any) -> Details:
     unwinding = fields["unwinding"]
     links = None if unwinding is None else list(read_links(unwinding, source))
     plain = decode(encode_form({**fields, "unwinding": None}), source)
-    details = Details(plain)
+    details = Details(cast("dict[str, Any]", plain))
     details.unwinding = links
     return details
 
@@ -350,4 +347,3 @@ def _read(data: bytes, kind: str, cid: Cid) -> dict[str, Any]:
     if type(fields) is not dict or fields.get("$") != kind:
         raise MalformedBlock(f"{cid_text(cid)} is not the {kind} that it should be")
     return fields
-

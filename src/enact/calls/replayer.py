@@ -7,7 +7,7 @@ that frame, lane by lane, as long as the program asks what it asked before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
@@ -256,9 +256,7 @@ class Plan:
             frame.path_in_tree(),
         )
 
-    def _left(
-        self, lane: Lane, call: Input, recorded: Recorded | None
-    ) -> ReplayError:
+    def _left(self, lane: Lane, call: Input, recorded: Recorded | None) -> ReplayError:
         frame = lane.frame
         base = frame.path_in_tree()
         slot = str(len(frame.children))
@@ -267,9 +265,7 @@ class Plan:
             path = ""
         live = f"{call.target.name} {describe_input(call)}"
         then = (
-            "no further call"
-            if recorded is None
-            else describe(recorded, self._source)
+            "no further call" if recorded is None else describe(recorded, self._source)
         )
         cause = "the code that leads to it has changed"
         if recorded is not None and recorded.invokable == call.invokable:

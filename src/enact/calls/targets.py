@@ -15,10 +15,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from enact.calls import layout
 from enact.calls.code import code_digest
 from enact.errors import UnregisteredType, UnstorableValue
-from enact.values import adapter, cid_of, qualified_name
+from enact.values import adapter, cid_of, encode_form, qualified_name
 
 FUNCTION = "enact/Function"
 METHOD = "enact/Method"
@@ -81,7 +80,7 @@ class Target:
         self.name = name
         self.registered = registered
         kind = FUNCTION if registered else UNREGISTERED
-        self.block = layout.encode_form({"$": kind, "name": name})
+        self.block = encode_form({"$": kind, "name": name})
         self.cid = cid_of(self.block)
         self.is_async = is_async_callable(fn)
         self.ordered_kwargs = _takes_any_kwargs(fn)
@@ -109,6 +108,7 @@ class Target:
         """Whether this target, called with a ``cls`` object first, is its method."""
         known = self._owners.get(cls)
         if known is None:
+            assert self.method is not None
             known = self._owners[cls] = any(
                 _same_function(base.__dict__.get(self.method), self.wrapper)
                 for base in cls.__mro__
@@ -133,7 +133,7 @@ def is_async_callable(fn: Callable[..., Any]) -> bool:
     """Whether calling ``fn`` gives a coroutine."""
     if inspect.iscoroutinefunction(fn):
         return True
-    call = getattr(type(fn), "__call__", None)
+    call = getattr(type(fn), "__call__", None)  # noqa: B004  # it is looked into
     inner = getattr(fn, "func", None)  # functools.partial
     return inspect.iscoroutinefunction(call) or (
         inner is not None and inspect.iscoroutinefunction(inner)

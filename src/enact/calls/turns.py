@@ -74,7 +74,7 @@ class Turns:
         #: Told when a recorded rest has come again.
         self.on_rest: Callable[[], None] = _nothing
         self._changed = threading.Condition()
-        self._waiting: dict[Path, list[asyncio.Future[None]]] = {}
+        self._waiting: dict[Path, list[_Turn]] = {}
         self._begun: set[Path] = {()}
         self._ended: set[Path] = set()
         self._watching: set[int] = set()
@@ -229,9 +229,9 @@ class Turns:
     async def _park(self, lane: Lane) -> bool:
         future = self._future(lane)
         await future
-        return getattr(future, "enact_released", False)
+        return future.enact_released
 
-    def _future(self, lane: Lane) -> asyncio.Future[None]:
+    def _future(self, lane: Lane) -> _Turn:
         loop = asyncio.get_running_loop()
         future = _Turn(loop=loop)
         with self._changed:
@@ -244,17 +244,16 @@ class Turns:
     def release_first(self) -> None:
         """Nothing moves: the waiting lane whose turn would come first goes on."""
         with self._changed:
-            for child, _ in self._order[self._next :]:
-                path = self._paths[child]
-                if child >= 0 and path in self._waiting:
-                    break
-            else:
-                path = next(iter(self._waiting), None)  # type: ignore[assignment]
-            if path is None:
+            if not self._waiting:
                 return
-            for future in self._waiting[path]:
-                future.enact_released = True  # type: ignore[attr-defined]
-            self._wake(path)
+            first = next(iter(self._waiting))
+            for child, _ in self._order[self._next :]:
+                if child >= 0 and self._paths[child] in self._waiting:
+                    first = self._paths[child]
+                    break
+            for future in self._waiting[first]:
+                future.enact_released = True
+            self._wake(first)
 
     def drive(self, lane: Lane, coro: Coroutine[Any, Any, Any]) -> Driver:
         """Run ``coro`` so that it wakes only in its turn."""
@@ -365,7 +364,7 @@ class Driver(Coroutine[Any, Any, Any]):
         while not turns.is_turn(lane):
             future = turns._future(lane)
             yield from future.__await__()
-            if getattr(future, "enact_released", False):
+            if future.enact_released:
                 return
 
     def _forward(self, resume: Any, *args: Any) -> Any:

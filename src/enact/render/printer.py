@@ -39,9 +39,7 @@ class PPrinter:
         self.skip_repeated_refs = skip_repeated_refs
         self._formatters: dict[type, Callable[[Any], str]] = {}
 
-    def register(
-        self, kind: type, formatter: Callable[[Any], str]
-    ) -> PPrinter:
+    def register(self, kind: type, formatter: Callable[[Any], str]) -> PPrinter:
         """Use ``formatter`` for values of a type and of its subclasses.
 
         Args:
@@ -79,9 +77,7 @@ class PPrinter:
         opening, closing, items = _parts(value)
         if items is None:
             return short(value, 10_000)
-        texts = [
-            f"{label}{self._format(item, depth, seen)}" for label, item in items
-        ]
+        texts = [f"{label}{self._format(item, depth, seen)}" for label, item in items]
         line = f"{opening}{', '.join(texts)}{closing}"
         if len(line) <= _WIDTH and "\n" not in line:
             return line
