@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import types
 from typing import Any
 
 # C0 and C1 controls, and what turns the direction of text or hides in it.
@@ -34,11 +35,11 @@ def short(value: Any, limit: int = 60) -> str:
         value: any.
         limit: in characters.
 
-    >>> short("x" * 100, 20)
-    "'xxxxxxxxx...xxxxxx'"
+    >>> short("x" * 100, 20), short([int, short])
+    ("'xxxxxxxxxx...xxxxx'", '[int, short]')
     """
     try:
-        text = repr(value)
+        text = _repr(value, limit)
     except Exception as error:  # a broken __repr__ must not hide all the rest
         text = f"<{type(value).__qualname__}: repr() raised {type(error).__name__}>"
     text = visible(text).replace("\n", "\\n").replace("\t", "\\t")
@@ -46,6 +47,24 @@ def short(value: Any, limit: int = 60) -> str:
         return text
     tail = max(1, (limit - 3) * 2 // 5)
     return f"{text[: limit - 3 - tail]}...{text[-tail:]}"
+
+
+def _repr(value: Any, limit: int) -> str:
+    """``repr``, with names in place of ``<function f at 0x...>`` and ``<class ...>``."""
+    kind = type(value)
+    if kind is types.FunctionType or kind is types.MethodType:
+        return short_name(str(value.__qualname__))
+    if isinstance(value, type):
+        return value.__qualname__
+    if kind in (list, tuple, dict) and 0 < len(value) <= limit:
+        if kind is dict:
+            pairs = [f"{k!r}: {_repr(v, limit)}" for k, v in value.items()]
+            return "{" + ", ".join(pairs) + "}"
+        items = [_repr(item, limit) for item in value]
+        if kind is list:
+            return "[" + ", ".join(items) + "]"
+        return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
+    return repr(value)
 
 
 def short_name(name: str) -> str:

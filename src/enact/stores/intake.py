@@ -19,6 +19,7 @@ from enact.stores.worker import Worker
 FOLD_BYTES = 4 << 20
 """A tail of this size is folded into the database."""
 
+_WAIT_BYTES = 2 * FOLD_BYTES
 _MOST_BYTES = 16 * FOLD_BYTES
 _HOT_BLOCKS = 50_000
 _RETRY_SECONDS = 1.0
@@ -28,8 +29,8 @@ class Intake:
     """Takes in what is recorded.
 
     A record is appended to the tail and held in memory; a full batch is handed to
-    a thread that folds it. Recording waits when that thread is a whole batch behind,
-    so memory stays bounded.
+    a thread that folds it. Recording waits when that thread is two batches behind, so
+    memory stays bounded.
 
     Args:
         path: of the database.
@@ -220,6 +221,9 @@ class Intake:
     def _hand_over(self) -> Batch:
         """Gives a full batch to the folding thread, and waits while it is busy."""
         while self._folding and not self._failure and not self._trouble:
+            batch = self._current
+            if batch is not None and batch.tail.size <= _WAIT_BYTES:
+                return batch
             self._changed.wait()
         batch = self._current
         if batch is None:
