@@ -97,7 +97,7 @@ def test_a_store_that_is_opened_often_stays_small(tmp_path):
 
 def test_blocks_that_come_in_each_session_are_kept_once(tmp_path):
     path = tmp_path / "runs.db"
-    large = bytes(hashlib.shake_256(b"large").digest(40_000)  # too far for zlib)
+    large = hashlib.shake_256(b"large").digest(40_000)  # too far back for zlib
     for _ in range(40):
         backend = sqlite_backend(path)
         backend.put([(cid_of(large), large)])
@@ -105,6 +105,21 @@ def test_blocks_that_come_in_each_session_are_kept_once(tmp_path):
     assert path.stat().st_size < 700_000
     backend = sqlite_backend(path)
     assert backend.get([cid_of(large)]) == {cid_of(large): large}
+    backend.close()
+
+
+def test_small_packs_between_large_ones_stay_where_they_are(tmp_path):
+    path = tmp_path / "runs.db"
+    blocks = {}
+    for session in range(40):
+        size = 90_000 if session % 3 else 300
+        data = hashlib.shake_256(b"%d" % session).digest(size)
+        blocks[cid_of(data)] = data
+        backend = sqlite_backend(path)
+        backend.put([(cid_of(data), data)])
+        backend.close()
+    backend = sqlite_backend(path)
+    assert backend.get(blocks) == blocks
     backend.close()
 
 

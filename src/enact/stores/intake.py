@@ -19,7 +19,6 @@ from enact.stores.worker import Worker
 FOLD_BYTES = 4 << 20
 """A tail of this size is folded into the database."""
 
-_WAIT_BYTES = 2 * FOLD_BYTES
 _MOST_BYTES = 16 * FOLD_BYTES
 _HOT_BLOCKS = 50_000
 _RETRY_SECONDS = 1.0
@@ -222,7 +221,7 @@ class Intake:
         """Gives a full batch to the folding thread, and waits while it is busy."""
         while self._folding and not self._failure and not self._trouble:
             batch = self._current
-            if batch is not None and batch.tail.size <= _WAIT_BYTES:
+            if batch is not None and batch.tail.size <= 2 * FOLD_BYTES:
                 return batch
             self._changed.wait()
         batch = self._current
