@@ -273,7 +273,7 @@ class Writer:
         self.write(f"{self.variable()} = {self.a_call()}")
 
     def write_append(self) -> None:
-        self.write(f"v3.append({self.value()})")
+        self.write(f"v3.append(copy({self.value()}))")  # never a cycle
 
     def write_change(self) -> None:
         self.write(f"{self.variable()} = {self.value()}")

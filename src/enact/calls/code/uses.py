@@ -337,6 +337,8 @@ def _portable(value: object, space: Space) -> object:
     folder = os.path.dirname(file)
     if value == file or f"{value}{os.sep}".startswith(folder + os.sep):
         return ("path", *os.path.relpath(value, folder).split(os.sep))
-    if folder.startswith(value.rstrip(os.sep) + os.sep):
+    # "/" or "/srv" is a separator or a system folder rather than the program's own.
+    above = value.rstrip(os.sep)
+    if above.count(os.sep) > 1 and folder.startswith(above + os.sep):
         return ("path", *os.path.relpath(value, folder).split(os.sep))
     return value
