@@ -102,7 +102,10 @@ def test_128_containers_deep_is_stored_and_one_more_is_not(name: str) -> None:
         encode(nested(5000, lambda v: [v]))
 
 
-def test_shared_parts_count_as_often_as_they_occur() -> None:
+def test_shared_parts_count_as_often_as_they_occur(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("enact.values.encoder.MAX_NODES", 50_000)
     value: Any = [0] * 100
     for _ in range(20):
         value = [value] * 100
@@ -138,7 +141,7 @@ def test_the_caller_may_replace_what_cannot_be_stored() -> None:
 def test_each_part_is_replaced_once_in_dicts_of_any_order() -> None:
     encoder, seen = recording()
     encoder.encode({"bb": LOCK, "a": 1, 3: LOCK})
-    assert [path for path, _ in seen] == ["$.bb", "$.bb"] or len(seen) == 2
+    assert [path for path, _ in seen] == ["$.bb", "$.bb"]
 
 
 def test_where_a_value_contains_itself_it_is_replaced() -> None:
@@ -150,7 +153,10 @@ def test_where_a_value_contains_itself_it_is_replaced() -> None:
     assert [path for path, _ in seen] == ["$[2].again"]
 
 
-def test_what_is_too_deep_or_too_large_is_replaced() -> None:
+def test_what_is_too_deep_or_too_large_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("enact.values.encoder.MAX_NODES", 50_000)
     encoder, seen = recording()
     data = encoder.encode(["kept", nested(300, lambda v: [v])])
     assert values.decode(data)[0] == "kept" and len(seen) == 1  # type: ignore[index]
@@ -172,10 +178,14 @@ def test_an_unstorable_arg_makes_an_exception_a_part_to_replace() -> None:
     assert back.args == ("x", Opaque.of(LOCK)) and seen[0][0] == "$.args[1]"
 
 
+def test_a_description_is_the_same_in_every_run() -> None:
+    assert Opaque.of(object()) == Opaque.of(object()) and "0x" not in repr(Opaque.of(LOCK))
+
+
 def test_a_description_survives_a_broken_repr() -> None:
     class Broken:
         def __repr__(self) -> str:
             raise RuntimeError("no")
 
-    assert "RuntimeError" in Opaque.of(Broken()).repr
+    assert "Broken" in Opaque.of(Broken()).repr
     assert len(Opaque.of("x" * 10_000).repr) == 500

@@ -20,7 +20,7 @@ from enact.calls.exceptions import rebuild
 from enact.calls.frames import INTERRUPTS, Frame, clock
 from enact.calls.inputs import Input
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread
-from enact.calls.replayer import Plan
+from enact.calls.replayer import Plan, same
 from enact.calls.rest import is_idle
 from enact.errors import RefError
 from enact.values import Ref, assign_in_place, decode
@@ -300,7 +300,7 @@ def _replayed(
             return Given(plan.value(recorded))
     verdict: str | None = REQUEST_CHANGED
     ref = None
-    if recorded.input == call_input.cid and recorded.invokable == call_input.invokable:
+    if same(recorded, call_input):
         verdict = _verdict(plan, index, recorded)
     if recorded.raised_here and session.override is not None:
         ref = _overriding(session.override, recorded, target, lane.frame.run.store)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
     from enact.calls.layout import Recorded
 
-_BATCH = 256
+_BATCH = 128
 
 
 class Session:
@@ -69,6 +69,7 @@ class Plan:
         "_batch",
         "_batch_start",
         "_lanes",
+        "_outputs",
         "_retry",
         "_source",
         "_unclaimed",
@@ -83,6 +84,8 @@ class Plan:
         self._source = source
         self._batch: list[Recorded] = []
         self._batch_start = 0
+        # Blocks of outputs, read for a batch at a time.
+        self._outputs: dict[Any, bytes] = {}
         details = recorded.details
         self._retry: frozenset[int] = frozenset()
         self._lanes: dict[Path, list[int]] | None = None
@@ -152,8 +155,14 @@ class Plan:
         value = recorded.value
         if value is not layout.NOT_READ:
             return value
-        assert recorded.output is not None
-        value = decode(self._source.load_block(recorded.output), self._source)
+        data = self._outputs.get(recorded.output)
+        if data is None:
+            self._outputs = self._source.load_blocks(
+                [known.output for known in self._batch if known.simple]
+                or [recorded.output]
+            )
+            data = self._outputs[recorded.output]
+        value = decode(data, self._source)
         if type(value) in ATOMIC:
             recorded.value = value
         return value
@@ -171,7 +180,7 @@ class Plan:
         cursor = lane.cursor
         if cursor < len(queue):
             recorded = self.child(queue[cursor])
-            if recorded.input == call.cid and recorded.invokable == call.invokable:
+            if same(recorded, call):
                 lane.cursor = cursor + 1
                 self._unclaimed.pop(lane.path, None)
                 return queue[cursor], recorded
@@ -193,7 +202,7 @@ class Plan:
             raise self._left(lane, call, self.child(queue[lane.cursor]))
         for place in range(lane.cursor + 1, len(queue)):
             recorded = self.child(queue[place])
-            if recorded.input == call.cid and recorded.invokable == call.invokable:
+            if same(recorded, call):
                 for index in queue[lane.cursor : place]:
                     self.drop(index)
                 lane.cursor = place + 1
@@ -214,7 +223,7 @@ class Plan:
             if path == lane.path:
                 continue
             recorded = self.child(queue[0])
-            if recorded.input == call.cid and recorded.invokable == call.invokable:
+            if same(recorded, call):
                 del self._unclaimed[path]
                 if lane.queue and lane.path not in self._unclaimed:
                     self._unclaimed[lane.path] = list(lane.queue)
@@ -309,6 +318,15 @@ class TopPlan(Plan):
         if self.session.strict:
             raise self._left(lane, call, self._top)
         return None
+
+
+def same(recorded: Recorded, call: Input) -> bool:
+    """Whether a recorded call made the request of ``call``."""
+    if recorded.input != call.cid:
+        return False
+    return recorded.invokable == call.invokable or (
+        recorded.invokable in call.target.former
+    )
 
 
 def describe(recorded: Recorded, source: Any) -> str:

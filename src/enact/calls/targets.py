@@ -38,6 +38,7 @@ class Target:
         is_async: whether ``fn`` is a coroutine function.
         ordered_kwargs: ``fn`` takes ``**kwargs``, so their order is part of the input.
         method: the attribute name if ``fn`` was defined in a class body.
+        former: identifiers that the function had under former names.
         takes_value: the input is one plain value, as for an ``Invokable``.
         registered: false for a callable that was only given to ``invoke``.
         builtin: part of enact itself.
@@ -56,6 +57,7 @@ class Target:
         "code",
         "code_bytes",
         "deterministic",
+        "former",
         "fn",
         "is_async",
         "memoize",
@@ -80,8 +82,7 @@ class Target:
         self.name = name
         self.registered = registered
         kind = FUNCTION if registered else UNREGISTERED
-        self.block = encode_form({"$": kind, "name": name})
-        self.cid = cid_of(self.block)
+        self.cid, self.block = _stored_form(kind, name)
         self.is_async = is_async_callable(fn)
         self.ordered_kwargs = _takes_any_kwargs(fn)
         self.method = _method_name(fn)
@@ -96,6 +97,7 @@ class Target:
         self.code_bytes: bytes | None = None
         self._owners: dict[type, bool] = {}
         self.wrapper: Callable[..., Any] = fn
+        self.former: frozenset[bytes] = frozenset()
 
     def refresh_code(self) -> str | None:
         """Look at the code again, which a notebook may have changed; its digest."""
@@ -114,6 +116,11 @@ class Target:
                 for base in cls.__mro__
             )
         return known
+
+
+def _stored_form(kind: str, name: str) -> tuple[bytes, bytes]:
+    block = encode_form({"$": kind, "name": name})
+    return cid_of(block), block
 
 
 def _same_function(attribute: object, wrapper: object) -> bool:
@@ -166,6 +173,7 @@ _warned: set[str] = set()
 
 def add(target: Target, former: tuple[str, ...] = ()) -> None:
     """Make ``target`` known under its name, and under names that it used to have."""
+    target.former = frozenset(_stored_form(FUNCTION, name)[0] for name in former)
     for name in (target.name, *former):
         _newest[name] = target
         live = _live.get(name)

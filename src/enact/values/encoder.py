@@ -298,12 +298,12 @@ class Encoder:
 
     def _lower_again(self, value: object, error: Exception) -> Form:
         """Lower a value that is too deep or too large, and say so if it still is."""
+        self.budget = MAX_NODES
         if isinstance(error, LimitExceeded):
             if self._opaque is None:
                 raise error
             return self.unstorable(value, _ROOT, str(error))
         # Most values that are too deep contain themselves. Look again, with care.
-        self.budget = MAX_NODES
         self.table = _Watched()
         try:
             return self.lower(value, _ROOT)

@@ -8,6 +8,7 @@ about, by looking for the part in its container.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -56,10 +57,10 @@ def key_step(key: object) -> str:
     if isinstance(key, str) and key.isidentifier():
         return f".{key}"
     try:
-        text = repr(key)
+        text = reprlib.repr(key)
     except Exception:
         text = f"<{type(key).__name__}>"
-    return f"[{text if len(text) <= 60 else text[:57] + '...'}]"
+    return f"[{text}]"
 
 
 def _step(container: Any, part: Any) -> str:

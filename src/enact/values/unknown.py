@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,16 @@ if TYPE_CHECKING:
     from enact.values.cbor import Form
     from enact.values.coders import Lowering
     from enact.values.paths import Frame
+
+
+#: Characters of the description of what could not be stored.
+MAX_REPR = 500
+
+# Stays short for containers of any size, also of those that contain themselves.
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = MAX_REPR
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +80,13 @@ class Opaque:
         """
         kind = type(value)
         try:
-            text = repr(value)
+            text = _REPR.repr(value)
         except Exception as error:
             text = f"<{kind.__qualname__}, the repr of which raises {error!r}>"
-        if len(text) > 500:
-            text = text[:497] + "..."
+        # The same object has the same description in every run.
+        text = _ADDRESS.sub("", text)
+        if len(text) > MAX_REPR:
+            text = text[: MAX_REPR - 3] + "..."
         return cls(f"{kind.__module__}:{kind.__qualname__}", text)
 
 
