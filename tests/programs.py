@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -102,7 +103,9 @@ def odd(value: Any) -> bool:
 
 def done(*values: Any) -> Any:
     """What functions return: all that they know, but never much."""
-    return copy.deepcopy(list(values)) if len(repr(plain(values))) < 160 else crc(plain(values)) % 1000
+    if len(repr(plain(values))) > 160:
+        return crc(plain(values)) % 1000
+    return copy.deepcopy(list(values))
 
 
 def words(outcomes: list[Any]) -> list[Any]:
@@ -171,7 +174,6 @@ async def Tally_body(self, x):
 '''
 
 LEAF_NAMES = ["sample", "echo", "fail", "flaky"]
-RISKY = ["fail", "flaky"]
 FUNCTIONS = ["f1", "f2", "f3"]
 CLASSES = ["Tally", "Agent"]
 
@@ -193,204 +195,205 @@ class Program:
         printer.text(repr(self))
 
 
-VALUES = st.sampled_from([0, 1, 2, True, "a", "1", [], [1], None, 1.0])
+VALUES = [0, 1, 2, True, "a", "1", [], [1], None, 1.0]
+Lines = list[str]
 
 
-class Writer:
-    """Writes the body of one function."""
+@dataclasses.dataclass(frozen=True)
+class Where:
+    """What the strategies for a piece of a program depend on.
 
-    def __init__(self, draw: Any, callees: list[str], **options: bool) -> None:
-        self.draw = draw
-        self.callees = callees
-        self.tasks = options.get("tasks", False)
-        self.shared = options.get("shared", False)
-        self.knob = options.get("knob", False)
-        self.lines: list[str] = []
-        self.depth = 1
-        self.left = 16
-        self.names = 0
-        self.in_task = False
-        self.tries = 0
-
-    def write(self, line: str) -> None:
-        self.lines.append("    " * self.depth + line)
-
-    def choose(self, *options: str) -> str:
-        return self.draw(st.sampled_from(options))
-
-    def value(self) -> str:
-        options = ["v0", "v1", "v2", "plus(v1, v2)", "const", "copy(v3)"]
-        if self.knob:
-            options.append("knob()")
-        found = self.choose(*options)
-        return repr(self.draw(VALUES)) if found == "const" else found
-
-    def variable(self) -> str:
-        return self.choose("v1", "v2")
-
-    def a_call(self) -> str:
-        """An expression that makes a call."""
-        usual = ["sample", "sample", "echo", "o1", "o1", "o1", "o2", *self.callees * 2]
-        callee = self.choose(*usual * 2, *RISKY * (5 if self.tries else 1))
-        argument = self.value()
-        if callee == "echo" and not self.in_task:
-            argument = self.choose("v3", argument)
-        if callee == "o1":
-            argument = self.choose(argument, "'self'")
-        if callee == "spoil":
-            argument = "v3"
-        return f"await call({callee}, {argument})"
-
-    def block(self, least: int = 1, most: int = 3) -> None:
-        """Some statements, one level further in."""
-        self.depth += 1
-        before = len(self.lines)
-        for _ in range(self.draw(st.integers(least, most))):
-            if self.statement() in ("raise", "return"):
-                break
-        if len(self.lines) == before:
-            self.write("pass")
-        self.depth -= 1
-
-    def statement(self) -> str:
-        """Write any statement; gives its kind."""
-        self.left -= 1
-        simple = ["call"] * 8 + ["append", "change", "new"]
-        if self.tasks:
-            simple += ["pause", "pause"]
-        if self.shared:
-            simple += ["share", "share"]
-        compound = ["try", "try", "try", "if", "for"]
-        ends = ["raise", "return"] if self.depth > 1 else []
-        if self.tasks and self.depth < 4:
-            compound += ["gather", "spawn"] * 2
-        kinds = simple if self.left < 0 or self.depth > 4 else [*simple, *compound, *ends]
-        kind = self.choose(*kinds)
-        getattr(self, f"write_{kind}")()
-        return kind
-
-    def write_call(self) -> None:
-        self.write(f"{self.variable()} = {self.a_call()}")
-
-    def write_append(self) -> None:
-        self.write(f"v3.append(copy({self.value()}))")  # never a cycle
-
-    def write_change(self) -> None:
-        self.write(f"{self.variable()} = {self.value()}")
-
-    def write_new(self) -> None:
-        if self.shared:  # what tasks share changes only next to calls
-            self.write("v3 = []")
-        else:
-            self.write(self.choose("o1 = Tally()", "v3 = o1.items", "v3 = []"))
-
-    def write_raise(self) -> None:
-        self.write(f"raise {self.choose('ValueError', 'Oops')}({self.value()})")
-
-    def write_return(self) -> None:
-        self.write(f"return {self.choose('done(v1, v2, v3)', 'v0')}")
-
-    def write_if(self) -> None:
-        self.write(f"if odd({self.value()}):")
-        self.block()
-        self.write("else:")
-        self.block(0, 2)
-
-    def write_for(self) -> None:
-        self.write(f"for _ in range({self.draw(st.integers(1, 3))}):")
-        self.block()
-
-    def write_try(self) -> None:
-        self.write("try:")
-        self.tries += 1
-        self.block()
-        self.tries -= 1
-        self.write("except ValueError as error:")
-        then = self.choose("v1 = words([error])", "v2 = 1", "raise Oops(v1) from error")
-        self.write(f"    {then}")
-        if not then.startswith("raise"):
-            self.block(0, 2)
-
-    # Tasks. What they started has always ended when a function returns or raises.
-
-    def write_pause(self) -> None:
-        self.write("await pause()")
-
-    def write_share(self) -> None:
-        self.write(f"shared.append({self.a_call()})")
-
-    def task(self) -> str:
-        """Define a task; gives the expression that makes its coroutine."""
-        self.names += 1
-        name = f"task{self.names}"
-        self.write(f"async def {name}(v0, v1, v2):")
-        self.depth += 1
-        self.write("v3 = []")
-        if not self.shared:
-            self.write("o1, o2 = Tally(), Agent()")
-        before, self.in_task = self.in_task, True
-        self.depth -= 1
-        self.block()
-        self.in_task = before
-        self.depth += 1
-        self.write("return done(v0, v1, v2, v3)")
-        self.depth -= 1
-        return f"{name}(v0, v1, {self.value()})"
-
-    def write_gather(self) -> None:
-        tasks = [self.task() for _ in range(self.draw(st.integers(1, 3)))]
-        if len(tasks) == 1:
-            tasks *= 2
-        how = self.choose("words", "first_error", "all_errors")
-        self.write(f"v1 = {how}(await gather({', '.join(tasks)}))")
-
-    def write_spawn(self) -> None:
-        self.names += 1
-        mine = f"tasks{self.names}"
-        self.write(f"{mine} = []")
-        self.write("try:")
-        self.depth += 1
-        for _ in range(self.draw(st.integers(1, 2))):
-            self.write(f"{mine}.append(spawn({self.task()}))")
-            self.depth -= 1
-            self.block(0, 2)
-            self.depth += 1
-        self.depth -= 1
-        self.write("finally:")
-        self.write(f"    outcomes = await settle(*{mine})")
-        how = self.choose("words", "first_error", "all_errors")
-        self.write(f"v2 = {how}(outcomes)")
-
-
-@st.composite
-def programs(
-    draw: Any, *, tasks: bool = False, shared: bool = False, knob: bool = False
-) -> Program:
-    """Programs.
-
-    Args:
-        tasks: some of their functions start tasks.
-        shared: these share a list and objects.
-        knob: they depend on something that nobody records.
+    Attributes:
+        callees: the functions that it may call: none above it.
+        tasks: it may start tasks, which share a list and objects if ``shared``.
+        knob: it may look at something that nobody records.
+        depth: of the blocks around it.
+        in_try, in_task: what is around it.
     """
-    options = {"tasks": tasks, "shared": shared, "knob": knob}
-    count = draw(st.integers(0, len(FUNCTIONS)))
-    lines: list[str] = []
-    for index, name in enumerate(["main", *FUNCTIONS[:count], "Agent"]):
-        # No function calls itself, whichever way around.
-        is_agent = name == "Agent"
-        writer = Writer(draw, FUNCTIONS[index:count] if not is_agent else [], **options)
-        if is_agent:
-            writer.left = 4
-            writer.lines += ["async def Agent_body(self, v0):"]
-            writer.write("v1, v2, v3, shared = 0, 'x', self.memory, []")
-            writer.write("o1 = o2 = self.tally")
-        else:
-            writer.lines += [f"async def {name}_body(v0):"]
-            writer.write("v1, v2, v3, shared = 0, 'x', [], []")
-            writer.write("o1, o2 = Tally(), Agent()")
-        for _ in range(draw(st.integers(1, 8 if name == "main" else 4))):
-            writer.statement()
-        writer.write("return done(v0, v1, v2, v3, shared, o1, o2)")
-        lines += [*writer.lines, ""]
-    return Program("\n".join(lines), draw(VALUES))
+
+    callees: tuple[str, ...] = ()
+    tasks: bool = False
+    shared: bool = False
+    knob: bool = False
+    depth: int = 0
+    in_try: bool = False
+    in_task: bool = False
+
+    def inner(self, **changes: Any) -> Where:
+        return dataclasses.replace(self, depth=self.depth + 1, **changes)
+
+
+def indented(lines: Lines) -> Lines:
+    """A block of lines, further in."""
+    return [f"    {line}" for line in lines or ["pass"]]
+
+
+def often(*weighted: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """One of several, each as often as its weight says."""
+    choices = [strategy for weight, strategy in weighted for _ in range(weight)]
+    return st.sampled_from(range(len(choices))).flatmap(choices.__getitem__)
+
+
+# Whole lines are drawn from long lists, since each draw takes time.
+
+
+@functools.cache
+def values(where: Where) -> Lines:
+    """Expressions without calls."""
+    names = ["v0", "v1", "v2", "plus(v1, v2)", "copy(v3)"] * 2
+    return [*names, *["knob()"] * 4 * where.knob, *map(repr, VALUES)]
+
+
+@functools.cache
+def calls(where: Where) -> Lines:
+    """Expressions that make one call."""
+    usual = ["sample", "sample", "echo", "o1", "o1", "o2", *where.callees]
+    callees = usual * (1 if where.in_try else 4) + ["fail", "flaky"]
+    made = [f"await call({callee}, {v})" for callee in callees for v in values(where)]
+    special = ["await call(o1, 'self')", "await call(echo, v3)"]
+    # What a task gives to a call must not be what others change.
+    return made + special[: 1 + (not where.in_task)] * (len(made) // 20)
+
+
+@functools.cache
+def statements(where: Where) -> st.SearchStrategy[Lines]:
+    """One statement, which may have blocks of its own."""
+    variables = ["v1", "v2"]
+    fresh = ["v3 = []"]
+    if not where.shared:  # what tasks share changes only next to calls
+        fresh += ["o1 = Tally()", "v3 = o1.items"]
+    kinds: list[tuple[int, Lines]] = [
+        (12, [f"{name} = {made}" for name in variables for made in calls(where)]),
+        (1, [f"{name} = {value}" for name in variables for value in values(where)]),
+        (1, [f"v3.append(copy({value}))" for value in values(where)]),
+        (1, fresh),
+        (3 * where.tasks, ["await pause()"]),
+        (4 * where.shared, [f"shared.append({made})" for made in calls(where)]),
+    ]
+    simple = [(w, st.sampled_from(lines).map(lambda x: [x])) for w, lines in kinds]
+    compound = []
+    if where.depth < 3:
+        compound += [(5, tries(where)), (2, conditions(where)), (2, loops(where))]
+    if where.depth < 2 and where.tasks:
+        compound += [(5, gathers(where)), (5, spawns(where))]
+    return often(*simple, *compound)
+
+
+@functools.cache
+def blocks(where: Where) -> st.SearchStrategy[Lines]:
+    """Some statements; now and then the last one leaves the function."""
+    kinds = ["raise ValueError({})", "raise Oops({})", "return done({}, v1, v2)"]
+    leave = [[kind.format(value)] for kind in kinds for value in values(where)]
+    ends = st.sampled_from([[]] * 5 * len(leave) + leave)
+    body = st.lists(statements(where), max_size=4).map(flat)
+    return st.tuples(body, ends).map(flat)
+
+
+def flat(lists: Iterable[Lines]) -> Lines:
+    """One after the other."""
+    return [line for lines in lists for line in lines]
+
+
+def conditions(where: Where) -> st.SearchStrategy[Lines]:
+    block = blocks(where.inner())
+    return st.builds(
+        lambda value, yes, no: [
+            f"if odd({value}):", *indented(yes), "else:", *indented(no)
+        ],
+        st.sampled_from(values(where)), block, block,
+    )  # fmt: skip
+
+
+def loops(where: Where) -> st.SearchStrategy[Lines]:
+    return st.builds(
+        lambda count, body: [f"for _ in range({count}):", *indented(body)],
+        st.integers(1, 3), blocks(where.inner()),
+    )  # fmt: skip
+
+
+def tries(where: Where) -> st.SearchStrategy[Lines]:
+    handlers = ["v1 = words([error])", "pass", "raise Oops(v1) from error", "raise"]
+    return st.builds(
+        lambda body, first, handler: [
+            "try:", *indented(body),
+            "except ValueError as error:",
+            *indented([first] if first.startswith("raise") else [first, *handler]),
+        ],
+        blocks(where.inner(in_try=True)), st.sampled_from(handlers),
+        blocks(where.inner()),
+    )  # fmt: skip
+
+
+# Tasks: all that a function started has ended when it returns or raises.
+
+OUTCOMES = st.sampled_from(["words", "first_error", "all_errors"])
+
+
+def tasks(where: Where) -> st.SearchStrategy[tuple[Lines, str]]:
+    """The definition of a task, and the expression that makes its coroutine."""
+    own = ["v3 = []"] + ["o1, o2 = Tally(), Agent()"] * (not where.shared)
+    return st.builds(
+        lambda body, value: (
+            [
+                "async def task(v0, v1, v2):",
+                *indented([*own, *body, "return done(v0, v1, v2, v3)"]),
+            ],
+            f"task(v0, v1, {value})",
+        ),
+        blocks(where.inner(in_task=True)), st.sampled_from(values(where)),
+    )  # fmt: skip
+
+
+def gathers(where: Where) -> st.SearchStrategy[Lines]:
+    mine = f"bodies{where.depth}"
+
+    def gather(defined: list[tuple[Lines, str]], how: str) -> Lines:
+        made = [[*lines, f"{mine}.append({one})"] for lines, one in defined]
+        return [f"{mine} = []", *flat(made), f"v1 = {how}(await gather(*{mine}))"]
+
+    return st.builds(gather, st.lists(tasks(where), min_size=1, max_size=3), OUTCOMES)
+
+
+def spawns(where: Where) -> st.SearchStrategy[Lines]:
+    mine = f"tasks{where.depth}"
+
+    def spawn(parts: list[tuple[tuple[Lines, str], Lines]], how: str) -> Lines:
+        body = [
+            [*lines, f"{mine}.append(spawn({one}))", *then]
+            for (lines, one), then in parts
+        ]
+        return [
+            f"{mine} = []",
+            "try:", *indented(flat(body)),
+            "finally:", f"    outcomes = await settle(*{mine})",
+            f"v2 = {how}(outcomes)",
+        ]  # fmt: skip
+
+    part = st.tuples(tasks(where), blocks(where.inner()))
+    return st.builds(spawn, st.lists(part, min_size=1, max_size=2), OUTCOMES)
+
+
+def functions(name: str, where: Where) -> st.SearchStrategy[Lines]:
+    """The body of a function."""
+    header = [f"async def {name}_body(v0):"]
+    own = ["v1, v2, v3, shared = 0, 'x', [], []", "o1, o2 = Tally(), Agent()"]
+    if name == "Agent":
+        header = ["async def Agent_body(self, v0):"]
+        own = ["v1, v2, v3, shared = 0, 'x', self.memory, []", "o1 = o2 = self.tally"]
+    end = "return done(v0, v1, v2, v3, shared, o1, o2)"
+    size = 12 if name == "main" else 6
+    body = st.lists(statements(where), max_size=size).map(flat)
+    return body.map(lambda lines: [*header, *indented([*own, *lines, end]), ""])
+
+
+def programs(**options: bool) -> st.SearchStrategy[Program]:
+    """Programs; options as those of ``Where``."""
+    parts = []
+    for number, name in enumerate(["main", *FUNCTIONS]):
+        callees = tuple(FUNCTIONS[number:])
+        parts.append(functions(name, Where(callees=callees, **options)))
+    parts.append(functions("Agent", Where(depth=1, **options)))
+    return st.builds(
+        lambda lists, argument: Program("\n".join(flat(lists)), argument),
+        st.tuples(*parts), st.sampled_from(VALUES),
+    )  # fmt: skip

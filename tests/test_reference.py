@@ -564,6 +564,7 @@ async def check_steps_tasks(
     program: Program, schedule: list[int], steps: list[Step]
 ) -> None:
     both = Tasks(program, ordered=False)
+    await both.untracked(Gate(schedule))
     call = both.record_reference(schedule)
     with enact.InMemoryStore():
         inv = await both.record(Gate(schedule))

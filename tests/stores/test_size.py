@@ -108,6 +108,24 @@ def test_blocks_that_come_in_each_session_are_kept_once(tmp_path):
     backend.close()
 
 
+@pytest.mark.parametrize("fold_bytes", [200_000, 4 << 20])
+def test_a_block_that_comes_again_and_again_is_kept_once(
+    tmp_path, monkeypatch, fold_bytes
+):
+    monkeypatch.setattr("enact.stores.intake.FOLD_BYTES", fold_bytes)
+    path = tmp_path / "runs.db"
+    large = hashlib.shake_256(b"large").digest(70_000)  # in a pack of its own
+    backend = sqlite_backend(path, durability="end")
+    for number in range(400):
+        blocks, row = leaf_call(number)
+        backend.record([(cid_of(large), large), *blocks], row)
+    backend.close()
+    assert path.stat().st_size < 400_000
+    backend = sqlite_backend(path)
+    assert backend.get([cid_of(large)]) == {cid_of(large): large}
+    backend.close()
+
+
 def test_small_packs_between_large_ones_stay_where_they_are(tmp_path):
     path = tmp_path / "runs.db"
     blocks = {}
@@ -128,13 +146,15 @@ def test_many_merges_of_the_index_lose_nothing(tmp_path, monkeypatch, fold_bytes
     monkeypatch.setattr("enact.stores.intake.FOLD_BYTES", fold_bytes)
     monkeypatch.setattr("enact.stores.sheets._SEGMENT_BYTES", 512)
     monkeypatch.setattr("enact.stores.sheets._SLICE_ENTRIES", 100)
+    monkeypatch.setattr("enact.stores.packs.PACK_BYTES", 1_000)
+    monkeypatch.setattr("enact.stores.packs._CACHE_BYTES", 10_000)
     backend = sqlite_backend(tmp_path / "runs.db", durability="end")
     count = 1_500
     for number in range(count):
         backend.record(*leaf_call(number))
     for _ in range(2):
-        for number in range(count):
-            blocks, row = leaf_call(number)
+        for place in range(count):
+            blocks, row = leaf_call(place * 701 % count)
             assert backend.get(cid for cid, _ in blocks) == dict(blocks)
             assert list(backend.calls(request=row.request)) == [row]
         assert backend.has([cid_of(b"%d" % n) for n in range(count)]) == set()

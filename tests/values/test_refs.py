@@ -34,7 +34,9 @@ def test_a_ref_has_three_spellings_of_one_identifier() -> None:
     assert values.resource_digest("x") == ref.digest
 
 
-@pytest.mark.parametrize("text", ["", "b", "bafy", "B" + "A" * 58, "bafyrei" + "!" * 52])
+@pytest.mark.parametrize(
+    "text", ["", "b", "bafy", "B" + "A" * 58, "bafyrei" + "!" * 52]
+)
 def test_a_text_that_is_no_identifier_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not an identifier"):
         Ref.from_id(text)
@@ -116,7 +118,7 @@ def test_modify_makes_the_ref_refer_to_the_change() -> None:
 def test_modify_does_nothing_when_its_block_raises() -> None:
     ref = Blocks().commit([1])
     before = ref.cid
-    with pytest.raises(KeyError), ref.modify() as value:
+    with pytest.raises(KeyError), ref.modify() as value:  # noqa: PT012
         value.append(2)
         raise KeyError
     assert ref.cid == before
@@ -132,7 +134,7 @@ def test_a_hashed_ref_cannot_be_modified() -> None:
 
 def test_a_ref_hashed_while_it_is_modified_stays_as_it_is() -> None:
     ref = Blocks().commit([1])
-    with pytest.raises(RefError), ref.modify() as value:
+    with pytest.raises(RefError), ref.modify() as value:  # noqa: PT012
         value.append(2)
         hash(ref)
     assert ref() == [1]
@@ -154,7 +156,9 @@ def test_refs_cannot_be_assigned_to() -> None:
 
 def test_refs_can_be_copied_and_sent() -> None:
     ref = Blocks().commit(1)
-    assert copy.copy(ref) == ref == copy.deepcopy(ref) == pickle.loads(pickle.dumps(ref))
+    assert (
+        copy.copy(ref) == ref == copy.deepcopy(ref) == pickle.loads(pickle.dumps(ref))
+    )
     assert Ref[int] is not None
 
 

@@ -207,7 +207,7 @@ def test_a_class_that_gained_a_field_with_a_default_loads_old_data() -> None:
 
 
 def test_a_class_that_lost_a_field_says_which() -> None:
-    with pytest.raises(SchemaMismatch, match="metre.*__enact_upgrade__"):
+    with pytest.raises(SchemaMismatch, match=r"metre.*__enact_upgrade__"):
         values.decode(stored(Poem, title="Sea", lines=[], words=0, metre=5))
 
 
@@ -337,7 +337,18 @@ def test_registered_subclasses_of_builtins_come_back() -> None:
     kinds: list[Any] = [Name, Ints]
     for base in (int, float, bytes, bytearray, dict, set, frozenset, tuple):
         kinds.append(type(f"My{base.__name__}", (base,), {"__module__": __name__}))
-    samples = ["x", [1, (2,)], 2**70, -0.0, b"\x01", b"\x00", {"b": 1, 2: 3}, {1}, {2}, (1,)]
+    samples = [
+        "x",
+        [1, (2,)],
+        2**70,
+        -0.0,
+        b"\x01",
+        b"\x00",
+        {"b": 1, 2: 3},
+        {1},
+        {2},
+        (1,),
+    ]
     for cls, content in zip(kinds, samples, strict=True):
         register_type(cls)
         value = cls(content)
@@ -351,6 +362,15 @@ def test_registered_subclasses_of_builtins_come_back() -> None:
 
     register_type(Kept)
     assert "TypeWrapper" in reason(Kept())
+
+
+def test_a_dataclass_does_not_lose_the_content_of_a_builtin() -> None:
+    @register_type
+    @dataclasses.dataclass
+    class Both(dict):
+        x: int
+
+    assert "only one can be stored" in reason(Both(1))
 
 
 def test_enums_and_named_tuples_of_functions_must_be_registered() -> None:

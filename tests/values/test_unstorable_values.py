@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What cannot be stored is named, with its path, or replaced by what the caller says."""
+"""What cannot be stored is named with its path, or replaced by the caller."""
 
 from __future__ import annotations
 
@@ -179,7 +179,9 @@ def test_an_unstorable_arg_makes_an_exception_a_part_to_replace() -> None:
 
 
 def test_a_description_is_the_same_in_every_run() -> None:
-    assert Opaque.of(object()) == Opaque.of(object()) and "0x" not in repr(Opaque.of(LOCK))
+    assert Opaque.of(object()) == Opaque.of(object()) and "0x" not in repr(
+        Opaque.of(LOCK)
+    )
 
 
 def test_a_description_survives_a_broken_repr() -> None:

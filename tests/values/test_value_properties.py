@@ -100,7 +100,6 @@ def test_any_value_comes_back_as_it_was(value: Any) -> None:
     assert identical(blocks.checkout(ref), value)
     data = blocks.held[ref.cid]
     assert identical(values.decode_foreign(data, blocks), value)
-    assert set(values.links(data)) >= set()
 
 
 @given(anything, anything)
@@ -124,7 +123,9 @@ def test_long_lists_come_back_as_they_were(items: list[Any], times: int) -> None
 @settings(max_examples=60)
 def test_long_texts_come_back_as_they_were(text: str, times: int) -> None:
     blocks = Blocks()
-    ref = blocks.commit({"t": text * times, "b": (text * times).encode("utf-8", "replace")})
+    ref = blocks.commit(
+        {"t": text * times, "b": (text * times).encode("utf-8", "replace")}
+    )
     back = blocks.checkout(ref)
     assert back["t"] == text * times
     assert back["b"] == (text * times).encode("utf-8", "replace")

@@ -8,12 +8,9 @@ the code runs, and the recorder writes how it ended.
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import threading
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from enact.calls.exceptions import rebuild
@@ -21,7 +18,8 @@ from enact.calls.frames import INTERRUPTS, Frame, clock
 from enact.calls.inputs import Input
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread
 from enact.calls.replayer import Plan, same
-from enact.calls.rest import is_idle
+from enact.calls.rest import forever
+from enact.calls.settling import settle, settle_async
 from enact.errors import RefError
 from enact.values import Ref, assign_in_place, decode
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from enact.stores import ValueStore
 
 _get_ident = threading.get_ident
-_LOOK_AGAIN = 0.005
 
 
 class LateCallWarning(UserWarning):
@@ -165,14 +162,14 @@ def call(
     except BaseException as error:
         CURRENT.reset(token)
         if frame.pending and frame.started_work:
-            _settle(frame)
+            settle(frame)
         seen = frame.fail(error)
         if seen is error:
             raise
         raise seen from seen.__cause__
     CURRENT.reset(token)
     if frame.pending and frame.started_work:
-        _settle(frame)
+        settle(frame)
     return frame.complete(output)
 
 
@@ -194,10 +191,8 @@ async def call_async(
             if turns is not None:
                 await turns.wait(arrival.lane, arrival.index, True)
             if arrival.recorded.status == "cancelled":
-                await (
-                    asyncio.get_running_loop().create_future()
-                )  # till the program does
-        except asyncio.CancelledError:
+                await forever()  # till the program cancels this one too
+        except BaseException:  # cancelled, or closed with its loop
             arrival.end()
             raise
         return arrival.give()
@@ -218,14 +213,14 @@ async def call_async(
     except BaseException as error:
         CURRENT.reset(token)
         if frame.pending and frame.started_work and not isinstance(error, INTERRUPTS):
-            await _settle_async(frame)
+            await settle_async(frame)
         seen = frame.fail(error)
         if seen is error:
             raise
         raise seen from seen.__cause__
     CURRENT.reset(token)
     if frame.pending and frame.started_work:
-        await _settle_async(frame)
+        await settle_async(frame)
     return frame.complete(output)
 
 
@@ -362,43 +357,6 @@ def _overriding(
     if target.check_output is not None:
         target.check_output(decode(store.load_block(ref.cid), store))
     return ref
-
-
-# --- at the end of a frame --------------------------------------------------------
-
-
-def _settle(frame: Frame) -> None:
-    """Below a pause, let the threads that the frame started finish or pause too."""
-    if not frame.pending:
-        return
-    here = threading.current_thread()
-    for work in list(frame.started_work or ()):
-        if isinstance(work, Future):
-            concurrent.futures.wait([work])
-        elif isinstance(work, threading.Thread) and work is not here:
-            if not work.daemon:
-                work.join()
-
-
-async def _settle_async(frame: Frame) -> None:
-    """Below a pause, let the tasks that the frame started finish or pause too."""
-    if not frame.pending:
-        return
-    loop = asyncio.get_running_loop()
-    here = asyncio.current_task()
-    quiet = 0
-    while quiet < 2:
-        tasks = [
-            work
-            for work in frame.started_work or ()
-            if isinstance(work, asyncio.Task) and work is not here and not work.done()
-        ]
-        if not tasks:
-            break
-        await asyncio.wait(tasks, timeout=_LOOK_AGAIN)
-        # Workers that wait for more from a queue will never end by themselves.
-        quiet = quiet + 1 if is_idle(loop) else 0
-    _settle(frame)
 
 
 def _run_untracked(

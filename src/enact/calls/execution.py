@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from enact.calls import layout
 from enact.calls.calling import call, call_async
 from enact.calls.frames import INTERRUPTS, Frame
-from enact.calls.lanes import CURRENT, install, install_on_loop
+from enact.calls.lanes import CURRENT
 from enact.calls.layout import Recorded
 from enact.calls.replayer import Session, TopPlan
 from enact.calls.runs import Run
@@ -65,6 +65,8 @@ class _Execution:
         store = active_store()
         assert isinstance(store, ValueStore)
         self.store = store if task.commit else _DryRun(store)
+        from enact.calls.hooks import install  # it needs asyncio
+
         install()
         recorded = task.recorded
         self.target, self.args = resolve(task.fun, tuple(task.args))
@@ -132,6 +134,8 @@ async def execute_async(task: Task) -> Outcome:
         UnstorableValue: an argument cannot be stored; nothing has run.
     """
     import asyncio
+
+    from enact.calls.hooks import install_on_loop
 
     install_on_loop(asyncio.get_running_loop())
     execution = _Execution(task)

@@ -9,19 +9,16 @@ leaves them are blocks.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from enact.calls import layout
+from enact.calls import layout, rest
 from enact.calls.exceptions import capture, reachable
 from enact.calls.inputs import Input
 from enact.calls.lanes import Lane, Path
-from enact.calls.rest import when_at_rest
-from enact.calls.turns import REST
 from enact.errors import (
     IncompleteSubinvocationError,
     InputChanged,
@@ -156,10 +153,10 @@ class Frame(Lane):
         self.events.append(event)
         if self.watched or (self.plan is not None and self.plan.has_turns()):
             return  # what is replayed rests where it was recorded to rest
-        loop = asyncio._get_running_loop()
+        loop = rest.running_loop()
         if loop is not None:
             self.watched = True
-            when_at_rest(loop, self._rested)
+            rest.when_at_rest(loop, self._rested)
 
     def _rested(self) -> None:
         self.watched = False
@@ -168,7 +165,7 @@ class Frame(Lane):
     def note_rest(self) -> None:
         """All that could react to the last event has done so."""
         if self.events is not None and not self.closed:
-            self.events.append(REST)
+            self.events.append(layout.REST)
 
     def started(self, work: Any) -> None:
         """Keep hold of a task, thread or future that was started here."""
@@ -252,7 +249,7 @@ class Frame(Lane):
             return self._ask(error, duration)
         if self.pending:
             return self.pause(duration)
-        if isinstance(error, asyncio.CancelledError):
+        if rest.is_cancellation(error):
             self.interrupt("cancelled", duration)
             return error
         if not isinstance(error, (InputChanged, IncompleteSubinvocationError)):
@@ -514,7 +511,7 @@ class Frame(Lane):
             details.lanes = [list(path) for path in lanes]
             events = self.events
             assert events is not None
-            while events and events[-1] == REST:
+            while events and events[-1] == layout.REST:
                 events.pop()
             if not _sequential(events):
                 details.events = events

@@ -51,6 +51,9 @@ REQUEST = "enact/Request"
 RESPONSE = "enact/Response"
 INVOCATION = "enact/Invocation"
 
+# Among events: the event loop came to rest.
+REST = -1
+
 DETAILS = (
     "lanes",
     "retry",

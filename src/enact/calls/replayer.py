@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
-from enact.calls.turns import Turns
 from enact.errors import ReplayError
 from enact.values import ATOMIC, cid_text, decode
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane, Path
     from enact.calls.layout import Recorded
+    from enact.calls.turns import Turns
 
 _BATCH = 128
 
@@ -106,6 +106,8 @@ class Plan:
             events = details.events
             if events is None:  # one call at a time, though in several lanes
                 events = [e for n in range(len(paths)) for e in (0, n + 1)]
+            from enact.calls.turns import Turns  # it needs asyncio
+
             self.turns = Turns(events, paths)
 
     def start(self, frame: Frame) -> None:

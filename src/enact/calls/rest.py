@@ -7,11 +7,37 @@ of others nothing is assumed.
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+def _no_loop() -> asyncio.AbstractEventLoop | None:
+    return None
+
+
+#: The loop that runs in this thread, if one does. Importing asyncio takes longer than
+#: importing all of enact, so ``hooks.py`` puts the real function here when it is time.
+running_loop: Callable[[], asyncio.AbstractEventLoop | None] = _no_loop
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether an exception is how asyncio cancels a task."""
+    from asyncio import CancelledError
+
+    return isinstance(error, CancelledError)
+
+
+async def forever() -> None:
+    """Wait until cancelled."""
+    from asyncio import get_running_loop
+
+    await get_running_loop().create_future()
+
 
 _watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = (
     weakref.WeakKeyDictionary()

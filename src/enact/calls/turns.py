@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from enact.calls.layout import REST
 from enact.calls.rest import is_idle, when_at_rest
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 _LOOK_AGAIN = 0.002
 
-# Among events: the event loop came to rest. See the layout of responses.
-REST = -1
 _REST = (-1, False)
 
 
@@ -138,7 +137,7 @@ class Turns:
         """Whether a rest in the order is still to come."""
         if self._rested == place:
             return False
-        loop = _running_loop()
+        loop = asyncio._get_running_loop()
         if loop is None:
             return False
         if self._resting != place:
@@ -161,7 +160,7 @@ class Turns:
     def _wake(self, path: Path) -> None:
         for future in self._waiting.pop(path, ()):
             loop = future.get_loop()
-            if loop is _running_loop():
+            if loop is asyncio._get_running_loop():
                 if not future.done():
                     future.set_result(None)
             elif not loop.is_closed():
@@ -209,7 +208,7 @@ class Turns:
         In the thread of a running event loop it does not block: the call is not
         awaited, so nothing else could go on meanwhile.
         """
-        if _running_loop() is not None:
+        if asyncio._get_running_loop() is not None:
             return
         with self._changed:
             place, since = self._next, time.monotonic()
@@ -299,10 +298,6 @@ class _Watch:
 
 def _nothing() -> None:
     pass
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    return asyncio._get_running_loop()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -50,7 +50,7 @@ def short(value: Any, limit: int = 60) -> str:
 
 
 def _repr(value: Any, limit: int) -> str:
-    """``repr``, with names in place of ``<function f at 0x...>`` and ``<class ...>``."""
+    """``repr``, with names in place of ``<function f at 0x...>`` and of classes."""
     kind = type(value)
     if kind is types.FunctionType or kind is types.MethodType:
         return short_name(str(value.__qualname__))

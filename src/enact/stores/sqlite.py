@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -182,8 +183,10 @@ class SQLiteBackend:
                     self._close()
 
     def __del__(self) -> None:
-        with suppress(Exception):
-            self.close()
+        # At the very end the threads are frozen, and waiting for them is for ever.
+        if not sys.is_finalizing():
+            with suppress(Exception):
+                self.close()
 
     def _close(self) -> None:
         archive: Archive | None = None

@@ -25,6 +25,21 @@ if TYPE_CHECKING:
 
 _MISSING = object()
 
+#: Builtins whose subclasses have content besides attributes.
+CONTENT_TYPES = (
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    bytearray,
+    list,
+    tuple,
+    dict,
+    set,
+    frozenset,
+)
+
 
 def stored_fields(cls: type) -> tuple[str, ...] | None:
     """Return the names of the attributes that are stored of instances of a class.
@@ -59,6 +74,11 @@ def resolve(cls: type) -> Lowerer | str | None:
     names = stored_fields(cls)
     if names is None:
         return None
+    if issubclass(cls, CONTENT_TYPES):
+        return (
+            f"{cls.__qualname__} is a dataclass and a subclass of a builtin, of which "
+            "only one can be stored; register a TypeWrapper for it"
+        )
     if issubclass(cls, ImmutableResource) and names:
         if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
             return (
@@ -70,7 +90,10 @@ def resolve(cls: type) -> Lowerer | str | None:
         if reason is not None:
             return reason
     strict = "__dataclass_fields__" not in vars(cls)
-    return _dataclass_lowerer(entry.name, names, strict)
+    lowerer = _dataclass_lowerer(entry.name, names, strict)
+    return (
+        _with_args(entry.name, lowerer) if issubclass(cls, BaseException) else lowerer
+    )
 
 
 def _slotted_twin(cls: type) -> TypeEntry | None:
@@ -137,6 +160,19 @@ def _dataclass_lowerer(name: str, names: tuple[str, ...], strict: bool) -> Lower
     return lower
 
 
+def _with_args(name: str, lowerer: Lowerer) -> Lowerer:
+    """Write the args of an exception too, which its text is made of."""
+
+    def lower(encoder: Lowering, value: Any, frame: Frame) -> Form:
+        form = lowerer(encoder, value, frame)
+        if value.args and type(form) is dict and form.get("$") == name:
+            part = (frame[0] + 1, frame, None, ".args")
+            form["$args"] = encoder.lower(list(value.args), part)
+        return form
+
+    return lower
+
+
 def resolve_loader(name: str) -> Loader | None:
     """Find how instances of a registered class are read."""
     entry = ENTRIES.get(name)
@@ -154,8 +190,15 @@ def resolve_loader(name: str) -> Loader | None:
     # Without code of the user, __init__ leaves nothing to be set.
     simple = not renamed and _only_sets_fields(cls)
 
+    has_args = issubclass(cls, BaseException)
+
     def load(decoder: Raising, form: dict[str, Form], depth: int) -> object:
         fields = decoder.fields(form, depth)
+        if has_args and "$args" in fields:
+            args = tuple(fields.pop("$args"))
+            value = load_instance(decoder, cls, fields)
+            value.args = args
+            return value
         if fields.keys() != known:
             decoder.evolved = True
         elif simple:

@@ -23,7 +23,7 @@ from enact.values.cids import is_cid
 from enact.values.coders import Loader
 from enact.values.encoder import Encoder
 from enact.values.limits import DEPTH_SLACK, MAX_DEPTH, MAX_NODES, MAX_TEXT_BYTES
-from enact.values.registry import find_loader, unregistered
+from enact.values.registry import LOADERS, find_loader, unregistered
 from enact.values.trees import (
     NOTHING,
     Source,
@@ -176,7 +176,9 @@ class Decoder:
             name = form.get("$")
             if name is None:
                 return self._dict(form, depth)
-            loader = find_loader(name) if type(name) is str else None
+            loader: Loader | None = None
+            if type(name) is str:
+                loader = LOADERS.get(name) or find_loader(name)
             if loader is None or self._unknown:
                 return self._odd_envelope(name, loader, form, depth)
             return loader(self, form, depth)

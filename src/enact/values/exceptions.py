@@ -70,11 +70,18 @@ def _attributes(value: BaseException) -> dict[str, object]:
     for name in _members(cls):
         part = getattr(value, name, None)
         usual = getattr(plain, name, None)
-        if part is not usual and (type(part) is not type(usual) or part != usual):
+        if part is not usual and not _equal(part, usual):
             found[name] = part
     found.update(getattr(value, "__dict__", {}))
     # Only these keys can be told from the marks of envelopes and outlined items.
     return {name: part for name, part in found.items() if name and name != "$"}
+
+
+def _equal(one: object, other: object) -> bool:
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except Exception:
+        return False  # arrays and the like do not say
 
 
 def _load_exception(decoder: Raising, form: dict[str, Form], depth: int) -> object:

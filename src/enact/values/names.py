@@ -19,6 +19,9 @@ from typing import Any
 #: Names that Python gives to the program itself instead of its importable name.
 _MAIN = frozenset(("__main__", "__mp_main__", "<run_path>"))
 
+#: Global variables of running programs that no module in ``sys.modules`` has.
+_PROGRAMS: dict[str, Mapping[str, Any]] = {}
+
 
 def module_name(obj: Any) -> str:
     """Return the importable name of the module that defines a class or function.
@@ -113,20 +116,20 @@ def find_loaded(name: str) -> object | None:
     if not module_part or not qualname:
         return None
     module = loaded_module(module_part)
-    if module is None:
-        return None
-    found: object = module
+    program = _PROGRAMS.get(module_part, {}) if module is None else vars(module)
+    spaces: list[Mapping[str, Any]] = [program]
+    found: object = None
     for part in qualname.split("."):
-        if isinstance(found, type):
-            spaces: list[Mapping[str, Any]] = [vars(base) for base in found.__mro__]
-        else:
-            spaces = [vars(found)] if isinstance(found, types.ModuleType) else []
         for space in spaces:
             if part in space:
                 found = space[part]
                 break
         else:
             return None
+        if isinstance(found, type):
+            spaces = [vars(base) for base in found.__mro__]
+        else:
+            spaces = [vars(found)] if isinstance(found, types.ModuleType) else []
     return found
 
 
@@ -157,15 +160,29 @@ def loaded_module(name: str) -> types.ModuleType | None:
 def _globals_of(obj: Any, module: str) -> Mapping[str, Any]:
     """Return the global variables of the program that defines an object.
 
-    Profilers and runners execute a program in a module of their own making, which
-    ``sys.modules`` may not hold; its functions know better.
+    Profilers execute a program in a module of their own making, which ``sys.modules``
+    does not hold; functions of the program and its running code know better.
     """
-    candidates = [obj, *vars(obj).values()] if isinstance(obj, type) else [obj]
-    for candidate in candidates:
+    found = _globals_of_functions(obj, module)
+    loaded = sys.modules.get(module)
+    if found is None:
+        found = vars(loaded) if loaded is not None else {}
+        frame = sys._getframe()
+        while frame.f_back is not None:
+            frame = frame.f_back
+            if frame.f_globals.get("__name__") == module:
+                found = frame.f_globals
+                break
+    if loaded is None or found is not vars(loaded):
+        _PROGRAMS[importable_name(found)] = found
+    return found
+
+
+def _globals_of_functions(obj: Any, module: str) -> dict[str, Any] | None:
+    for candidate in (obj, *vars(obj).values()) if isinstance(obj, type) else (obj,):
         space = getattr(candidate, "__globals__", None)
         if isinstance(space, dict) and space.get("__name__") == module:
             # Generated methods (of dataclasses) have made-up file names.
             if not candidate.__code__.co_filename.startswith("<"):
                 return space
-    loaded = sys.modules.get(module)
-    return vars(loaded) if loaded is not None else {}
+    return None

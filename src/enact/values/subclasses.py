@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from enact.errors import MalformedBlock, SchemaMismatch
+from enact.values.classes import CONTENT_TYPES
 from enact.values.names import find_loaded
 from enact.values.plain import lower_items, lower_sequence, lower_unordered
 from enact.values.registry import (
@@ -25,20 +26,6 @@ if TYPE_CHECKING:
     from enact.values.cbor import Form
     from enact.values.coders import Loader, Lowerer, Lowering, Raising
     from enact.values.paths import Frame
-
-_BASES = (
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    bytearray,
-    list,
-    tuple,
-    dict,
-    set,
-    frozenset,
-)
 
 
 def findable(cls: type) -> str | None:
@@ -71,9 +58,9 @@ def resolve(cls: type) -> Lowerer | str | None:
     if issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple):
         return findable(cls) or _lower_named_tuple
     entry = BY_TYPE.get(cls)
-    if entry is not None and issubclass(cls, _BASES):
+    if entry is not None and issubclass(cls, CONTENT_TYPES):
         return _subclass_lowerer(entry.name, cls)
-    if issubclass(cls, _BASES):
+    if issubclass(cls, CONTENT_TYPES):
         base = _base_of(cls)
         return (
             f"{cls.__qualname__} is not the same as {base.__name__}, of which it is a "
@@ -146,7 +133,7 @@ def _class(decoder: Raising, form: dict[str, Form], depth: int, base: type) -> A
 
 
 def _base_of(cls: type) -> Any:
-    return next((base for base in _BASES if issubclass(cls, base)), None)
+    return next((base for base in CONTENT_TYPES if issubclass(cls, base)), None)
 
 
 def _subclass_lowerer(name: str, cls: type) -> Lowerer | str:

@@ -100,8 +100,9 @@ def _load_typing(fields: typing.Mapping[str, Any]) -> object:
         template = _typing_form(fields["name"])
     else:
         template = fields["origin"]
-        if not isinstance(template, type):
-            raise MalformedBlock("a generic alias of what is no class")
+        # Past any __class_getitem__ that does something else.
+        if not isinstance(template, type) or typing.Generic not in template.__mro__:
+            raise MalformedBlock("a generic alias of what is no generic class")
     if fields.get("name") == "Callable" and len(args) == 2:
         return template[args[0], args[1]]
     return template[tuple(args)]
