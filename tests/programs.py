@@ -208,7 +208,7 @@ class Where:
         tasks: it may start tasks, which share a list and objects if ``shared``.
         knob: it may look at something that nobody records.
         depth: of the blocks around it.
-        in_try, in_task: what is around it.
+        in_try, in_task, in_agent: what is around it.
     """
 
     callees: tuple[str, ...] = ()
@@ -218,6 +218,7 @@ class Where:
     depth: int = 0
     in_try: bool = False
     in_task: bool = False
+    in_agent: bool = False
 
     def inner(self, **changes: Any) -> Where:
         return dataclasses.replace(self, depth=self.depth + 1, **changes)
@@ -331,7 +332,9 @@ OUTCOMES = st.sampled_from(["words", "first_error", "all_errors"])
 
 def tasks(where: Where) -> st.SearchStrategy[tuple[Lines, str]]:
     """The definition of a task, and the expression that makes its coroutine."""
-    own = ["v3 = []"] + ["o1, o2 = Tally(), Agent()"] * (not where.shared)
+    own = ["v3 = []"]
+    if not where.shared:
+        own += [f"o1, o2 = Tally(), {'Tally' if where.in_agent else 'Agent'}()"]
     return st.builds(
         lambda body, value: (
             [
@@ -392,7 +395,7 @@ def programs(**options: bool) -> st.SearchStrategy[Program]:
     for number, name in enumerate(["main", *FUNCTIONS]):
         callees = tuple(FUNCTIONS[number:])
         parts.append(functions(name, Where(callees=callees, **options)))
-    parts.append(functions("Agent", Where(depth=1, **options)))
+    parts.append(functions("Agent", Where(depth=1, in_agent=True, **options)))
     return st.builds(
         lambda lists, argument: Program("\n".join(flat(lists)), argument),
         st.tuples(*parts), st.sampled_from(VALUES),

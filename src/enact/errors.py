@@ -11,7 +11,7 @@ Errors say that something went wrong::
     │   ├── SchemaMismatch           stored fields do not fit today's class
     │   ├── MalformedBlock           (ValueError) bytes that are no value of ours
     │   ├── LimitExceeded            (ValueError) too deep, too large, too many nodes
-    │   └── RefError                 a ref used in a way that would break its identity
+    │   └── RefError                 (ValueError) no name of a value, or no more
     ├── StoreError                   a store and its backend
     │   ├── MissingBlock             (KeyError) no store at hand has the block
     │   ├── CorruptBlock             the bytes do not match their identifier
@@ -21,14 +21,14 @@ Errors say that something went wrong::
     │   └── StoreClosed              used after close, or in a forked child
     ├── NoActiveContext              no store is active
     └── CallError                    recording and replaying
-        ├── InvocationError          raised by what was invoked, as seen from outside
-        │   ├── WrappedException     a recorded exception that cannot be rebuilt
-        │   └── InputRequestOutsideInvocation
-        ├── FrameworkError           the rules of recording were broken
+        ├── InvocationError          what was invoked did something that it must not
         │   ├── InputChanged         an argument was changed in place
         │   ├── IncompleteSubinvocationError   a call ended before its children
         │   ├── ReplayError          the program left the recorded path
-        │   ├── NotReplayable        the invocation cannot be replayed at all
+        │   ├── WrappedException     a recorded exception that cannot be rebuilt
+        │   └── InputRequestOutsideInvocation
+        ├── FrameworkError           what was asked of an invocation cannot be done
+        │   ├── NotReplayable        it cannot be replayed at all
         │   ├── AmbiguousCall        several calls are equal: say which by its path
         │   └── NoSuchCall           (LookupError) no call at this path
         ├── InvokableTypeError       (TypeError) wrong type in or out of an invokable
@@ -89,8 +89,8 @@ class LimitExceeded(ValueStorageError, ValueError):
     """A value or a block is deeper, larger or has more parts than allowed."""
 
 
-class RefError(ValueStorageError):
-    """A ref was used in a way that would break its identity."""
+class RefError(ValueStorageError, ValueError):
+    """A text names no value, or a ref was used so that it no longer would."""
 
 
 class StoreError(EnactError):
@@ -133,7 +133,7 @@ class CallError(EnactError):
 
 
 class InvocationError(CallError):
-    """Raised by what was invoked."""
+    """What was invoked did something that it must not."""
 
 
 class WrappedException(InvocationError):
@@ -145,18 +145,18 @@ class InputRequestOutsideInvocation(InvocationError):
 
 
 class FrameworkError(CallError):
-    """The rules of recording or replaying were broken."""
+    """What was asked of an invocation cannot be done."""
 
 
-class InputChanged(FrameworkError):
+class InputChanged(InvocationError):
     """A call changed one of its arguments in place."""
 
 
-class IncompleteSubinvocationError(FrameworkError):
+class IncompleteSubinvocationError(InvocationError):
     """A call ended before the calls that it had started."""
 
 
-class ReplayError(FrameworkError):
+class ReplayError(InvocationError):
     """A replayed program left the path that was recorded.
 
     Attributes:
@@ -190,3 +190,10 @@ class WrongAnswer(CallError, TypeError):
 
 class Signal(BaseException):
     """Ends a call early on purpose; never an error."""
+
+    def check(self, value: object) -> None:
+        """See whether ``value`` can take the place of what the call would give.
+
+        Raises:
+            WrongAnswer: it cannot.
+        """

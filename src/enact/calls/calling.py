@@ -20,7 +20,9 @@ from enact.calls.lanes import CURRENT, Lane, lane_of_thread
 from enact.calls.replayer import Plan, same
 from enact.calls.rest import forever
 from enact.calls.settling import settle, settle_async
-from enact.errors import RefError
+from enact.calls.typecheck import fits
+from enact.calls.typecheck import name as type_in_words
+from enact.errors import InvokableTypeError, RefError, Signal
 from enact.values import Ref, assign_in_place, decode
 
 if TYPE_CHECKING:
@@ -158,7 +160,7 @@ def call(
         if receiver is None:
             output = target.fn(*args, **kwargs)
         else:
-            output = target.fn(receiver, *args, **kwargs)
+            output = target.fn(receiver, *frame.args(), **kwargs)
     except BaseException as error:
         CURRENT.reset(token)
         if frame.pending and frame.started_work:
@@ -206,7 +208,7 @@ async def call_async(
         if receiver is None:
             body = target.fn(*args, **kwargs)
         else:
-            body = target.fn(receiver, *args, **kwargs)
+            body = target.fn(receiver, *frame.args(), **kwargs)
         if frame.plan is not None and frame.plan.turns is not None:
             body = frame.plan.turns.drive(frame, body)
         output = await body
@@ -245,10 +247,9 @@ def arrive(
     if receiver is None and target.method is not None and args:
         if target.owns(type(args[0])):
             receiver, args = args[0], args[1:]
-    run = parent.run
-    call_input = Input(run, parent, target, receiver, args, kwargs)
-    if target.check_input is not None:
-        target.check_input(call_input)
+    if target.takes_value:
+        args = target.fit(args)
+    call_input = Input(parent.run, parent, target, receiver, args, kwargs)
     if parent.plan is None or lane.unwinding:
         return _begin(lane, target, call_input, None)
     return _replayed(lane, target, call_input, parent.plan)
@@ -354,8 +355,20 @@ def _overriding(
             "or None"
         )
     store.adopt(ref)
-    if target.check_output is not None:
-        target.check_output(decode(store.load_block(ref.cid), store))
+    value = decode(store.load_block(ref.cid), store)
+    raised = decode(store.load_block(recorded.raised), store)
+    if isinstance(raised, Signal):
+        raised.check(value)
+    elif target.check_output is not None:
+        target.check_output(value)
+    else:
+        annotation = target.returns()
+        if not fits(value, annotation):
+            raise InvokableTypeError(
+                f"exception_override for {target.name!r} must give "
+                f"{type_in_words(annotation)}, gave {type(value).__qualname__}: "
+                f"{value!r:.100}"
+            )
     return ref
 
 

@@ -29,11 +29,11 @@ class ExceptionResource(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class NativeException(ImmutableResource):
+class NativeException(ExceptionResource, ImmutableResource):
     """A Python exception in a record.
 
     Attributes:
-        type_name: as in ``builtins:ValueError``.
+        type_name: of its class, as in ``ValueError``.
         str_representation: what ``str`` gave.
         traceback: the calls that it went through: module, line and function, without
             source lines or folders; None if it was not kept.
@@ -46,8 +46,12 @@ class NativeException(ImmutableResource):
     traceback: str | None = None
     exception: Any = None
 
+    def __new__(cls, *_: Any, **__: Any) -> NativeException:
+        # The fields say it all: `args` would only repeat them.
+        return ExceptionResource.__new__(cls)
+
     def __str__(self) -> str:
-        name = self.type_name.rpartition(":")[2]
+        name = self.type_name
         text = self.str_representation
         return f"{name}: {text}" if text else name
 
@@ -62,7 +66,7 @@ def capture(
     if isinstance(error, (ExceptionResource, Signal)):
         return run.encode(error, blocks, frame, "raised")
     native = NativeException(
-        qualified_name(type(error)),
+        type(error).__qualname__,
         _text(error),
         _traceback(error.__traceback__),
         error,

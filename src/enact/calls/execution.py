@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -140,6 +141,8 @@ async def execute_async(task: Task) -> Outcome:
     install_on_loop(asyncio.get_running_loop())
     execution = _Execution(task)
     error = None
+    if not (execution.target.registered or execution.target.is_async):
+        execution.target = _awaiting(execution.target)
     try:
         if execution.target.is_async:
             await call_async(*execution.call_arguments())
@@ -148,6 +151,19 @@ async def execute_async(task: Task) -> Outcome:
     except BaseException as raised:  # it is part of the outcome, whatever it is
         error = raised
     return execution.end(error)
+
+
+def _awaiting(target: Target) -> Target:
+    """A plain callable that may give an awaitable, as a lambda does."""
+    fn = target.fn
+
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        output = fn(*args, **kwargs)
+        return await output if inspect.isawaitable(output) else output
+
+    waiting = Target(run, target.name, registered=False)
+    waiting.ordered_kwargs = target.ordered_kwargs
+    return waiting
 
 
 def resolve(fun: Any, args: tuple[Any, ...]) -> tuple[Target, tuple[Any, ...]]:

@@ -183,6 +183,11 @@ class Frame(Lane):
             frame = frame.caller.frame
         return "/".join(reversed(slots))
 
+    def args(self) -> tuple[Any, ...]:
+        """The arguments behind the receiver."""
+        assert self.call_input is not None
+        return self.call_input.args
+
     # --- ends -------------------------------------------------------------------
 
     def complete(self, output: Any) -> Any:

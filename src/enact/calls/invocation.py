@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, overload
 
@@ -12,7 +13,6 @@ from enact.calls.calling import call, call_async
 from enact.calls.exceptions import (
     ExceptionResource,
     NativeException,
-    rebuild,
 )
 from enact.calls.execution import (
     Outcome,
@@ -46,7 +46,6 @@ from enact.values import (
     cid_of,
     decode,
     decode_form,
-    qualified_name,
     register_type,
     type_name,
 )
@@ -55,11 +54,19 @@ T = TypeVar("T")
 Override = Callable[[Ref[Any]], "Ref[Any] | None"]
 
 _MISSING: Any = object()
-_RAISED = (InvocationError, FrameworkError)
+RAISED = (InvocationError, FrameworkError)
+
+
+class _Subscripted(Resource):
+    """Takes type arguments in annotations, as in ``Invocation[str, int]``."""
+
+    @classmethod
+    def __class_getitem__(cls, arguments: Any) -> Any:
+        return types.GenericAlias(cls, arguments)
 
 
 @dataclasses.dataclass
-class Request(Resource):
+class Request(_Subscripted):
     """What was asked: an invokable, as it was before the call, and its input.
 
     Attributes:
@@ -73,7 +80,7 @@ class Request(Resource):
 
 
 @dataclasses.dataclass
-class Response(Resource):
+class Response(_Subscripted):
     """What came of a request.
 
     Attributes:
@@ -104,7 +111,7 @@ class Response(Resource):
 
 
 @dataclasses.dataclass
-class Invocation(Resource):
+class Invocation(_Subscripted):
     """A recorded execution: a request, its response, and the calls made on the way.
 
     Invocations are values: equal ones have the same content. A view (``inv[1]``,
@@ -176,7 +183,7 @@ class Invocation(Resource):
         raised = self.get_raised()
         if isinstance(raised, NativeException):
             error = raised.exception
-            return error if isinstance(error, BaseException) else rebuild(raised)
+            return error if isinstance(error, BaseException) else raised
         return raised  # type: ignore[no-any-return]  # signals and resources
 
     @property
@@ -384,7 +391,7 @@ class Invocation(Resource):
             raised_cid = store.commit(raises).cid
         else:
             native = NativeException(
-                qualified_name(type(raises)), str(raises), None, raises
+                type(raises).__qualname__, str(raises), None, raises
             )
             raised_cid = store.commit(native).cid
         cid = edits.given(
@@ -574,7 +581,7 @@ def invoke(
     kwargs: dict[str, Any] | None = None,
     replay_from: Invocation | None = None,
     exception_override: Override | None = None,
-    raise_on_errors: tuple[type[BaseException], ...] = _RAISED,
+    raise_on_errors: tuple[type[BaseException], ...] = RAISED,
     wrap_exceptions: bool = False,
     strict: bool = True,
     commit: bool = True,
@@ -632,7 +639,7 @@ async def invoke_async(
     kwargs: dict[str, Any] | None = None,
     replay_from: Invocation | None = None,
     exception_override: Override | None = None,
-    raise_on_errors: tuple[type[BaseException], ...] = _RAISED,
+    raise_on_errors: tuple[type[BaseException], ...] = RAISED,
     wrap_exceptions: bool = False,
     strict: bool = True,
     commit: bool = True,
@@ -704,10 +711,12 @@ class _Keep:
         return invocation
 
     def _goes_on(self, error: BaseException | None) -> bool:
-        if error is None or isinstance(error, Signal):
+        if error is None:
             return False
         if isinstance(error, (*self.always, ReplayError, *INTERRUPTS)):
             return True
+        if isinstance(error, Signal):
+            return False
         if isinstance(error, ExceptionResource):
             return False
         return not (self.wrap and isinstance(error, Exception))

@@ -10,13 +10,18 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 from enact.calls.calling import call, call_async
-from enact.calls.inputs import Input
-from enact.calls.invocation import Invocation, invoke, invoke_async
+from enact.calls.invocation import (
+    RAISED,
+    Invocation,
+    Override,
+    invoke,
+    invoke_async,
+)
 from enact.calls.lanes import CURRENT
 from enact.calls.targets import Target
 from enact.calls.typecheck import fits, name
 from enact.errors import InvokableTypeError
-from enact.values import Ref, Resource, type_name
+from enact.values import Ref, Resource, register_type, type_name
 
 I_contra = TypeVar("I_contra", contravariant=True)
 O_co = TypeVar("O_co", covariant=True)
@@ -91,11 +96,41 @@ class Invokable(InvokableBase, Generic[I_contra, O_co]):
 
     def __call__(self, *args: I_contra) -> O_co:
         lane = CURRENT.get()
+        target = target_of_class(type(self))
+        output: O_co
         if lane is None:
-            output: O_co = self.call(*args)
-            return output
-        result: O_co = call(lane, target_of_class(type(self)), self, args, {})
-        return result
+            output = self.call(*target.fit(args))
+            if target.check_output is not None:
+                target.check_output(output)
+        else:
+            output = call(lane, target, self, args, {})
+        return output
+
+    def invoke(
+        self,
+        arg: Ref[Any] | None = None,
+        replay_from: Invocation | None = None,
+        exception_override: Override | None = None,
+        raise_on_errors: tuple[type[BaseException], ...] = RAISED,
+        wrap_exceptions: bool = False,
+        strict: bool = True,
+        commit: bool = True,
+    ) -> Invocation:
+        """Invoke this object.
+
+        Args:
+            arg: ref to the input (``enact.commit(value)``); None for no input.
+            replay_from, exception_override, raise_on_errors, wrap_exceptions: as for
+                ``enact.invoke``.
+            strict, commit: as for ``enact.invoke``.
+
+        Returns:
+            The invocation.
+        """
+        return invoke(
+            self, _checked_out(arg), None, replay_from, exception_override,
+            raise_on_errors, wrap_exceptions, strict, commit,
+        )  # fmt: skip
 
 
 class AsyncInvokable(InvokableBase, Generic[I_contra, O_co]):
@@ -107,27 +142,52 @@ class AsyncInvokable(InvokableBase, Generic[I_contra, O_co]):
 
     async def __call__(self, *args: I_contra) -> O_co:
         lane = CURRENT.get()
-        if lane is None:
-            output: O_co = await self.call(*args)
-            return output
         target = target_of_class(type(self))
-        result: O_co = await call_async(lane, target, self, args, {})
-        return result
+        output: O_co
+        if lane is None:
+            output = await self.call(*target.fit(args))
+            if target.check_output is not None:
+                target.check_output(output)
+        else:
+            output = await call_async(lane, target, self, args, {})
+        return output
+
+    async def invoke(
+        self,
+        arg: Ref[Any] | None = None,
+        replay_from: Invocation | None = None,
+        exception_override: Override | None = None,
+        raise_on_errors: tuple[type[BaseException], ...] = RAISED,
+        wrap_exceptions: bool = False,
+        strict: bool = True,
+        commit: bool = True,
+    ) -> Invocation:
+        """Invoke this object within a running event loop; see ``Invokable.invoke``."""
+        return await invoke_async(
+            self, _checked_out(arg), None, replay_from, exception_override,
+            raise_on_errors, wrap_exceptions, strict, commit,
+        )  # fmt: skip
+
+    invoke_async = invoke
 
 
 def typed_invokable(input_type: Any, output_type: Any) -> Callable[[C], C]:
     """Declare the types of an invokable, in place of annotations on ``call``.
 
     Args:
-        input_type: of the argument of ``call``; ``type(None)`` for none.
-        output_type: of what it returns.
+        input_type: of the argument of ``call``; ``type(None)`` for no argument, None
+            for any.
+        output_type: of what it returns; None for any.
 
     Returns:
-        A class decorator.
+        A class decorator, which registers the class as well.
     """
 
     def decorate(cls: C) -> C:
-        cls.__enact_types__ = (input_type, output_type)  # type: ignore[attr-defined]  # declared by InvokableBase
+        register_type(cls)
+        given = (input_type, output_type)
+        types = tuple(Any if one is None else one for one in given)
+        cls.__enact_types__ = types  # type: ignore[attr-defined]  # declared by InvokableBase
         _targets.pop(cls, None)
         return cls
 
@@ -147,7 +207,7 @@ def target_of_class(cls: type) -> Target:
         target.takes_value = True
         target.method = None
         input_type, output_type = _types(cls)
-        target.check_input = _input_check(target, input_type)
+        target.fit = _fitter(target, input_type)
         target.check_output = _output_check(target, output_type)
         _targets[cls] = target
     return target
@@ -170,17 +230,22 @@ def _types(cls: type) -> tuple[Any, Any]:
     return hints.get(parameters[0].name, Any), hints.get("return", Any)
 
 
-def _input_check(target: Target, annotation: Any) -> Callable[[Input], None]:
+def _fitter(target: Target, annotation: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """What checks arguments, and makes them as many as ``call`` takes."""
     parameters = list(inspect.signature(target.fn).parameters.values())[1:]
-    needs = sum(
+    needs = any(
         p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in parameters
     )
 
-    def check(call_input: Input) -> None:
-        args = call_input.args
-        if len(args) > 1 or len(args) < needs or (args and not parameters):
+    def fit(args: Any) -> tuple[Any, ...]:
+        # No input and None as the input are the same.
+        if args == (None,) and not parameters:
+            args = ()
+        elif not args and needs:
+            args = (None,)
+        if len(args) > (1 if parameters else 0):
             raise InvokableTypeError(
-                f"{target.name} takes {'no' if not parameters else 'one'} input, got "
+                f"{target.name} takes {'one' if parameters else 'no'} input, got "
                 f"{len(args)}"
             )
         if args and not fits(args[0], annotation):
@@ -188,8 +253,9 @@ def _input_check(target: Target, annotation: Any) -> Callable[[Input], None]:
                 f"{target.name} expects {name(annotation)}, got "
                 f"{type(args[0]).__qualname__}: {args[0]!r:.100}"
             )
+        return tuple(args)
 
-    return check
+    return fit
 
 
 def _output_check(target: Target, annotation: Any) -> Callable[[Any], None] | None:

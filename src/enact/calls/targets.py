@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import types
+import typing
 import warnings
 import weakref
 from collections.abc import Callable
@@ -35,6 +36,8 @@ class Target:
         fn: what runs.
         name: in stored data.
         block, cid: the stored form of the function itself.
+        fit: checks the arguments of an ``Invokable``, and gives those to pass on.
+        check_output: likewise for what it returns; None for functions.
         is_async: whether ``fn`` is a coroutine function.
         ordered_kwargs: ``fn`` takes ``**kwargs``, so their order is part of the input.
         method: the attribute name if ``fn`` was defined in a class body.
@@ -51,13 +54,13 @@ class Target:
         "_owners",
         "block",
         "builtin",
-        "check_input",
         "check_output",
         "cid",
         "code",
         "code_bytes",
         "deterministic",
         "former",
+        "fit",
         "fn",
         "is_async",
         "memoize",
@@ -87,7 +90,7 @@ class Target:
         self.ordered_kwargs = _takes_any_kwargs(fn)
         self.method = _method_name(fn)
         self.takes_value = False
-        self.check_input: Callable[[Any], None] | None = None
+        self.fit: Callable[[Any], tuple[Any, ...]] = _as_they_are
         self.check_output: Callable[[Any], None] | None = None
         self.deterministic = False
         self.retry: str | None = None
@@ -106,6 +109,13 @@ class Target:
             self.code_bytes = bytes.fromhex(self.code)
         return self.code
 
+    def returns(self) -> Any:
+        """The annotation of what the function returns; ``Any`` without one."""
+        try:
+            return typing.get_type_hints(self.fn).get("return", Any)
+        except (NameError, TypeError, AttributeError):
+            return Any  # names for type checkers only, or no function
+
     def owns(self, cls: type) -> bool:
         """Whether this target, called with a ``cls`` object first, is its method."""
         known = self._owners.get(cls)
@@ -116,6 +126,10 @@ class Target:
                 for base in cls.__mro__
             )
         return known
+
+
+def _as_they_are(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return args
 
 
 def _stored_form(kind: str, name: str) -> tuple[bytes, bytes]:

@@ -109,12 +109,14 @@ class InvocationGenerator(Iterator[InputRequest], AsyncIterator[InputRequest]):
             StopIteration: there is none; ``invocation`` is complete.
             WrongAnswer: the answer is of the wrong type; the question still waits.
         """
-        self.set_input(value)
+        if value is not None or self._asked:
+            self.set_input(value)
         return next(self)
 
     async def asend(self, value: Any) -> InputRequest:
         """``send`` for async programs; ends with StopAsyncIteration."""
-        self.set_input(value)
+        if value is not None or self._asked:
+            self.set_input(value)
         return await anext(self)
 
     def __iter__(self) -> InvocationGenerator:

@@ -14,13 +14,13 @@ from enact.render.text import short, visible
 from enact.values import Ref
 
 _WIDTH = 80
-_INDENT = "  "
 
 
 class PPrinter:
     """Formats values, following refs.
 
     Args:
+        offset: by how many spaces to indent what is inside.
         max_ref_depth: how many refs deep to look; 0 shows refs as such; None for all.
         skip_repeated_refs: show what a ref points to only where it is first met.
 
@@ -33,8 +33,12 @@ class PPrinter:
     """
 
     def __init__(
-        self, max_ref_depth: int | None = None, skip_repeated_refs: bool = False
+        self,
+        offset: int = 2,
+        max_ref_depth: int | None = None,
+        skip_repeated_refs: bool = False,
     ) -> None:
+        self.offset = offset
         self.max_ref_depth = max_ref_depth
         self.skip_repeated_refs = skip_repeated_refs
         self._formatters: dict[type, Callable[[Any], str]] = {}
@@ -81,8 +85,9 @@ class PPrinter:
         line = f"{opening}{', '.join(texts)}{closing}"
         if len(line) <= _WIDTH and "\n" not in line:
             return line
+        indent = " " * self.offset
         inner = "".join(
-            f"{_INDENT}{text}".replace("\n", f"\n{_INDENT}") + ",\n" for text in texts
+            f"{indent}{text}".replace("\n", f"\n{indent}") + ",\n" for text in texts
         )
         return f"{opening}\n{inner}{closing}"
 
@@ -120,25 +125,37 @@ def _parts(value: Any) -> tuple[str, str, Iterator[tuple[str, Any]] | None]:
     return "", "", None
 
 
-def pformat(value: Any, max_ref_depth: int | None = None) -> str:
+def pformat(
+    value: Any, max_ref_depth: int | None = None, skip_repeated_refs: bool = False
+) -> str:
     """The text for a value, with refs followed.
 
     Args:
         value: any; of an ``Invocation`` it is the summary.
         max_ref_depth: how many refs deep to look; None for all.
+        skip_repeated_refs: show what a ref points to only where it is first met.
 
     >>> pformat({"a": [1, 2]})
     "{'a': [1, 2]}"
     """
-    return PPrinter(max_ref_depth).pformat(value)
+    printer = PPrinter(
+        max_ref_depth=max_ref_depth, skip_repeated_refs=skip_repeated_refs
+    )
+    return printer.pformat(value)
 
 
 def pprint(
-    value: Any, max_ref_depth: int | None = None, file: TextIO | None = None
+    value: Any,
+    max_ref_depth: int | None = None,
+    skip_repeated_refs: bool = False,
+    *,
+    file: TextIO | None = None,
 ) -> None:
     """Print the text for a value, with refs followed; see ``pformat``.
 
     >>> pprint((1, "two"))
     (1, 'two')
     """
-    PPrinter(max_ref_depth).pprint(value, file)
+    print(
+        pformat(value, max_ref_depth, skip_repeated_refs), file=file
+    )  # printing is its purpose

@@ -14,6 +14,9 @@ from enact.values import decode
 
 def invocation_summary(
     invocation: Invocation,
+    indent: int = 0,
+    show_input: bool = True,
+    show_output: bool = True,
     *,
     max_depth: int | None = None,
     max_children: int | None = 1000,
@@ -23,6 +26,9 @@ def invocation_summary(
 
     Args:
         invocation: any, also partial ones.
+        indent: how many levels to indent the first line by.
+        show_input: whether to show inputs.
+        show_output: whether to show what calls returned or raised.
         max_depth: how many levels below the first call to show; None for all.
         max_children: how many calls of one call to show; a line tells how many more
             there are. None for all.
@@ -51,20 +57,18 @@ def invocation_summary(
             lines.append(item)
             continue
         depth = len(item.path) - start
-        lines.append(f"{'  ' * depth}->{_line(item, width)}")
+        call = _call(item, width, show_input)
+        outcome = _outcome(item, width) if show_output else ""
+        lines.append(f"{'  ' * (depth + indent)}->{call}{outcome}")
         if max_depth is not None and depth >= max_depth:
             continue
         children = item.children
         shown = children if max_children is None else children[:max_children]
         if len(shown) < len(children):
             more = len(children) - len(shown)
-            todo.append(f"{'  ' * (depth + 1)}... {more:,} more calls")
+            todo.append(f"{'  ' * (depth + indent + 1)}... {more:,} more calls")
         todo.extend(reversed(list(shown)))
     return "\n".join(lines)
-
-
-def _line(view: Invocation, width: int) -> str:
-    return f"{_call(view, width)}{_outcome(view, width)}"
 
 
 def _load(view: Invocation, cid: bytes | None) -> Any:
@@ -74,7 +78,7 @@ def _load(view: Invocation, cid: bytes | None) -> Any:
     return decode(store.load_block(cid), store, unknown=True)
 
 
-def _call(view: Invocation, width: int) -> str:
+def _call(view: Invocation, width: int, show_input: bool) -> str:
     recorded = view._recorded()
     invokable = _load(view, recorded.invokable)
     value = _load(view, recorded.input)
@@ -86,6 +90,8 @@ def _call(view: Invocation, width: int) -> str:
             if getattr(invokable, field.name, None) is not None
         )
         name = f"{name}({fields})"
+    if not show_input:
+        return f"{visible(name)}(...)"
     if isinstance(value, CallArgs):
         parts = [short(arg, width) for arg in value.args]
         parts += [f"{key}={short(arg, width)}" for key, arg in value.kwargs.items()]

@@ -130,7 +130,7 @@ def graph(
     Args:
         source: where the blocks are.
         roots: where to begin, at depth 0.
-        max_depth: blocks at this depth are leaves of the answer; None for all.
+        max_depth: blocks deeper than this are not looked into; None for all.
 
     Raises:
         MissingBlock: the source lacks a block that is reached.
@@ -138,7 +138,7 @@ def graph(
     known: dict[bytes, list[bytes]] = {}
     front = list(dict.fromkeys(roots))
     depth = 0
-    while front and (max_depth is None or depth < max_depth):
+    while front and (max_depth is None or depth <= max_depth):
         following: dict[bytes, None] = {}
         for batch in batches(front):
             for cid, data in load_many(source, batch).items():
@@ -146,8 +146,6 @@ def graph(
                 following.update(dict.fromkeys(known[cid]))
         front = [cid for cid in following if cid not in known]
         depth += 1
-    for cid in front:
-        known[cid] = []
     return known
 
 

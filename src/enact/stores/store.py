@@ -149,16 +149,15 @@ class ValueStore:
 
         Args:
             refs: where to begin, at depth 0.
-            max_depth: refs at this depth are not followed; None to follow all.
+            max_depth: refs deeper than this are not looked into; None for all.
 
         Raises:
             MissingBlock: something that is reached is not here.
         """
         self._check_open()
         found = graph(self, [ref.cid for ref in refs], max_depth)
-        known = {cid: Ref[Any](cid, self) for cid in found}
         return {
-            known[cid]: {known[child] for child in children}
+            Ref[Any](cid, self): {Ref[Any](child, self) for child in children}
             for cid, children in found.items()
         }
 

@@ -46,6 +46,11 @@ class Ref(Generic[T_co]):
     __slots__ = ("_cid", "_hashed", "_origin")
 
     def __init__(self, cid: bytes, origin: Source | None = None) -> None:
+        if type(cid) is not bytes:
+            raise RefError(
+                f"a ref is made of the 36 bytes of an identifier, not of {cid!r}: for "
+                "its text use Ref.from_id(...)"
+            )
         self._cid = cid
         self._origin = origin
         self._hashed = False
@@ -61,15 +66,18 @@ class Ref(Generic[T_co]):
             The ref; whether any store has the block is not looked at.
 
         Raises:
-            ValueError: the text is no identifier of ours.
+            RefError: the text is no identifier of ours.
 
         Example:
             >>> Ref.from_id("bafy")
             Traceback (most recent call last):
             ...
-            ValueError: not an identifier of a block: 'bafy'
+            enact.errors.RefError: not an identifier of a block: 'bafy'
         """
-        return Ref(cid_from_text(id))
+        try:
+            return Ref(cid_from_text(id))
+        except ValueError as error:
+            raise RefError(str(error)) from None
 
     @property
     def cid(self) -> bytes:
