@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING, Any
 from enact.calls.exceptions import rebuild
 from enact.calls.frames import INTERRUPTS, Frame, clock
 from enact.calls.inputs import Input
-from enact.calls.lanes import CURRENT, Lane, lane_of_thread
+from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
 from enact.calls.replayer import Plan, same
-from enact.calls.rest import forever
+from enact.calls.rest import cancellation, forever
 from enact.calls.settling import settle, settle_async
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
-from enact.errors import InvokableTypeError, RefError, Signal
-from enact.values import Ref, assign_in_place, decode
+from enact.errors import InvokableTypeError, RefError, ReplayError, Signal
+from enact.values import Ref, decode
 
 if TYPE_CHECKING:
     from enact.calls.layout import Recorded
     from enact.calls.targets import Target
+    from enact.calls.turns import Turns
     from enact.stores import ValueStore
 
 _get_ident = threading.get_ident
@@ -65,6 +66,30 @@ class Answer:
         if self.turns is not None:
             self.turns.happened(self.index, True)
 
+    def wait_in_thread(self, turns: Turns, is_end: bool) -> None:
+        """Block until the start or the end of this call comes next.
+
+        Raises:
+            ReplayError: it does not, and nothing explains that.
+        """
+        if turns.wait_in_thread(self.index, is_end):
+            return
+        plan = self.lane.frame.plan
+        assert plan is not None
+        session = plan.session
+        if session.strict and not session.explained:
+            error = ReplayError(
+                f"replay of call {self.path()} of {self.target.name!r} stands still: "
+                "recorded calls of other threads come before it, and they are not "
+                "made. Threads that wait long for something untracked, or hold a lock "
+                "around a call, cannot be replayed in their order. Replay with "
+                "`strict=False` to let it go on out of turn",
+                self.path(),
+            )
+            if self.slot >= 0:
+                self.end()
+            raise session.failed(error)
+
     @property
     def target(self) -> Target:
         """What was called."""
@@ -89,29 +114,31 @@ class Answer:
         The end is noted last. It lets other threads go on, and what the program does
         with the outcome should come before what they do.
         """
+        try:
+            return self._outcome()
+        finally:
+            self.end()
+
+    def _outcome(self) -> Any:
         recorded = self.recorded
         frame = self.lane.frame
         store = frame.run.store
         call_input = self.call_input
+        details = recorded.details
         if recorded.after != recorded.invokable:
-            _restore(
-                call_input.receiver, decode(store.load_block(recorded.after), store)
-            )
+            after = decode(store.load_block(recorded.after), store)
+            call_input.restore(after, details.rebound if details is not None else None)
         if recorded.raised is not None:
             error = rebuild(decode(store.load_block(recorded.raised), store))
             if frame.failures is None:
                 frame.failures = []
             frame.failures.append((error, self.slot, recorded.raised))
-            self.end()
             raise error
-        details = recorded.details
+        if recorded.output is None:
+            raise cancellation()
         if details is not None and details.returned is not None:
-            output = call_input.named(details.returned)
-        else:
-            assert recorded.output is not None
-            output = decode(store.load_block(recorded.output), store)
-        self.end()
-        return output
+            return call_input.named(details.returned)
+        return decode(store.load_block(recorded.output), store)
 
 
 class Given:
@@ -121,15 +148,6 @@ class Given:
 
     def __init__(self, value: Any) -> None:
         self.value = value
-
-
-def _restore(receiver: Any, after: Any) -> None:
-    state = getattr(after, "__self__", after) if _is_method(after) else after
-    assign_in_place(receiver, state)
-
-
-def _is_method(value: Any) -> bool:
-    return hasattr(value, "__func__")
 
 
 def call(
@@ -144,9 +162,9 @@ def call(
     if isinstance(arrival, Answer):
         turns = arrival.turns
         if turns is not None:
-            turns.wait_in_thread(arrival.index, False)
+            arrival.wait_in_thread(turns, False)
             arrival.begin()
-            turns.wait_in_thread(arrival.index, True)
+            arrival.wait_in_thread(turns, True)
         else:
             arrival.begin()
         return arrival.give()
@@ -162,14 +180,14 @@ def call(
         else:
             output = target.fn(receiver, *frame.args(), **kwargs)
     except BaseException as error:
-        CURRENT.reset(token)
+        leave_lane(token)
         if frame.pending and frame.started_work:
             settle(frame)
         seen = frame.fail(error)
         if seen is error:
             raise
         raise seen from seen.__cause__
-    CURRENT.reset(token)
+    leave_lane(token)
     if frame.pending and frame.started_work:
         settle(frame)
     return frame.complete(output)
@@ -213,14 +231,14 @@ async def call_async(
             body = frame.plan.turns.drive(frame, body)
         output = await body
     except BaseException as error:
-        CURRENT.reset(token)
+        leave_lane(token)
         if frame.pending and frame.started_work and not isinstance(error, INTERRUPTS):
             await settle_async(frame)
         seen = frame.fail(error)
         if seen is error:
             raise
         raise seen from seen.__cause__
-    CURRENT.reset(token)
+    leave_lane(token)
     if frame.pending and frame.started_work:
         await settle_async(frame)
     return frame.complete(output)
@@ -278,6 +296,8 @@ def _replayed(
 ) -> Frame | Answer | Given:
     """Begin a call in a frame that has a recording."""
     session = plan.session
+    if session.error is not None:
+        raise session.error
     found = plan.match(lane, call_input)
     if found is None:
         frame = _begin(lane, target, call_input, NEW)
@@ -331,7 +351,7 @@ def _verdict(plan: Plan, index: int, recorded: Recorded) -> str | None:
             return NOT_STORED
         if details.status == "paused":
             return RETRIED if recorded.raised_here else RESUMED
-        if details.status == "cancelled":
+        if details.status == "cancelled" and plan.awaits_cancellation():
             return None
     if recorded.output is None and recorded.raised is None:
         return RESUMED if recorded.children else RETRIED

@@ -40,8 +40,11 @@ class Change:
         self.output = self.raised = None
         self.raised_here = False
         details = self.details
-        details.status = details.returned = details.unwinding = None
+        details.returned = details.unwinding = details.rebound = None
         details.opaque = details.origin = None
+        # That it was cut short from outside still tells how its calls ended.
+        if details.status not in ("incomplete", "cancelled"):
+            details.status = None
 
     def keep(self, count: int) -> None:
         """Keep the first ``count`` calls made here, drop the others."""

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from enact.errors import Signal, UnstorableValue, WrappedException
-from enact.values import ImmutableResource, Opaque, qualified_name, register_type
+from enact.values import ImmutableResource, Opaque, register_type
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
@@ -39,12 +39,14 @@ class NativeException(ExceptionResource, ImmutableResource):
             source lines or folders; None if it was not kept.
         exception: the exception itself, to be raised again; ``Opaque`` if some part
             of it could not be stored.
+        cause: the exception that it was raised ``from``, if any.
     """
 
     type_name: str
     str_representation: str
     traceback: str | None = None
     exception: Any = None
+    cause: NativeException | None = None
 
     def __new__(cls, *_: Any, **__: Any) -> NativeException:
         # The fields say it all: `args` would only repeat them.
@@ -65,20 +67,26 @@ def capture(
     """The block of a raised exception, and whether a part could not be stored."""
     if isinstance(error, (ExceptionResource, Signal)):
         return run.encode(error, blocks, frame, "raised")
-    native = NativeException(
-        type(error).__qualname__,
-        _text(error),
-        _traceback(error.__traceback__),
-        error,
-    )
+    native = _native(error)
     try:
         data, opaque = run.encode(native, blocks, None, "raised")
         return data, opaque
     except UnstorableValue:
-        bare = Opaque(qualified_name(type(error)), _text(error))
-        native = dataclasses.replace(native, exception=bare)
+        bare = Opaque.of(error)
+        native = dataclasses.replace(native, exception=bare, cause=None)
         data, _ = run.encode(native, blocks, None, "raised")
         return data, True
+
+
+def _native(error: BaseException, depth: int = 8) -> NativeException:
+    cause = error.__cause__
+    return NativeException(
+        type(error).__qualname__,
+        _text(error),
+        _traceback(error.__traceback__),
+        error,
+        None if cause is None or depth == 0 else _native(cause, depth - 1),
+    )
 
 
 def _text(error: BaseException) -> str:
@@ -107,6 +115,8 @@ def rebuild(raised: Any) -> BaseException:
     if isinstance(raised, NativeException):
         error = raised.exception
         if isinstance(error, BaseException):
+            if raised.cause is not None:
+                error.__cause__ = rebuild(raised.cause)
             return error
         raise WrappedException(
             f"the recorded exception {raised} cannot be raised again: its type is not "

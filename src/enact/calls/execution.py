@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from enact.calls import layout
 from enact.calls.calling import call, call_async
 from enact.calls.frames import INTERRUPTS, Frame
-from enact.calls.lanes import CURRENT
+from enact.calls.lanes import CURRENT, leave_lane
 from enact.calls.layout import Recorded
 from enact.calls.replayer import Session, TopPlan
+from enact.calls.rest import is_cancellation
 from enact.calls.runs import Run
 from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
 from enact.errors import InvokableTypeError, MissingBlock, NotReplayable, Signal
@@ -87,7 +88,8 @@ class _Execution:
         return self.top, self.target, None, self.args, self.kwargs
 
     def end(self, error: BaseException | None) -> Outcome:
-        CURRENT.reset(self.token)
+        leave_lane(self.token)
+        error = self.session.error or error
         top = self.top
         top.closed = True
         cid = top.children[0] if top.children else None
@@ -103,7 +105,8 @@ def _status(error: BaseException | None) -> str:
         return "completed"
     if isinstance(error, Signal):
         return "paused"
-    return "interrupted" if isinstance(error, INTERRUPTS) else "failed"
+    cut = isinstance(error, INTERRUPTS) or is_cancellation(error)
+    return "interrupted" if cut else "failed"
 
 
 def execute(task: Task) -> Outcome:

@@ -23,6 +23,7 @@ from enact.errors import (
     IncompleteSubinvocationError,
     InputChanged,
     Signal,
+    UnstorableValue,
 )
 from enact.stores import CallRow
 from enact.values import ATOMIC, cid_of, decode
@@ -84,6 +85,8 @@ class Frame(Lane):
     announced = False
     watched = False
     slot = -1
+    # Index of the first call after an interrupt went through this frame.
+    cleanup_from: int | None = None
     # Nothing has happened that the shortest way of writing does not cover.
     plain = True
     number: Any = None  # an int but for the frame above the first call
@@ -205,9 +208,9 @@ class Frame(Lane):
                 return output
         if self.pending:
             raise self.pause(duration)
-        if self.plan is not None:
-            self.plan.check_used_up(self)
-        wrong = self._running_children() or self._changed_input()
+        wrong: BaseException | None = self._running_children() or self._changed_input()
+        if wrong is None and self.plan is not None:
+            wrong = self.plan.left_over(self)
         if wrong is not None:
             raise self.fail(wrong)
         if target.check_output is not None:
@@ -254,7 +257,7 @@ class Frame(Lane):
             return self._ask(error, duration)
         if self.pending:
             return self.pause(duration)
-        if rest.is_cancellation(error):
+        if rest.is_cancellation(error) and (rest.is_cancelled() or self._pausing()):
             self.interrupt("cancelled", duration)
             return error
         if not isinstance(error, (InputChanged, IncompleteSubinvocationError)):
@@ -301,8 +304,21 @@ class Frame(Lane):
             status = "incomplete"
         details = layout.Details()
         details.status = status
-        caller.unwinding = True if status == "incomplete" else caller.unwinding
+        self._set_aside_cleanup()
         self._write(details, duration, None, None, False, status)
+        if status == "incomplete" and caller.frame.cleanup_from is None:
+            caller.frame.cleanup_from = len(caller.frame.children)
+
+    def _set_aside_cleanup(self) -> None:
+        """Calls made after an interrupt went through are no part of what is replayed.
+
+        Had the program gone on from the interrupt, they would be.
+        """
+        start = self.cleanup_from
+        if start is None or self.lanes is not None:
+            return
+        self.unwound = [*(self.unwound or ()), *self.children[start:]] or None
+        del self.children[start:]
 
     def _pausing(self) -> bool:
         frame: Frame | None = self
@@ -369,8 +385,6 @@ class Frame(Lane):
 
     def _abandon_children(self) -> None:
         """Write down, as incomplete, the children that still run."""
-        if self.lanes is None:
-            return
         for child in list(self.children):
             if type(child) is not bytes:
                 child.interrupt("incomplete")
@@ -413,10 +427,7 @@ class Frame(Lane):
             details = self._add_order(details or layout.Details())
         after = call_input.invokable
         if call_input.receiver is not None:
-            after, opaque = call_input.state_after(run, self)
-            if opaque:
-                details = details or layout.Details()
-                details.opaque = True
+            after, details = self._state_after(call_input, details)
         if children or details is not None:
             data = layout.response(
                 after, output, raised, raised_here, children, target.code, None,
@@ -488,16 +499,38 @@ class Frame(Lane):
         parent.leave(self.slot, cid)
         self.frame = ENDED
 
+    def _state_after(
+        self, call_input: Input, details: layout.Details | None
+    ) -> tuple[bytes, layout.Details | None]:
+        try:
+            after, opaque = call_input.state_after(self.run, self)
+        except UnstorableValue:
+            after, opaque = call_input.invokable, True
+        rebound = call_input.rebound() if after != call_input.invokable else None
+        if opaque or rebound:
+            details = details or layout.Details()
+            details.opaque = True if opaque else details.opaque
+            details.rebound = rebound
+        return after, details
+
     def announce(self) -> None:
-        """Write the row of a call that has begun and has ended children already."""
+        """Write rows of calls that have begun and have ended children already."""
+        frames: list[Frame] = []
+        frame: Frame = self
+        while not frame.announced and frame.target is not None:
+            frames.append(frame)
+            assert frame.caller is not None
+            frame = frame.caller.frame
+        for frame in reversed(frames):
+            frame._announce()
+
+    def _announce(self) -> None:
         caller = self.caller
         target = self.target
         call_input = self.call_input
         assert caller is not None and target is not None and call_input is not None
         self.announced = True
         parent = caller.frame
-        if not parent.announced and parent.target is not None:
-            parent.announce()
         request = call_input.request()
         blocks, call_input.blocks = call_input.blocks, []
         run = self.run

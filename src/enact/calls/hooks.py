@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -149,6 +150,11 @@ def _task_factory(
     return factory
 
 
+def _leave_invocation() -> None:
+    """A forked child is no part of the invocation: its calls just run."""
+    CURRENT.set(None)
+
+
 def install() -> None:
     """Put the hooks in place; calling it again does nothing."""
     if asyncio.BaseEventLoop.create_task is _tracked_create_task:
@@ -157,6 +163,8 @@ def install() -> None:
     asyncio.as_completed = asyncio.tasks.as_completed = _tracked_as_completed
     threading.Thread.start = _tracked_start  # type: ignore[method-assign]
     rest.running_loop = asyncio._get_running_loop
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_leave_invocation)
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments
 
 

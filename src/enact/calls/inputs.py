@@ -73,6 +73,7 @@ class Input:
     # Defaults of what most calls never set.
     _before: Blocks
     _extra: dict[str, int]
+    _held: dict[str, Any]
     _request: bytes | None = None
     opaque = False
     receiver: Any = None
@@ -114,6 +115,7 @@ class Input:
         self.blocks.append((self.invokable, data))
         self._before = list(self.blocks)
         self._extra = _untracked(receiver)
+        self._held = _held(receiver)
 
     def _value(self) -> Any:
         if self.target.takes_value:
@@ -150,36 +152,54 @@ class Input:
         return self._difference(run)
 
     def _difference(self, run: Run) -> str:
-        if self.target.takes_value:
-            return "$"
         before = decode(self.data, run.store)
+        if self.target.takes_value:
+            return differing_path(before, self._value(), "$")
         assert isinstance(before, CallArgs)
-        for index, (old, new) in enumerate(zip(before.args, self.args, strict=True)):
-            if run.encode(old, [], None, "")[0] != run.encode(new, [], None, "")[0]:
-                return f"$.args[{index}]"
-        for key, old in before.kwargs.items():
-            new = self.kwargs[key]
-            if run.encode(old, [], None, "")[0] != run.encode(new, [], None, "")[0]:
-                return f"$.kwargs[{key!r}]"
-        return "$"
+        path = differing_path(before.args, list(self.args), "$.args")
+        if path == "$.args":
+            path = differing_path(before.kwargs, self.kwargs, "$.kwargs")
+        return path
 
     def alias(self, output: Any) -> list[Any] | None:
-        """Which of the objects that came in ``output`` is, else None."""
-        if output is self.receiver:
-            return ["self"]
-        for index, value in enumerate(self.args):
-            if value is output:
-                return ["args", index]
-        for key, value in self.kwargs.items():
-            if value is output:
-                return ["kwargs", key]
-        return None
+        """Where in what came in ``output`` itself is, else None."""
+        roots: list[tuple[list[Any], Any]] = []
+        if self.receiver is not None:
+            roots.append((["self"], self.receiver))
+        roots += [(["args", n], value) for n, value in enumerate(self.args)]
+        roots += [(["kwargs", key], value) for key, value in self.kwargs.items()]
+        return find_alias(output, roots)
 
     def named(self, alias: list[Any]) -> Any:
         """The object that ``alias`` found."""
-        if alias[0] == "self":
-            return self.receiver
-        return self.args[alias[1]] if alias[0] == "args" else self.kwargs[alias[1]]
+        kind, *steps = alias
+        if kind == "self":
+            value = self.receiver
+        elif kind == "args":
+            value = self.args[steps.pop(0)]
+        else:
+            value = self.kwargs[steps.pop(0)]
+        for step in steps:
+            if isinstance(value, (list, tuple, dict)):
+                value = value[step]
+            else:
+                value = getattr(value, step)
+        return value
+
+    def rebound(self) -> list[str] | None:
+        """Fields of the receiver that now hold another object than before."""
+        receiver = self.receiver
+        names = [k for k, v in self._held.items() if getattr(receiver, k, v) is not v]
+        return names or None
+
+    def restore(self, after: Any, rebound: list[str] | None) -> None:
+        """Make the receiver what it was after the call, as the call did: in place."""
+        receiver = self.receiver
+        if isinstance(after, types.MethodType):
+            after = after.__self__
+        for name in rebound or ():
+            object.__setattr__(receiver, name, getattr(after, name))
+        assign_in_place(receiver, after)
 
     def state_after(self, run: Run, frame: Frame) -> tuple[bytes, bool]:
         """Identifier of the invokable as it is now; whether a part is not stored."""
@@ -216,6 +236,8 @@ class Input:
         if isinstance(before, types.MethodType):
             target = before.__self__
         try:
+            for name in self.rebound() or ():
+                object.__setattr__(target, name, getattr(value, name))
             assign_in_place(target, value)
         except (UnstorableValue, TypeError) as error:
             raise InputChanged(
@@ -227,6 +249,66 @@ class Input:
 def _canonical(key: str) -> tuple[int, bytes]:
     data = key.encode("utf-8", "surrogatepass")
     return len(data), data
+
+
+def _held(receiver: Any) -> dict[str, Any]:
+    """The objects that fields hold, those that others may hold too."""
+    fields = getattr(type(receiver), "__dataclass_fields__", ())
+    values = ((name, getattr(receiver, name, None)) for name in fields)
+    return {name: value for name, value in values if type(value) not in ATOMIC}
+
+
+def find_alias(
+    wanted: Any, roots: list[tuple[list[Any], Any]], limit: int = 64
+) -> list[Any] | None:
+    """The path at which an object is found, breadth first.
+
+    Args:
+        wanted: the object.
+        roots: paths and objects to begin with.
+        limit: how many objects to look at; deep inside large ones it is not found.
+    """
+    todo = list(roots)
+    for path, value in todo:
+        if value is wanted:
+            return path
+        if len(todo) > limit:
+            continue
+        if isinstance(value, dict):
+            steps = [(k, v) for k, v in value.items() if type(k) in (str, int)]
+        elif isinstance(value, (list, tuple)):
+            steps = list(enumerate(value[:limit]))
+        else:
+            steps = list(_held(value).items())
+        todo += [([*path, k], v) for k, v in steps if type(v) not in ATOMIC]
+    return None
+
+
+def differing_path(before: Any, now: Any, path: str) -> str:
+    """Where two values differ, as deep as that can be told."""
+    if type(before) is not type(now):
+        return path
+    steps: list[tuple[str, Any, Any]] = []
+    if isinstance(before, dict) and before.keys() == now.keys():
+        steps = [(f"[{key!r}]", before[key], now[key]) for key in before]
+    elif isinstance(before, (list, tuple)) and len(before) == len(now):
+        steps = [
+            (f"[{n}]", *pair) for n, pair in enumerate(zip(before, now, strict=True))
+        ]
+    elif hasattr(type(before), "__dataclass_fields__"):
+        names = type(before).__dataclass_fields__
+        steps = [(f".{k}", getattr(before, k), getattr(now, k)) for k in names]
+    for step, old, new in steps:
+        if old is not new and not _equal(old, new):
+            return differing_path(old, new, path + step)
+    return path
+
+
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except Exception:  # a broken __eq__ only makes the path shorter
+        return False
 
 
 def _untracked(receiver: Any) -> dict[str, int]:

@@ -29,10 +29,10 @@ from enact.calls.layout import Recorded
 from enact.calls.targets import Target, add
 from enact.errors import (
     AmbiguousCall,
+    CallError,
     FrameworkError,
     InvocationError,
     NoSuchCall,
-    NotReplayable,
     ReplayError,
     Signal,
 )
@@ -318,7 +318,7 @@ class Invocation(_Subscripted):
             cid = edits.rewound_to(self._recorded(), store, self._path_of(to))
         else:
             if num_calls < 0:
-                raise NoSuchCall(f"cannot rewind {num_calls} calls")
+                raise CallError(f"cannot rewind {num_calls} calls: give 0 or more")
             cid = edits.rewound(self._recorded(), store, num_calls)
         return from_cid(cid, store)
 
@@ -346,7 +346,7 @@ class Invocation(_Subscripted):
             UnstorableValue: it cannot be stored.
         """
         if (output is _MISSING) == (raises is None):
-            raise NotReplayable("edit needs either output=... or raises=...")
+            raise CallError("edit takes one of output=... and raises=...")
         path = () if call is None else self._path_of(call)
         if raises is None:
             self._check_output(self[path], output)

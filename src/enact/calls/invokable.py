@@ -41,24 +41,6 @@ class InvokableBase(Resource):
     def __enact_target_of_class__(cls) -> Target:
         return target_of_class(cls)
 
-    def invoke(self, input: Ref[Any] | None = None, **options: Any) -> Invocation:
-        """Invoke this object, which is not async.
-
-        Args:
-            input: ref to the input (``enact.commit(value)``); None for no input.
-            options: as for ``enact.invoke``.
-
-        Returns:
-            The invocation.
-        """
-        return invoke(self, _checked_out(input), **options)
-
-    async def invoke_async(
-        self, input: Ref[Any] | None = None, **options: Any
-    ) -> Invocation:
-        """Invoke this object within a running event loop; see ``invoke``."""
-        return await invoke_async(self, _checked_out(input), **options)
-
     @classmethod
     def get_input_type(cls) -> Any:
         """Type of the input of ``call``; None if it takes no input."""

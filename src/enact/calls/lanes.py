@@ -108,6 +108,14 @@ def run_in_lane(
             plan.finished(lane)
 
 
+def leave_lane(token: contextvars.Token[Lane | None]) -> None:
+    """Go back to the lane before; also where a coroutine is closed by its loop."""
+    try:
+        CURRENT.reset(token)
+    except ValueError:  # the context is another one, and is about to be left itself
+        pass
+
+
 def with_current_contexts(function: Callable[..., R]) -> Callable[..., R]:
     """Make ``function`` run in a copy of the current context, in any thread.
 

@@ -23,8 +23,11 @@ all of these, null where they do not apply:
                    child is its place among those of its lane
     ``opaque``     ``true``: a part could not be stored, so the call must run again
     ``origin``     ``"edited"`` or ``"answered"``: the outcome is not the code's own
+    ``rebound``    fields of the object that hold another object afterwards, where the
+                   rest is to be restored in place
     ``retry``      indices of the children whose exceptions ended this call
-    ``returned``   which argument the output is: ``["self"]``, ``["args", 0]``, ...
+    ``returned``   where in what came in the output is: ``["self"]``, ``["args", 0]``,
+                   ``["self", "items"]``, ``["kwargs", "by_name", "x"]``, ...
     ``status``     ``"paused"``, ``"cancelled"`` or ``"incomplete"``, where the outcome
                    alone does not tell
     ``unwinding``  calls made after a pause or interrupt went through, never replayed
@@ -61,6 +64,7 @@ DETAILS = (
     "opaque",
     "origin",
     "status",
+    "rebound",
     "returned",
     "unwinding",
 )
@@ -81,6 +85,7 @@ class Details:
     opaque: bool | None
     origin: str | None
     status: str | None
+    rebound: list[str] | None
     returned: list[Any] | None
     unwinding: list[bytes] | None
 

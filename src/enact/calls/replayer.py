@@ -33,9 +33,11 @@ class Session:
         explained: some call was not answered from the record, so that the program
             may do other things from here on.
         verdicts: of calls that were not simply reused, by path.
+        error: the first difference that nothing explained. The program may catch it,
+            but the replay has failed.
     """
 
-    __slots__ = ("explained", "override", "strict", "verdicts")
+    __slots__ = ("error", "explained", "override", "strict", "verdicts")
 
     def __init__(
         self, strict: bool, override: Callable[[Any], Any] | None = None
@@ -44,6 +46,13 @@ class Session:
         self.override = override
         self.explained = False
         self.verdicts: dict[str, str] = {}
+        self.error: ReplayError | None = None
+
+    def failed(self, error: ReplayError) -> ReplayError:
+        """Note that the replay has failed; gives the first error."""
+        if self.error is None:
+            self.error = error
+        return self.error
 
     def tell(self, frame: Frame) -> None:
         """A call runs, so that what comes after it may differ."""
@@ -69,6 +78,7 @@ class Plan:
         "_batch",
         "_batch_start",
         "_lanes",
+        "_live_lanes",
         "_outputs",
         "_retry",
         "_source",
@@ -84,6 +94,7 @@ class Plan:
         self._source = source
         self._batch: list[Recorded] = []
         self._batch_start = 0
+        self._live_lanes: list[Lane] = []
         # Blocks of outputs, read for a batch at a time.
         self._outputs: dict[Any, bytes] = {}
         details = recorded.details
@@ -125,6 +136,7 @@ class Plan:
         """Give a new lane the calls that were recorded under its path."""
         if self._lanes is not None:
             lane.queue = self._lanes.get(lane.path, ())
+            self._live_lanes.append(lane)
             if self.turns is not None:
                 self.turns.begun(lane.path)
 
@@ -136,6 +148,14 @@ class Plan:
     def has_turns(self) -> bool:
         """Whether recorded starts and ends are still to come."""
         return self.turns is not None and not self.turns.used_up()
+
+    def awaits_cancellation(self) -> bool:
+        """Whether a call recorded as cancelled was so by the program's own decision.
+
+        If this frame was cancelled or cut off itself, it was not: it runs again.
+        """
+        details = self.recorded.details
+        return details is None or details.status not in ("incomplete", "cancelled")
 
     def retried(self, index: int) -> bool:
         """Whether the recorded child ``index`` is part of what ended the frame."""
@@ -244,30 +264,32 @@ class Plan:
         if self.turns is not None:
             self.turns.drop(index)
 
-    def check_used_up(self, frame: Frame) -> None:
-        """At the end of the frame: the program has asked for all that was recorded.
-
-        Raises:
-            ReplayError: it has not, and nothing explains it.
-        """
+    def left_over(self, frame: Frame) -> ReplayError | None:
+        """At the end of the frame: the program has not asked for all recorded calls."""
         session = self.session
         if not session.strict or session.explained:
-            return
-        if frame.cursor < len(frame.queue):
-            missing = self.child(frame.queue[frame.cursor])
-        elif self._unclaimed:
-            missing = self.child(next(iter(self._unclaimed.values()))[0])
+            return session.error
+        for lane in (frame, *self._live_lanes):
+            if lane.cursor < len(lane.queue):
+                missing = self.child(lane.queue[lane.cursor])
+                break
         else:
-            return
-        raise ReplayError(
-            f"replay of call {frame.path_in_tree() or 'at the top'}: the recorded call "
-            f"{describe(missing, self._source)} was not made this time. Code before "
-            "it has changed, or depends on something that is not recorded (time, "
-            "chance, environment, global state). Replay with `strict=False` to go on",
-            frame.path_in_tree(),
+            if not self._unclaimed:
+                return session.error
+            missing = self.child(next(iter(self._unclaimed.values()))[0])
+        return session.failed(
+            ReplayError(
+                f"replay of call {frame.path_in_tree() or 'at the top'}: the recorded "
+                f"call {describe(missing, self._source)} was not made this time. Code "
+                "before it has changed, or depends on something that is not recorded "
+                "(time, chance, environment, global state). Replay with "
+                "`strict=False` to go on",
+                frame.path_in_tree(),
+            )
         )
 
     def _left(self, lane: Lane, call: Input, recorded: Recorded | None) -> ReplayError:
+        session = self.session
         frame = lane.frame
         base = frame.path_in_tree()
         slot = str(len(frame.children))
@@ -284,12 +306,13 @@ class Plan:
                 "its arguments depend on something that is not recorded (time, chance, "
                 "set order, environment, global state), or the code before it changed"
             )
-        return ReplayError(
+        error = ReplayError(
             f"replay left the record at call {path or 'at the top'}: recorded {then}, "
             f"now {live}. Likely cause: {cause}. Next: record that dependency as a "
             "call of its own, or replay with `strict=False` to run what differs",
             path,
         )
+        return session.failed(error)
 
 
 class TopPlan(Plan):
@@ -300,7 +323,8 @@ class TopPlan(Plan):
     def __init__(self, top: Recorded, session: Session, source: Any) -> None:
         super().__init__(top, session, source)
         self._top = top
-        self._retry = frozenset([0] if top.status == "failed" else [])
+        given = top.details is not None and top.details.origin is not None
+        self._retry = frozenset([0] if top.status == "failed" and not given else [])
         self._lanes = None
         self._unclaimed = {}
         self.turns = None
@@ -312,6 +336,9 @@ class TopPlan(Plan):
 
     def child(self, index: int) -> Recorded:
         return self._top
+
+    def awaits_cancellation(self) -> bool:
+        return False
 
     def _complete(self) -> bool:
         return False

@@ -32,6 +32,23 @@ def is_cancellation(error: BaseException) -> bool:
     return isinstance(error, CancelledError)
 
 
+def is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that runs; true outside of tasks."""
+    from asyncio import current_task
+
+    if running_loop() is None:
+        return True
+    task = current_task()
+    return task is None or task.cancelling() > 0
+
+
+def cancellation() -> BaseException:
+    """What asyncio raises in a cancelled task."""
+    from asyncio import CancelledError
+
+    return CancelledError()
+
+
 async def forever() -> None:
     """Wait until cancelled."""
     from asyncio import get_running_loop
@@ -82,6 +99,12 @@ class _Watch:
         waiting, self._waiting = self._waiting, []
         for then in waiting:
             then()
+
+
+def has_timer(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether something sleeps in the loop; true where that is not known."""
+    timers = getattr(loop, "_scheduled", None)
+    return timers is None or any(not timer.cancelled() for timer in timers)
 
 
 def is_idle(loop: asyncio.AbstractEventLoop) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import os
 import platform
@@ -17,12 +18,18 @@ from enact.calls.frames import clock
 from enact.calls.targets import warn_if_ambiguous
 from enact.errors import UnstorableValue
 from enact.stores import RunRow, ValueStore
-from enact.values import Encoder, Opaque, qualified_name
+from enact.values import Encoder, Opaque
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.layout import Blocks
     from enact.calls.targets import Target
+
+
+# Whether somebody is there who will answer the questions of what runs.
+ATTENDED: contextvars.ContextVar[bool] = contextvars.ContextVar(
+    "enact_attended", default=False
+)
 
 
 class UnstorableWarning(UserWarning):
@@ -41,9 +48,11 @@ class Run:
         known: invokables whose blocks were written already.
         epoch: what turns ``clock()`` into seconds since the epoch.
         on_unstorable: ``"warn"`` or ``"error"``.
+        attended: whether somebody is there to answer questions.
     """
 
     __slots__ = (
+        "attended",
         "derived_from",
         "epoch",
         "how",
@@ -72,6 +81,8 @@ class Run:
         self.derived_from = derived_from
         self.how = None if derived_from is None else "replay"
         self.on_unstorable = on_unstorable
+        # Threads of the program do not see the context that it was begun in.
+        self.attended = ATTENDED.get()
 
     def begin(self, name: str) -> None:
         """Write that the run has begun."""
@@ -126,7 +137,7 @@ class Run:
         def opaque(path: str, part: object, error: UnstorableValue) -> Opaque:
             found.append(path)
             _warn(frame, what, path, part, error)
-            return Opaque(qualified_name(type(part)), _short_repr(part))
+            return Opaque.of(part)
 
         return Encoder(emit, self.store.adopt, opaque).encode(value), bool(found)
 
@@ -143,14 +154,6 @@ class _Overlay:
     def load_block(self, cid: bytes) -> bytes:
         data = self._blocks.get(cid)
         return self._store.load_block(cid) if data is None else data
-
-
-def _short_repr(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception as error:  # a broken __repr__ must not break the program
-        return f"<repr() failed: {type(error).__name__}>"
-    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _warn(

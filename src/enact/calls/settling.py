@@ -7,6 +7,7 @@ So all questions are found at once, and nothing that was paid for is cut off.
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from enact.calls.rest import is_idle
@@ -15,19 +16,26 @@ if TYPE_CHECKING:
     from enact.calls.frames import Frame
 
 _LOOK_AGAIN = 0.005
+# Seconds without a tracked call after which what still runs is left to itself.
+_GRACE = 1.0
 
 
 def settle(frame: Frame) -> None:
     """Wait for the threads and work items that the frame started."""
-    from concurrent.futures import Future, wait  # as slow to import as asyncio
+    from concurrent.futures import Future
 
+    patience = _Patience(frame)
     here = threading.current_thread()
-    for work in list(frame.started_work or ()):
-        if isinstance(work, Future):
-            wait([work])
-        elif isinstance(work, threading.Thread) and work is not here:
-            if not work.daemon:
-                work.join()
+    while True:
+        busy = [
+            work
+            for work in list(frame.started_work or ())
+            if (isinstance(work, Future) and not work.done())
+            or (isinstance(work, threading.Thread) and work.is_alive())
+        ]
+        if not any(work is not here for work in busy) or patience.is_over():
+            return
+        time.sleep(_LOOK_AGAIN)
 
 
 async def settle_async(frame: Frame) -> None:
@@ -35,6 +43,7 @@ async def settle_async(frame: Frame) -> None:
     import asyncio
 
     loop = asyncio.get_running_loop()
+    patience = _Patience(frame)
     here = asyncio.current_task()
     quiet = 0
     while quiet < 2:
@@ -43,9 +52,26 @@ async def settle_async(frame: Frame) -> None:
             for work in frame.started_work or ()
             if isinstance(work, asyncio.Task) and work is not here and not work.done()
         ]
-        if not tasks:
+        if not tasks or patience.is_over():
             break
         await asyncio.wait(tasks, timeout=_LOOK_AGAIN)
         # Workers that wait for more from a queue will never end by themselves.
         quiet = quiet + 1 if is_idle(loop) else 0
     settle(frame)
+
+
+class _Patience:
+    """Waits while tracked calls are under way, and a little longer.
+
+    A heartbeat, or a thread that waits for what comes after the answer, never ends.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._until = time.monotonic() + _GRACE
+
+    def is_over(self) -> bool:
+        now = time.monotonic()
+        if any(type(child) is not bytes for child in self._frame.children):
+            self._until = now + _GRACE
+        return now > self._until

@@ -223,7 +223,7 @@ def find(name: str, code: str | None = None) -> Target:
 def warn_if_ambiguous(target: Target) -> None:
     """Warn once when a nameless function is one of several different ones alive."""
     name = target.name
-    if name in _warned or not ("<lambda>" in name or "<locals>" in name):
+    if name in _warned or not _is_nameless(name):
         return
     live = _live.get(name, ())
     if len(live) > 1 and len({other.refresh_code() for other in list(live)}) > 1:
@@ -276,11 +276,18 @@ def _dump_function(fn: Any) -> dict[str, object]:
             f"function {qualified_name(fn)!r} is not registered: decorate it with "
             "`@enact.register`"
         )
+    if _is_nameless(target.name):
+        # Closures share a name, and differ in what they captured.
+        return {"name": target.name, "code": target.refresh_code()}
     return {"name": target.name}
 
 
 def _load_function(fields: Any) -> Any:
-    return find(fields["name"]).wrapper
+    return find(fields["name"], fields.get("code")).wrapper
+
+
+def _is_nameless(name: str) -> bool:
+    return "<lambda>" in name or "<locals>" in name
 
 
 def _dump_method(method: Any) -> dict[str, object]:

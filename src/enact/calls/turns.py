@@ -21,7 +21,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from enact.calls.layout import REST
-from enact.calls.rest import is_idle, when_at_rest
+from enact.calls.rest import has_timer, is_idle, when_at_rest
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
@@ -39,6 +39,7 @@ class Turns:
     """The order of starts and ends within one replayed frame."""
 
     __slots__ = (
+        "_ancestors",
         "_begun",
         "_changed",
         "_done",
@@ -69,6 +70,7 @@ class Turns:
         self._paths = paths
         self._done: set[tuple[int, bool]] = set()
         self._next = 0
+        self._ancestors = {path[:n] for path in set(paths) for n in range(len(path))}
         self._resting = self._rested = -1
         #: Told when a recorded rest has come again.
         self.on_rest: Callable[[], None] = _nothing
@@ -129,9 +131,19 @@ class Turns:
             place += 1
         self._next = place
         self._changed.notify_all()
-        for path in list(self._waiting):
-            if self._mine(path):
+        if not self._waiting:
+            return
+        if place >= len(order):
+            for path in list(self._waiting):
                 self._wake(path)
+            return
+        if order[place] is _REST:
+            return
+        turn = self._paths[order[place][0]]
+        self._wake(turn)
+        if turn not in self._begun:  # one of its ancestors is to start it
+            for length in range(len(turn)):
+                self._wake(turn[:length])
 
     def _must_rest(self, place: int) -> bool:
         """Whether a rest in the order is still to come."""
@@ -188,6 +200,8 @@ class Turns:
         """A lane without recorded calls left has no place in the order."""
         if lane.cursor < len(lane.queue):
             return False
+        if lane.path not in self._ancestors:
+            return True
         return not any(
             path[: len(lane.path)] == lane.path and path not in self._begun
             for child, _ in self._order[self._next :]
@@ -202,14 +216,14 @@ class Turns:
 
     # --- waiting --------------------------------------------------------------------
 
-    def wait_in_thread(self, child: int, is_end: bool) -> None:
-        """Block this thread until the event comes next.
+    def wait_in_thread(self, child: int, is_end: bool) -> bool:
+        """Block this thread until the event comes next; false if it does not.
 
         In the thread of a running event loop it does not block: the call is not
         awaited, so nothing else could go on meanwhile.
         """
         if asyncio._get_running_loop() is not None:
-            return
+            return True
         with self._changed:
             place, since = self._next, time.monotonic()
             while not self.is_next(child, is_end):
@@ -217,7 +231,8 @@ class Turns:
                 if self._next != place:
                     place, since = self._next, time.monotonic()
                 elif time.monotonic() - since > PATIENCE:
-                    return
+                    return False
+        return True
 
     async def wait(self, lane: Lane, child: int, is_end: bool) -> None:
         """Wait in a task until the event comes next."""
@@ -290,7 +305,7 @@ class _Watch:
             if self.quiet > 1:
                 turns.release_first()
                 self.quiet = 0
-        elif time.monotonic() - self.since > PATIENCE:
+        elif time.monotonic() - self.since > PATIENCE and not has_timer(self.loop):
             turns.release_first()
             self.since = time.monotonic()
         self.again()

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from enact.calls import Invocation, invoke, invoke_async
+from enact.calls.runs import ATTENDED
 from enact.errors import CallError
-from enact.human.requests import ATTENDED, InputRequest
+from enact.human.requests import InputRequest
 
 _NO_ANSWER: Any = object()
 

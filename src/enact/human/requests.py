@@ -7,7 +7,6 @@ continued with an answer later, elsewhere, and more than once.
 
 from __future__ import annotations
 
-import contextvars
 import dataclasses
 from typing import Any
 
@@ -22,11 +21,6 @@ from enact.errors import (
 from enact.values import Ref, adapter
 
 _NO_DEFAULT: Any = object()
-
-# Whether somebody is there who will answer: see InvocationGenerator.
-ATTENDED: contextvars.ContextVar[bool] = contextvars.ContextVar(
-    "enact_attended", default=False
-)
 
 
 class InputRequest(Signal):
@@ -191,8 +185,10 @@ def request_input(
         ...     question.context, question.continue_invocation(paused, "Ada").output
         ('Your name?', 'Hello, Ada!')
     """
-    if default is not _NO_DEFAULT and (CURRENT.get() is None or not ATTENDED.get()):
-        return default
+    if default is not _NO_DEFAULT:
+        lane = CURRENT.get()
+        if lane is None or not lane.frame.run.attended:
+            return default
     return RequestInput(requested_type, context)(for_value)
 
 
