@@ -42,8 +42,7 @@ def test_several_functions_under_a_name_of_no_own_warn_once(monkeypatch):
     monkeypatch.setattr(targets, "_warned", set())
     closures = [make(word) for word in ("one", "two")]
     with pytest.warns(enact.AmbiguousNameWarning, match="name="):
-        for closure in closures:
-            enact.invoke(closure, ("Ada",))
+        enact.invoke(closures[0], ("Ada",))
     enact.invoke(closures[0], ("Bo",))
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from enact.calls import rest
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, run_in_lane
-from enact.errors import Signal
+from enact.errors import ReplayError, Signal
 
 R = TypeVar("R")
 
@@ -91,9 +91,9 @@ def _tracked_start(self: threading.Thread) -> None:
     def run_as_child() -> None:
         try:
             run_in_lane(child, run, (), {})
-        except Signal:
-            # A pause ends the thread. It is no failure to report on stderr: the
-            # frame knows of the pending request already.
+        except (Signal, ReplayError):
+            # This ends the thread. It is no failure to report on stderr: the frame
+            # knows of the pending request, the session of the failed replay.
             pass
 
     self.run = run_as_child  # type: ignore[method-assign]  # start() calls self.run

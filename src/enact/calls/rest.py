@@ -101,10 +101,29 @@ class _Watch:
             then()
 
 
+# Timers of those who look whether a loop is stuck: they do not count as activity.
+_lookers: set[asyncio.TimerHandle] = set()
+
+
+def look_later(
+    loop: asyncio.AbstractEventLoop, seconds: float, look: Callable[[], None]
+) -> None:
+    """Call ``look`` after a while, without keeping the loop from being idle."""
+
+    def run() -> None:
+        _lookers.discard(handle)
+        look()
+
+    handle = loop.call_later(seconds, run, context=Context())
+    _lookers.add(handle)
+
+
 def has_timer(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether something sleeps in the loop; true where that is not known."""
     timers = getattr(loop, "_scheduled", None)
-    return timers is None or any(not timer.cancelled() for timer in timers)
+    return timers is None or any(
+        not timer.cancelled() and timer not in _lookers for timer in timers
+    )
 
 
 def is_idle(loop: asyncio.AbstractEventLoop) -> bool:
@@ -113,11 +132,8 @@ def is_idle(loop: asyncio.AbstractEventLoop) -> bool:
     Of a loop that is not asyncio's own this is not known: then it is false.
     """
     ready = getattr(loop, "_ready", None)
-    timers = getattr(loop, "_scheduled", None)
     selector = getattr(loop, "_selector", None)
-    if ready is None or timers is None or selector is None:
-        return False
-    if ready or any(not timer.cancelled() for timer in timers):
+    if ready is None or selector is None or ready or has_timer(loop):
         return False
     if len(selector.get_map() or ()) > 1:  # one is the loop's own wake-up pipe
         return False

@@ -21,7 +21,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from enact.calls.layout import REST
-from enact.calls.rest import has_timer, is_idle, when_at_rest
+from enact.calls.rest import has_timer, is_idle, look_later, when_at_rest
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
@@ -290,7 +290,7 @@ class _Watch:
         self.again()
 
     def again(self) -> None:
-        self.loop.call_later(_LOOK_AGAIN, self.look)
+        look_later(self.loop, _LOOK_AGAIN, self.look)
 
     def look(self) -> None:
         turns = self.turns
