@@ -568,8 +568,8 @@ adapter(
 
 def from_cid(cid: bytes, store: ValueStore) -> Invocation:
     """The invocation with this identifier."""
-    recorded = edits.read(cid, store)
-    return Invocation(Ref(recorded.request, store), Ref(recorded.response, store))
+    request, response = layout.read_invocation(cid, store)
+    return Invocation(Ref(request, store), Ref(response, store))
 
 
 # --- invoke -------------------------------------------------------------------------

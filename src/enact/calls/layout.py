@@ -333,6 +333,12 @@ def _read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:
     ]
 
 
+def read_invocation(cid: Cid, source: Any) -> tuple[Cid, Cid]:
+    """Identifiers of the request and the response of a recorded invocation."""
+    fields = _read(source.load_block(cid), INVOCATION, cid)
+    return fields["request"], fields["response"]
+
+
 def read_parts(cid: Cid, request: Cid, response: Cid, source: Any) -> Recorded:
     """Read a recorded invocation whose request and response are known."""
     parts = source.load_blocks([request, response])
