@@ -286,7 +286,7 @@ def blocks(where: Where) -> st.SearchStrategy[Lines]:
     kinds = ["raise ValueError({})", "raise Oops({})", "return done({}, v1, v2)"]
     leave = [[kind.format(value)] for kind in kinds for value in values(where)]
     ends = st.sampled_from([[]] * 5 * len(leave) + leave)
-    body = st.lists(statements(where), max_size=4).map(flat)
+    body = st.lists(statements(where), max_size=3 if where.tasks else 4).map(flat)
     return st.tuples(body, ends).map(flat)
 
 
@@ -384,7 +384,7 @@ def functions(name: str, where: Where) -> st.SearchStrategy[Lines]:
         header = ["async def Agent_body(self, v0):"]
         own = ["v1, v2, v3, shared = 0, 'x', self.memory, []", "o1 = o2 = self.tally"]
     end = "return done(v0, v1, v2, v3, shared, o1, o2)"
-    size = 12 if name == "main" else 6
+    size = (6 if where.tasks else 12) // (1 if name == "main" else 2)
     body = st.lists(statements(where), max_size=size).map(flat)
     return body.map(lambda lines: [*header, *indented([*own, *lines, end]), ""])
 

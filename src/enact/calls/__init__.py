@@ -4,13 +4,7 @@
 from enact.calls.calling import LateCallWarning
 from enact.calls.exceptions import ExceptionResource, NativeException
 from enact.calls.inputs import CallArgs, UntrackedStateWarning
-from enact.calls.invocation import (
-    Invocation,
-    Request,
-    Response,
-    invoke,
-    invoke_async,
-)
+from enact.calls.invocation import Invocation, invoke, invoke_async
 from enact.calls.invokable import AsyncInvokable, Invokable, typed_invokable
 from enact.calls.lanes import with_current_contexts, with_new_contexts
 from enact.calls.registration import register
@@ -19,6 +13,7 @@ from enact.calls.runs import UnstorableWarning
 from enact.calls.targets import AmbiguousNameWarning, UnregisteredFunction
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
+from enact.calls.views import Request, Response
 
 __all__ = [
     "AmbiguousNameWarning",

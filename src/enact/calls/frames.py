@@ -12,22 +12,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from enact.calls import layout, rest
 from enact.calls.exceptions import capture, reachable
 from enact.calls.inputs import Input
 from enact.calls.lanes import Lane, Path
+from enact.calls.writing import write, write_leaf
 from enact.errors import (
     IncompleteSubinvocationError,
     InputChanged,
     Signal,
-    UnstorableValue,
 )
-from enact.stores import CallRow
 from enact.values import ATOMIC, cid_of, decode
-from enact.values.cids import CID_PREFIX
 
 if TYPE_CHECKING:
     from enact.calls.calling import Answer
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
 
 clock = time.perf_counter
 _get_ident = threading.get_ident
-# Skips the argument handling of the named tuple's own constructor.
-_row = tuple.__new__
 
 # Raised through a call, these say nothing about it: it just did not finish.
 INTERRUPTS = (KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -63,6 +58,9 @@ class Frame(Lane):
         failures: exceptions that came out of children: exception, slot, identifier.
         plan: what is known from a recording (replay).
     """
+
+    # Stands for the frame of those who have ended; set below.
+    ended: ClassVar[Frame]
 
     # One lock for all: it is held for a few list operations at most.
     lock = threading.Lock()
@@ -204,7 +202,7 @@ class Frame(Lane):
         if self.plain and call_input.fixed and not self.children:
             data = layout.plain_scalar(output)
             if data is not None:
-                self._write_leaf(data, duration)
+                write_leaf(self, data, duration)
                 return output
         if self.pending:
             raise self.pause(duration)
@@ -232,13 +230,13 @@ class Frame(Lane):
         if opaque or call_input.opaque:
             details = details or layout.Details()
             details.opaque = True
-        self._write(details, duration, output_cid, None, False, "completed")
+        write(self, details, duration, output_cid, None, False, "completed")
         return output
 
     def settle(self, output: bytes, origin: str) -> Any:
         """End with an outcome that somebody gave; its value."""
         self.origin = origin
-        self._write(None, clock() - self.begun, output, None, False, "completed")
+        write(self, None, clock() - self.begun, output, None, False, "completed")
         store = self.run.store
         return decode(store.load_block(output), store)
 
@@ -273,7 +271,7 @@ class Frame(Lane):
             details = layout.Details()
             details.retry = retry or None
             details.opaque = True if opaque or call_input.opaque else None
-        self._write(details, duration, None, raised_cid, here, "failed")
+        write(self, details, duration, None, raised_cid, here, "failed")
         self._tell_caller(error, raised_cid)
         return error
 
@@ -286,7 +284,7 @@ class Frame(Lane):
         _, _, raised_cid, signal = pending[0]
         details = layout.Details()
         details.status = "paused"
-        self._write(details, duration, None, raised_cid, False, "paused")
+        write(self, details, duration, None, raised_cid, False, "paused")
         self._tell_caller_pending(raised_cid, signal)
         return signal
 
@@ -305,7 +303,7 @@ class Frame(Lane):
         details = layout.Details()
         details.status = status
         self._set_aside_cleanup()
-        self._write(details, duration, None, None, False, status)
+        write(self, details, duration, None, None, False, status)
         if status == "incomplete" and caller.frame.cleanup_from is None:
             caller.frame.cleanup_from = len(caller.frame.children)
 
@@ -332,7 +330,7 @@ class Frame(Lane):
         raised_cid, _, _ = self._raised(signal)
         details = layout.Details()
         details.status = "paused"
-        self._write(details, duration, None, raised_cid, True, "paused")
+        write(self, details, duration, None, raised_cid, True, "paused")
         self._tell_caller_pending(raised_cid, signal)
         return signal
 
@@ -405,158 +403,6 @@ class Frame(Lane):
             "copy (`enact.deepcopy`), or return what is new"
         )
 
-    # --- writing ----------------------------------------------------------------
-
-    def _write(
-        self,
-        details: layout.Details | None,
-        duration: float,
-        output: bytes | None,
-        raised: bytes | None,
-        raised_here: bool,
-        status: str,
-    ) -> None:
-        call_input = self.call_input
-        target = self.target
-        caller = self.caller
-        assert call_input is not None and target is not None and caller is not None
-        run = self.run
-        blocks = call_input.blocks
-        children = self.children
-        if self.lanes is not None or self.unwound or self.origin:
-            details = self._add_order(details or layout.Details())
-        after = call_input.invokable
-        if call_input.receiver is not None:
-            after, details = self._state_after(call_input, details)
-        if children or details is not None:
-            data = layout.response(
-                after, output, raised, raised_here, children, target.code, None,
-                details, blocks,
-            )  # fmt: skip
-        else:
-            data = layout.leaf_response(after, output, raised, raised_here, target.code)
-        response = cid_of(data)
-        request = call_input.request()
-        invocation_data = layout.invocation(request, response)
-        cid = cid_of(invocation_data)
-        blocks.append((response, data))
-        blocks.append((cid, invocation_data))
-        self.closed = True
-        parent = caller.frame
-        slot = self.slot
-        if not parent.announced and parent.target is not None:
-            parent.announce()
-        run.record(
-            blocks,
-            CallRow(
-                run.id, self.number, parent.number, caller.path, caller.position - 1,
-                slot, target.name, request, cid, target.code_bytes, status,
-                run.epoch + self.begun, duration, self.verdict,
-            ),
-        )  # fmt: skip
-        if slot >= 0:
-            parent.leave(slot, cid)
-        else:
-            parent.plain = False
-            parent.unwound = [*(parent.unwound or ()), cid]
-        # Let go of what would keep this frame alive until the garbage collector runs.
-        self.frame = ENDED
-        self.failures = self.pending = self.started_work = self.plan = None
-
-    def _write_leaf(self, output: bytes, duration: float) -> None:
-        """``_write`` for most calls by far: scalars in, a scalar out, no calls."""
-        call_input = self.call_input
-        target = self.target
-        caller = self.caller
-        assert call_input is not None and target is not None and caller is not None
-        run = self.run
-        parent = caller.frame
-        output_cid = CID_PREFIX + sha256(output).digest()
-        data = layout.leaf_response(
-            call_input.invokable, output_cid, None, False, target.code
-        )
-        response = CID_PREFIX + sha256(data).digest()
-        request = call_input.request()
-        invocation = layout.invocation(request, response)
-        cid = CID_PREFIX + sha256(invocation).digest()
-        blocks = call_input.blocks
-        blocks += ((output_cid, output), (response, data), (cid, invocation))
-        self.closed = True
-        if not parent.announced and parent.target is not None:
-            parent.announce()
-        run.record(
-            blocks,
-            _row(
-                CallRow,
-                (
-                    run.id, self.number, parent.number, caller.path,
-                    caller.position - 1, self.slot, target.name, request, cid,
-                    target.code_bytes, "completed", run.epoch + self.begun, duration,
-                    self.verdict,
-                ),
-            ),
-        )  # fmt: skip
-        parent.leave(self.slot, cid)
-        self.frame = ENDED
-
-    def _state_after(
-        self, call_input: Input, details: layout.Details | None
-    ) -> tuple[bytes, layout.Details | None]:
-        try:
-            after, opaque = call_input.state_after(self.run, self)
-        except UnstorableValue:
-            after, opaque = call_input.invokable, True
-        rebound = call_input.rebound() if after != call_input.invokable else None
-        if opaque or rebound:
-            details = details or layout.Details()
-            details.opaque = True if opaque else details.opaque
-            details.rebound = rebound
-        return after, details
-
-    def announce(self) -> None:
-        """Write rows of calls that have begun and have ended children already."""
-        frames: list[Frame] = []
-        frame: Frame = self
-        while not frame.announced and frame.target is not None:
-            frames.append(frame)
-            assert frame.caller is not None
-            frame = frame.caller.frame
-        for frame in reversed(frames):
-            frame._announce()
-
-    def _announce(self) -> None:
-        caller = self.caller
-        target = self.target
-        call_input = self.call_input
-        assert caller is not None and target is not None and call_input is not None
-        self.announced = True
-        parent = caller.frame
-        request = call_input.request()
-        blocks, call_input.blocks = call_input.blocks, []
-        run = self.run
-        run.record(
-            blocks,
-            CallRow(
-                run.id, self.number, parent.number, caller.path, caller.position - 1,
-                self.slot, target.name, request, None, target.code_bytes, "running",
-                run.epoch + self.begun, 0.0, self.verdict,
-            ),
-        )  # fmt: skip
-
-    def _add_order(self, details: layout.Details) -> layout.Details:
-        lanes = self.lanes
-        if lanes is not None and any(lanes):
-            details.lanes = [list(path) for path in lanes]
-            events = self.events
-            assert events is not None
-            while events and events[-1] == layout.REST:
-                events.pop()
-            if not _sequential(events):
-                details.events = events
-        details.unwinding = self.unwound
-        details.origin = self.origin
-        return details
-
 
 class _Ended(Frame):
     """Stands for the frame of lanes whose call has ended."""
@@ -566,14 +412,7 @@ class _Ended(Frame):
         self.closed = True
 
 
-ENDED = _Ended()
-
-
-def _sequential(events: list[int]) -> bool:
-    return len(events) % 2 == 0 and all(
-        event == (0 if place % 2 == 0 else place // 2 + 1)
-        for place, event in enumerate(events)
-    )
+Frame.ended = _Ended()
 
 
 __all__ = ["INTERRUPTS", "Frame", "clock"]

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a call that has ended, or is under way, gets into the store."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from enact.calls import layout
+from enact.errors import UnstorableValue
+from enact.stores import CallRow
+from enact.values import cid_of
+from enact.values.cids import CID_PREFIX
+
+if TYPE_CHECKING:
+    from enact.calls.frames import Frame
+    from enact.calls.inputs import Input
+
+# Skips the argument handling of the named tuple's own constructor.
+_row = tuple.__new__
+
+
+def write(
+    frame: Frame,
+    details: layout.Details | None,
+    duration: float,
+    output: bytes | None,
+    raised: bytes | None,
+    raised_here: bool,
+    status: str,
+) -> None:
+    call_input = frame.call_input
+    target = frame.target
+    caller = frame.caller
+    assert call_input is not None and target is not None and caller is not None
+    run = frame.run
+    blocks = call_input.blocks
+    children = frame.children
+    if frame.lanes is not None or frame.unwound or frame.origin:
+        details = _add_order(frame, details or layout.Details())
+    after = call_input.invokable
+    if call_input.receiver is not None:
+        after, details = _state_after(frame, call_input, details)
+    if children or details is not None:
+        data = layout.response(
+            after, output, raised, raised_here, children, target.code, None,
+            details, blocks,
+        )  # fmt: skip
+    else:
+        data = layout.leaf_response(after, output, raised, raised_here, target.code)
+    response = cid_of(data)
+    request = call_input.request()
+    invocation_data = layout.invocation(request, response)
+    cid = cid_of(invocation_data)
+    blocks.append((response, data))
+    blocks.append((cid, invocation_data))
+    frame.closed = True
+    parent = caller.frame
+    slot = frame.slot
+    if not parent.announced and parent.target is not None:
+        announce(parent)
+    run.record(
+        blocks,
+        CallRow(
+            run.id, frame.number, parent.number, caller.path, caller.position - 1,
+            slot, target.name, request, cid, target.code_bytes, status,
+            run.epoch + frame.begun, duration, frame.verdict,
+        ),
+    )  # fmt: skip
+    if slot >= 0:
+        parent.leave(slot, cid)
+    else:
+        parent.plain = False
+        parent.unwound = [*(parent.unwound or ()), cid]
+    # Let go of what would keep this frame alive until the garbage collector runs.
+    frame.frame = frame.ended
+    frame.failures = frame.pending = frame.started_work = frame.plan = None
+
+
+def write_leaf(frame: Frame, output: bytes, duration: float) -> None:
+    """``_write`` for most calls by far: scalars in, a scalar out, no calls."""
+    call_input = frame.call_input
+    target = frame.target
+    caller = frame.caller
+    assert call_input is not None and target is not None and caller is not None
+    run = frame.run
+    parent = caller.frame
+    output_cid = CID_PREFIX + sha256(output).digest()
+    data = layout.leaf_response(
+        call_input.invokable, output_cid, None, False, target.code
+    )
+    response = CID_PREFIX + sha256(data).digest()
+    request = call_input.request()
+    invocation = layout.invocation(request, response)
+    cid = CID_PREFIX + sha256(invocation).digest()
+    blocks = call_input.blocks
+    blocks += ((output_cid, output), (response, data), (cid, invocation))
+    frame.closed = True
+    if not parent.announced and parent.target is not None:
+        announce(parent)
+    run.record(
+        blocks,
+        _row(
+            CallRow,
+            (
+                run.id, frame.number, parent.number, caller.path,
+                caller.position - 1, frame.slot, target.name, request, cid,
+                target.code_bytes, "completed", run.epoch + frame.begun, duration,
+                frame.verdict,
+            ),
+        ),
+    )  # fmt: skip
+    parent.leave(frame.slot, cid)
+    frame.frame = frame.ended
+
+
+def _state_after(
+    frame: Frame, call_input: Input, details: layout.Details | None
+) -> tuple[bytes, layout.Details | None]:
+    try:
+        after, opaque = call_input.state_after(frame.run, frame)
+    except UnstorableValue:
+        after, opaque = call_input.invokable, True
+    rebound = call_input.rebound() if after != call_input.invokable else None
+    if opaque or rebound:
+        details = details or layout.Details()
+        details.opaque = True if opaque else details.opaque
+        details.rebound = rebound
+    return after, details
+
+
+def announce(frame: Frame) -> None:
+    """Write rows of calls that have begun and have ended children already."""
+    frames: list[Frame] = []
+    while not frame.announced and frame.target is not None:
+        frames.append(frame)
+        assert frame.caller is not None
+        frame = frame.caller.frame
+    for frame in reversed(frames):
+        _announce(frame)
+
+
+def _announce(frame: Frame) -> None:
+    caller = frame.caller
+    target = frame.target
+    call_input = frame.call_input
+    assert caller is not None and target is not None and call_input is not None
+    frame.announced = True
+    parent = caller.frame
+    request = call_input.request()
+    blocks, call_input.blocks = call_input.blocks, []
+    run = frame.run
+    run.record(
+        blocks,
+        CallRow(
+            run.id, frame.number, parent.number, caller.path, caller.position - 1,
+            frame.slot, target.name, request, None, target.code_bytes, "running",
+            run.epoch + frame.begun, 0.0, frame.verdict,
+        ),
+    )  # fmt: skip
+
+
+def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
+    lanes = frame.lanes
+    if lanes is not None and any(lanes):
+        details.lanes = [list(path) for path in lanes]
+        events = frame.events
+        assert events is not None
+        while events and events[-1] == layout.REST:
+            events.pop()
+        if not _sequential(events):
+            details.events = events
+    details.unwinding = frame.unwound
+    details.origin = frame.origin
+    return details
+
+
+def _sequential(events: list[int]) -> bool:
+    return len(events) % 2 == 0 and all(
+        event == (0 if place % 2 == 0 else place // 2 + 1)
+        for place, event in enumerate(events)
+    )
