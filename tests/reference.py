@@ -330,7 +330,7 @@ async def call(target: Any, *args: Any) -> Any:
         asked.status, asked.raised = "failed", error
         causes = list(reachable(error))
         asked.raised_here = all(error is not known for _, known in inner.failures)
-        asked.retry = [s for s, known in inner.failures if known in causes]
+        asked.retry = sorted(s for s, e in inner.failures if e in causes)
         frame.failures.append((slot, error))
         raise
     else:
