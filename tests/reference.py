@@ -272,7 +272,7 @@ def execute(
     program = None
     if recorded is not None:
         program = Call(None, (), children=[recorded], lanes=[()])
-        program.retry = [0] if recorded.status == "failed" else []
+        program.retry = [0] if recorded.status == "failed" and not recorded.edited else []
     top = Frame(Call(None, ()), program)
     main = Task(call(target, *args), top, ())
     run.tasks.append(main)

@@ -52,7 +52,7 @@ class InputRequest(Signal):
 
     def __str__(self) -> str:
         about = f": {self.context}" if self.context is not None else ""
-        return f"a {type_in_words(self.requested_type)} is asked for{about}"
+        return f"an answer ({type_in_words(self.requested_type)}) is asked for{about}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, InputRequest) and self.args == other.args
@@ -139,7 +139,7 @@ class RequestInput(Invokable[Any, Any]):
         lane = CURRENT.get()
         if lane is None:
             raise InputRequestOutsideInvocation(
-                f"a {type_in_words(self.requested_type)} is asked for outside any "
+                f"an answer ({type_in_words(self.requested_type)}) is asked for outside any "
                 "invocation: run the program with `enact.invoke`, or give "
                 "`request_input` a default"
             )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from enact.calls import CallArgs, Invocation, NativeException
+from enact.calls import CallArgs, Invocation, NativeException, type_in_words
 from enact.human import InputRequest
 from enact.render.text import short, short_name, visible
 from enact.values import decode
@@ -107,7 +107,9 @@ def _outcome(view: Invocation, width: int) -> str:
     if status == "failed":
         return f" raised {_raised(_load(view, recorded.raised), width)}"
     if status == "paused" and recorded.raised_here:
-        return f" waits for {_raised(_load(view, recorded.raised), width)}"
+        question = _load(view, recorded.raised)
+        kind = type_in_words(getattr(question, "requested_type", Any))
+        return f" waits for an answer ({visible(kind)})"
     return f" {status}"
 
 
