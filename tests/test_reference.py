@@ -540,12 +540,11 @@ async def check_exact(program: Program, first: list[int], second: list[int]) -> 
     both = Tasks(program, ordered=True)
     with enact.InMemoryStore():
         inv = await both.record(Free(first))
-        again = await both.replay(inv.rewind(0), Free(second))
         if inv.status == "completed":
+            again = await both.replay(inv.rewind(0), Free(second))
             assert both.actual.log == []
-            assert again == inv
-        else:
-            ...
+            assert in_words(again.output) == in_words(inv.output)
+            assert tree_of(again) == tree_of(inv)
 
 
 @given(programs(tasks=True, shared=True), SCHEDULES)

@@ -225,8 +225,9 @@ def warn_if_ambiguous(target: Target) -> None:
     name = target.name
     if name in _warned or not _is_nameless(name):
         return
-    live = _live.get(name, ())
-    if len(live) > 1 and len({other.refresh_code() for other in list(live)}) > 1:
+    # A few are enough to see it: thousands may have been made in a loop.
+    live = list(_live.get(name, ()))[:8]
+    if len({other.refresh_code() for other in live}) > 1:
         _warned.add(name)
         warnings.warn(
             f"several different functions named {name!r} are alive; a record tells "

@@ -139,8 +139,8 @@ class RequestInput(Invokable[Any, Any]):
         lane = CURRENT.get()
         if lane is None:
             raise InputRequestOutsideInvocation(
-                f"an answer ({type_in_words(self.requested_type)}) is asked for outside any "
-                "invocation: run the program with `enact.invoke`, or give "
+                f"an answer ({type_in_words(self.requested_type)}) is asked for "
+                "outside any invocation: run the program with `enact.invoke`, or give "
                 "`request_input` a default"
             )
         store = lane.frame.run.store
