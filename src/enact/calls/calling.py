@@ -17,7 +17,7 @@ from enact.calls.exceptions import rebuild
 from enact.calls.frames import INTERRUPTS, Frame, clock
 from enact.calls.inputs import Input
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
-from enact.calls.replayer import Plan, same
+from enact.calls.replayer import Given, Plan, same
 from enact.calls.rest import cancellation, forever
 from enact.calls.settling import settle, settle_async
 from enact.calls.typecheck import fits
@@ -141,15 +141,6 @@ class Answer:
         return decode(store.load_block(recorded.output), store)
 
 
-class Given:
-    """A call whose outcome somebody else has given."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
 def call(
     lane: Lane,
     target: Target,
@@ -159,6 +150,8 @@ def call(
 ) -> Any:
     """Make a tracked call of a plain callable."""
     arrival = arrive(lane, target, receiver, args, kwargs)
+    if type(arrival) is Given:
+        return arrival.value
     if isinstance(arrival, Answer):
         turns = arrival.turns
         if turns is not None:
@@ -169,9 +162,7 @@ def call(
             arrival.begin()
         return arrival.give()
     if not isinstance(arrival, Frame):
-        if arrival is None:
-            return _run_untracked(target, receiver, args, kwargs)
-        return arrival.value
+        return _run_untracked(target, receiver, args, kwargs)
     frame = arrival
     token = CURRENT.set(frame)
     try:
@@ -216,10 +207,10 @@ async def call_async(
             arrival.end()
             raise
         return arrival.give()
-    if not isinstance(arrival, Frame):
-        if arrival is None:
-            return await _run_untracked(target, receiver, args, kwargs)
+    if type(arrival) is Given:
         return arrival.value
+    if not isinstance(arrival, Frame):
+        return await _run_untracked(target, receiver, args, kwargs)
     frame = arrival
     token = CURRENT.set(frame)
     try:
@@ -265,12 +256,17 @@ def arrive(
     if receiver is None and target.method is not None and args:
         if target.owns(type(args[0])):
             receiver, args = args[0], args[1:]
+    plan = parent.plan
+    if plan is not None and lane is parent and receiver is None:
+        given = plan.quick_answer(parent, target, args, kwargs)
+        if given is not None:
+            return given
     if target.takes_value:
         args = target.fit(args)
     call_input = Input(parent.run, parent, target, receiver, args, kwargs)
-    if parent.plan is None or lane.unwinding:
+    if plan is None or lane.unwinding:
         return _begin(lane, target, call_input, None)
-    return _replayed(lane, target, call_input, parent.plan)
+    return _replayed(lane, target, call_input, plan)
 
 
 def _begin(lane: Lane, target: Target, call_input: Input, verdict: str | None) -> Frame:
@@ -304,16 +300,6 @@ def _replayed(
         session.tell(frame)
         return frame
     index, recorded = found
-    if recorded.simple and plan.turns is None and not lane.spawned:
-        if (
-            lane is lane.frame
-            and recorded.input == call_input.cid
-            and not plan.retried(index)
-        ):
-            # Most calls by far: a value that was returned, by one thing at a time.
-            lane.frame.children.append(recorded.cid)
-            lane.position += 1
-            return Given(plan.value(recorded))
     verdict: str | None = REQUEST_CHANGED
     ref = None
     if same(recorded, call_input):

@@ -202,7 +202,7 @@ class Frame(Lane):
         if self.plain and call_input.fixed and not self.children:
             data = layout.plain_scalar(output)
             if data is not None:
-                write_leaf(self, data, duration)
+                write_leaf(self, output, data, duration)
                 return output
         if self.pending:
             raise self.pause(duration)

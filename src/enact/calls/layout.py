@@ -209,11 +209,15 @@ def response(
     )
 
 
+#: Of a leaf, in the order of ``Recorded.of_leaf``: request, response, invokable, input,
+#: output, code, value of the output.
+Leaf = tuple[Cid, Cid, Cid, Cid, Cid, "str | None", Any]
+
 NOT_READ: Any = object()
 
 # How many recorded calls a store keeps ready. Search replays the same ones over and
 # over.
-_READY = 1 << 14
+READY = 1 << 14
 
 
 class Recorded:
@@ -230,23 +234,30 @@ class Recorded:
         details: see the module's description; None for most calls.
     """
 
-    __slots__ = (
-        "after",
-        "children",
-        "cid",
-        "code",
-        "details",
-        "input",
-        "invokable",
-        "output",
-        "raised",
-        "raised_here",
-        "request",
-        "response",
-        "simple",
-        "subtree",
-        "value",
-    )
+    # What holds for most calls: a value returned, nothing called, nothing special.
+    raised: Cid | None = None
+    raised_here = False
+    children: Sequence[Cid] = ()
+    subtree: str | None = None
+    details: Details | None = None
+    simple = True
+
+    @staticmethod
+    def of_leaf(cid: Cid, leaf: Leaf) -> Recorded:
+        """A call that was written just now, in this process."""
+        recorded = object.__new__(Recorded)
+        recorded.cid = cid
+        (
+            recorded.request,
+            recorded.response,
+            recorded.invokable,
+            recorded.input,
+            recorded.output,
+            recorded.code,
+            recorded.value,
+        ) = leaf
+        recorded.after = recorded.invokable
+        return recorded
 
     def __init__(
         self,
@@ -268,7 +279,8 @@ class Recorded:
         self.code = response["code"]
         self.subtree = response["subtree"]
         children = response["children"]
-        self.children: Sequence[Cid] = read_links(children, source) if children else ()
+        if children:
+            self.children = read_links(children, source)
         details = response["details"]
         self.details = None if details is None else _read_details(details, source)
         self.simple = (
@@ -307,14 +319,18 @@ def read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:
         MalformedBlock: a block is no invocation.
     """
     ready = source.ready
-    unread = [cid for cid in cids if cid not in ready]
+    found: list[Any] = [ready.get(cid) for cid in cids]
+    unread = [cid for cid, known in zip(cids, found, strict=True) if known is None]
     if unread:
-        if len(ready) + len(unread) > _READY:
+        if len(ready) > READY:
             ready.clear()
-            unread = list(cids)
-        for recorded in _read_calls(unread, source):
-            ready[recorded.cid] = recorded
-    return [ready[cid] for cid in cids]
+        read = iter(_read_calls(unread, source))
+        found = [next(read) if known is None else known for known in found]
+    for place, known in enumerate(found):
+        if type(known) is tuple:
+            found[place] = known = Recorded.of_leaf(cids[place], known)
+        ready[cids[place]] = known
+    return found
 
 
 def _read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:

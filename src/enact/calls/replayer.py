@@ -8,17 +8,20 @@ that frame, lane by lane, as long as the program asks what it asked before.
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
 from enact.errors import ReplayError
 from enact.values import ATOMIC, cid_text, decode
+from enact.values.cids import CID_PREFIX
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane, Path
     from enact.calls.layout import Recorded
+    from enact.calls.targets import Target
     from enact.calls.turns import Turns
 
 _BATCH = 128
@@ -172,6 +175,39 @@ class Plan:
             place = index - start
         return self._batch[place]
 
+    def quick_answer(
+        self,
+        frame: Frame,
+        target: Target,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Given | None:
+        """The answer to most calls by far, in few steps; None to take all steps.
+
+        It is for short scalars passed to a function that returned, in a frame that
+        does one thing at a time.
+        """
+        cursor = frame.cursor
+        queue = frame.queue
+        if cursor >= len(queue) or self.turns is not None or frame.spawned:
+            return None
+        index = queue[cursor]
+        place = index - self._batch_start
+        batch = self._batch
+        recorded = batch[place] if 0 <= place < len(batch) else self.child(index)
+        if not recorded.simple or recorded.invokable != target.cid:
+            return None
+        data = layout.plain_call_args(args, kwargs)
+        if data is None or recorded.input != CID_PREFIX + sha256(data).digest():
+            return None
+        if index in self._retry or frame.unwinding or self.session.error is not None:
+            return None
+        frame.cursor = cursor + 1
+        frame.children.append(recorded.cid)
+        frame.position += 1
+        value = recorded.value
+        return Given(self.value(recorded) if value is layout.NOT_READ else value)
+
     def value(self, recorded: Recorded) -> Any:
         """The output of a recorded call: a fresh one, if it can change in place."""
         value = recorded.value
@@ -313,6 +349,15 @@ class Plan:
             path,
         )
         return session.failed(error)
+
+
+class Given:
+    """The answer to a call that takes no further steps."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 class TopPlan(Plan):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
 from enact.errors import UnstorableValue
@@ -77,7 +77,7 @@ def write(
     frame.failures = frame.pending = frame.started_work = frame.plan = None
 
 
-def write_leaf(frame: Frame, output: bytes, duration: float) -> None:
+def write_leaf(frame: Frame, value: Any, output: bytes, duration: float) -> None:
     """``_write`` for most calls by far: scalars in, a scalar out, no calls."""
     call_input = frame.call_input
     target = frame.target
@@ -109,6 +109,13 @@ def write_leaf(frame: Frame, output: bytes, duration: float) -> None:
                 frame.verdict,
             ),
         ),
+    )  # fmt: skip
+    ready = run.store.ready
+    if len(ready) > layout.READY:
+        ready.clear()
+    ready[cid] = (
+        request, response, call_input.invokable, call_input.cid, output_cid,
+        target.code, value,
     )  # fmt: skip
     parent.leave(frame.slot, cid)
     frame.frame = frame.ended
