@@ -170,7 +170,10 @@ async def Tally_body(self, x):
     self.items.append(n)
     if self.count == 3:
         raise ValueError("three")
-    return self if x == "self" else [n, x]
+    return self if "self" in repr(x) else [n, x]
+
+def marked(number):
+    return lambda target, x: call(target, [number, x])
 '''
 
 LEAF_NAMES = ["sample", "echo", "fail", "flaky"]
@@ -185,7 +188,9 @@ class Program:
     """A program; ``main`` takes ``argument``."""
 
     def __init__(self, source: str, argument: Any) -> None:
-        self.source = source
+        # Tasks have numbers, which they add to the inputs of their calls.
+        parts = source.split("#")
+        self.source = "".join(f"{part}{n}" for n, part in enumerate(parts[:-1])) + parts[-1]
         self.argument = argument
 
     def __repr__(self) -> str:
@@ -207,6 +212,7 @@ class Where:
         callees: the functions that it may call: none above it.
         tasks: it may start tasks, which share a list and objects if ``shared``.
         knob: it may look at something that nobody records.
+        distinct: no two tasks make equal calls.
         depth: of the blocks around it.
         in_try, in_task, in_agent: what is around it.
     """
@@ -215,6 +221,7 @@ class Where:
     tasks: bool = False
     shared: bool = False
     knob: bool = False
+    distinct: bool = False
     depth: int = 0
     in_try: bool = False
     in_task: bool = False
@@ -333,6 +340,8 @@ OUTCOMES = st.sampled_from(["words", "first_error", "all_errors"])
 def tasks(where: Where) -> st.SearchStrategy[tuple[Lines, str]]:
     """The definition of a task, and the expression that makes its coroutine."""
     own = ["v3 = []"]
+    if where.distinct:
+        own += ["call = marked(#)"]
     if not where.shared:
         own += [f"o1, o2 = Tally(), {'Tally' if where.in_agent else 'Agent'}()"]
     return st.builds(

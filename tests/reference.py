@@ -193,15 +193,23 @@ class Frame:
 
     # Turns: answers take no time, so the tasks of a replay would overtake each other.
 
-    def may_go_on(self, path: Path) -> bool:
-        """Whether a lane may run: the next event is its own, or none is."""
-        lanes = [self.recorded.lanes[index] for index, _ in self.expected]
-        own = self.lanes.get(path, path)
-        if not lanes or lanes[0] == own:
+    def is_turn(self, path: Path) -> bool:
+        """Whether the next event is that of a lane, or of one that it starts."""
+        if not self.expected:
             return True
-        if lanes[0][: len(own)] == own and lanes[0] not in self.lanes.values():
-            return True  # this lane may be about to start the other one
-        return not any(lane[: len(own)] == own for lane in lanes)
+        wanted = self.recorded.lanes[self.expected[0][0]]
+        own = self.lanes.get(path, path)
+        return wanted == own or (self.begins(own, wanted))
+
+    def begins(self, own: Path, wanted: Path) -> bool:
+        """Whether a lane may be about to start another one."""
+        return wanted[: len(own)] == own and wanted not in self.lanes.values()
+
+    def is_free(self, path: Path) -> bool:
+        """Whether nothing was recorded of what a lane does from here on."""
+        lanes = {self.recorded.lanes[index] for index, _ in self.expected}
+        own = self.lanes.get(path, path)
+        return own not in lanes and not any(self.begins(own, lane) for lane in lanes)
 
     async def turn(self, event: Event) -> None:
         """Wait until all that was recorded before ``event`` has happened."""
@@ -249,7 +257,8 @@ class Run:
     def step(self) -> None:
         """Let one task go on."""
         able = [t for t in self.tasks if not t.over and t.ready()]
-        able = [t for t in able if t.frame.may_go_on(t.path)]
+        turn = [t for t in able if t.frame.is_turn(t.path)]
+        able = turn or [t for t in able if t.frame.is_free(t.path)]
         if not able:  # what was recorded to come next will not happen
             waiting = [frame for frame in self.frames if frame.expected]
             del waiting[-1].expected[0]

@@ -579,7 +579,7 @@ async def check_steps_tasks(
                 assert by_lane(tree_of(inv)) == by_lane(tree(call))
 
 
-@given(programs(tasks=True), SCHEDULES, st.lists(STEPS, max_size=1))
+@given(programs(tasks=True, distinct=True), SCHEDULES, st.lists(STEPS, max_size=4))
 def test_partial_programs_with_tasks_go_on_as_specified(
     program: Program, schedule: list[int], steps: list[Step]
 ) -> None:

@@ -253,7 +253,7 @@ def arrive(
     if parent.closed:
         _warn_late(lane, target)
         return None
-    if receiver is None and target.method is not None and args:
+    if target.method is not None and receiver is None and args:
         if target.owns(type(args[0])):
             receiver, args = args[0], args[1:]
     plan = parent.plan
@@ -275,7 +275,12 @@ def _begin(lane: Lane, target: Target, call_input: Input, verdict: str | None) -
     frame = Frame(run, target, lane, call_input)
     if verdict is not None:
         frame.verdict = verdict
-    if lane.unwinding:
+    if lane is parent and not (lane.spawned or lane.unwinding):
+        children = parent.children
+        frame.slot = len(children)
+        children.append(frame)
+        lane.position += 1
+    elif lane.unwinding:
         lane.position += 1
         frame.plain = False
     else:

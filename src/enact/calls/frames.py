@@ -18,6 +18,7 @@ from enact.calls import layout, rest
 from enact.calls.exceptions import capture, reachable
 from enact.calls.inputs import Input
 from enact.calls.lanes import Lane, Path
+from enact.calls.layout import plain_scalar
 from enact.calls.writing import write, write_leaf
 from enact.errors import (
     IncompleteSubinvocationError,
@@ -67,6 +68,8 @@ class Frame(Lane):
 
     # Most frames are leaves that never touch these: defaults save the setting.
     path: Path = ()
+    position = 0
+    spawned = 0
     cursor = 0
     queue: Sequence[int] = ()
     unwinding = False
@@ -99,12 +102,12 @@ class Frame(Lane):
     ) -> None:
         self.frame = self
         self.thread = _get_ident()
-        self.position = 0
-        self.spawned = 0
         self.run = run
-        self.target = target
-        self.caller = caller
-        self.call_input = call_input
+        # These three are None for the frame above the first call, and only for that:
+        # it neither runs nor ends.
+        self.target: Any = target
+        self.caller: Any = caller
+        self.call_input: Any = call_input
         self.children: list[Any] = []
 
     # --- children ---------------------------------------------------------------
@@ -186,7 +189,6 @@ class Frame(Lane):
 
     def args(self) -> tuple[Any, ...]:
         """The arguments behind the receiver."""
-        assert self.call_input is not None
         return self.call_input.args
 
     # --- ends -------------------------------------------------------------------
@@ -198,9 +200,8 @@ class Frame(Lane):
         duration = clock() - self.begun
         call_input = self.call_input
         target = self.target
-        assert call_input is not None and target is not None
         if self.plain and call_input.fixed and not self.children:
-            data = layout.plain_scalar(output)
+            data = plain_scalar(output)
             if data is not None:
                 write_leaf(self, output, data, duration)
                 return output
@@ -246,7 +247,6 @@ class Frame(Lane):
             return error
         duration = clock() - self.begun
         call_input = self.call_input
-        assert call_input is not None
         if isinstance(error, INTERRUPTS):
             self.interrupt("incomplete", duration)
             return error
@@ -296,7 +296,6 @@ class Frame(Lane):
             duration = clock() - self.begun
         self._abandon_children()
         caller = self.caller
-        assert caller is not None
         if status == "cancelled" and self._pausing():
             # Not the program's own decision: a pause takes the tasks down.
             status = "incomplete"
@@ -344,7 +343,6 @@ class Frame(Lane):
 
     def _tell_caller_pending(self, raised_cid: bytes, signal: Signal) -> None:
         caller = self.caller
-        assert caller is not None
         caller.unwinding = True
         frame = caller.frame
         frame.plain = False
@@ -358,7 +356,6 @@ class Frame(Lane):
         for known, _, cid in self.failures or ():
             if known is error:
                 return cid, False, False
-        assert self.call_input is not None
         blocks = self.call_input.blocks
         data, opaque = capture(error, self.run, blocks, self)
         cid = cid_of(data)
@@ -366,7 +363,6 @@ class Frame(Lane):
         return cid, True, opaque
 
     def _name(self) -> str:
-        assert self.target is not None
         return f"{self.path_in_tree() or 'at the top'} of {self.target.name!r}"
 
     def _running_children(self) -> IncompleteSubinvocationError | None:
@@ -389,7 +385,6 @@ class Frame(Lane):
 
     def _changed_input(self) -> InputChanged | None:
         call_input = self.call_input
-        assert call_input is not None
         if call_input.receiver is not None:
             try:
                 call_input.require_restorable(self.run)
