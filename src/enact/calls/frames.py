@@ -189,7 +189,8 @@ class Frame(Lane):
 
     def args(self) -> tuple[Any, ...]:
         """The arguments behind the receiver."""
-        return self.call_input.args
+        args: tuple[Any, ...] = self.call_input.args
+        return args
 
     # --- ends -------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ _WIDTH = {"block": 8, "request": 12}
 _SEGMENT_BYTES = 1 << 16
 _SLICE_ENTRIES = 1 << 16
 _SHEETS_PER_SIZE = 8
-_CACHED_SEGMENTS = 256
+_CACHED_SEGMENTS = 1024
 
 # Entries are cut out, joined and sorted by one statement: the interpreter is free
 # for other threads while it runs, which it is not while Python sorts.
