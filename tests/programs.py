@@ -82,10 +82,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(map(plain, value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {
+            f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
         return type(value).__name__, fields
     if isinstance(value, BaseException):
-        return type(value).__name__, tuple(map(plain, value.args))
+        name = type(value).__name__
+        ours = name == "InputChanged"  # each has messages of its own
+        return name, () if ours else tuple(map(plain, value.args))
     return value
 
 
@@ -142,7 +146,7 @@ HELPERS = {
 
 # `pause` is nothing in programs without tasks. `Tally` changes its state, also when it
 # fails; `Agent` is a program with state, some of it in another invokable object.
-LEAVES = '''
+LEAVES = """
 async def sample_body(x):
     await pause()
     return draw("sample", x)
@@ -174,7 +178,7 @@ async def Tally_body(self, x):
 
 def marked(number):
     return lambda target, x: call(target, [number, x])
-'''
+"""
 
 LEAF_NAMES = ["sample", "echo", "fail", "flaky"]
 FUNCTIONS = ["f1", "f2", "f3"]
@@ -190,7 +194,9 @@ class Program:
     def __init__(self, source: str, argument: Any) -> None:
         # Tasks have numbers, which they add to the inputs of their calls.
         parts = source.split("#")
-        self.source = "".join(f"{part}{n}" for n, part in enumerate(parts[:-1])) + parts[-1]
+        self.source = (
+            "".join(f"{part}{n}" for n, part in enumerate(parts[:-1])) + parts[-1]
+        )
         self.argument = argument
 
     def __repr__(self) -> str:

@@ -222,9 +222,11 @@ class Frame:
 
 
 class Task:
-    """A coroutine that runs in a lane; it is over when it has a result or an error."""
+    """A coroutine in a lane; it is over when it has a result or an error."""
 
-    def __init__(self, body: Coroutine[Any, Any, Any], frame: Frame, path: Path) -> None:
+    def __init__(
+        self, body: Coroutine[Any, Any, Any], frame: Frame, path: Path
+    ) -> None:
         self.body = body
         self.frame, self.path = frame, path
         self.ready: Callable[[], bool] = lambda: True
@@ -281,7 +283,9 @@ def execute(
     program = None
     if recorded is not None:
         program = Call(None, (), children=[recorded], lanes=[()])
-        program.retry = [0] if recorded.status == "failed" and not recorded.edited else []
+        program.retry = (
+            [0] if recorded.status == "failed" and not recorded.edited else []
+        )
     top = Frame(Call(None, ()), program)
     main = Task(call(target, *args), top, ())
     run.tasks.append(main)
@@ -334,7 +338,7 @@ async def call(target: Any, *args: Any) -> Any:
             inner.check_used_up()
         finally:
             if not same(args, asked.args):
-                raise InputChanged(asked)
+                raise InputChanged(f"of {asked.target}")
     except Exception as error:
         asked.status, asked.raised = "failed", error
         causes = list(reachable(error))

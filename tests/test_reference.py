@@ -103,7 +103,9 @@ async def call_async(target: Any, *args: Any) -> Any:
 
 
 PLAIN = {name: plain_function(name) for name in NAMES}
-PLAIN |= classes(enact.Invokable, lambda n: enact.register(name=f"plain/{n}"), plain_method)
+PLAIN |= classes(
+    enact.Invokable, lambda n: enact.register(name=f"plain/{n}"), plain_method
+)
 PLAIN |= {"call": call_plain, "pause": nothing}
 
 ASYNC = {n: enact.register(async_function(n), name=f"async/{n}") for n in NAMES}
@@ -138,13 +140,6 @@ def within(world: World) -> World:
 # --- what is compared ---------------------------------------------------------------
 
 
-def outcome(error: BaseException | None) -> Any:
-    """An exception in words, those of the rules of recording by type."""
-    if isinstance(error, (enact.InputChanged, reference.InputChanged)):
-        return "InputChanged"
-    return None if error is None else in_words(error)
-
-
 def tree(call: reference.Call) -> dict[str, Any]:
     """A call of the reference, for comparison."""
     is_object = dataclasses.is_dataclass(call.target)
@@ -157,7 +152,7 @@ def tree(call: reference.Call) -> dict[str, Any]:
         "status": call.status,
         "after": in_words(call.after) if is_object and ended else None,
         "output": in_words(call.output),
-        "raised": outcome(call.raised),
+        "raised": in_words(call.raised),
         "here": call.raised_here,
         "edited": call.edited,
         "retry": call.retry,
@@ -186,7 +181,7 @@ def tree_of(view: enact.Invocation) -> dict[str, Any]:
         "status": view.status,
         "after": in_words(response.invokable()) if is_object and ended else None,
         "output": in_words(view.output),
-        "raised": outcome(view.error),
+        "raised": in_words(view.error),
         "here": view.get_raised_here(),
         "edited": details.get("origin") == "edited",
         "retry": details.get("retry") or [],
@@ -224,12 +219,12 @@ EDITS = st.one_of(
     st.sampled_from([3, 4, "b", [7], None]),
     st.sampled_from([ValueError("edited"), Oops(3)]),
 )
-STEPS = st.one_of(
+CHANGES = st.one_of(
     st.tuples(st.just("rewind"), st.integers(0, 4), st.none()),
     st.tuples(st.just("rewind_to"), st.integers(0, 50), st.none()),
     st.tuples(st.just("edit"), st.integers(0, 50), EDITS),
-    st.tuples(st.just("replay"), st.just(0), st.none()),
 )
+STEPS = st.one_of(CHANGES, st.tuples(st.just("replay"), st.just(0), st.none()))
 
 
 def change_reference(call: reference.Call, step: Step) -> reference.Call:
@@ -273,7 +268,7 @@ class Plain:
         except TooLong:
             assume(False)
         except Exception as error:
-            self.untracked = outcome(error), None
+            self.untracked = in_words(error), None
         self.untracked_log = _now.log
 
     def record(self) -> tuple[reference.Call, enact.Invocation]:
@@ -285,7 +280,7 @@ class Plain:
             wrap_exceptions=True, raise_on_errors=(),
         )  # fmt: skip
         self.compare(call, inv)
-        assert outcome(error) == outcome(call.raised)
+        assert in_words(error) == in_words(call.raised)
         return call, inv
 
     def replay(
@@ -320,7 +315,7 @@ def check_record(program: Program) -> None:
     with enact.InMemoryStore():
         call, _ = both.record()
     if "InputChanged" not in repr(tree(call)):  # an error that others do not make
-        assert both.untracked == (outcome(call.raised), in_words(call.output))
+        assert both.untracked == (in_words(call.raised), in_words(call.output))
         assert both.untracked_log == both.actual.log
 
 
@@ -490,7 +485,7 @@ class Tasks:
         except TooLong:
             assume(False)
         except Exception as error:
-            return outcome(error), None, world.log
+            return in_words(error), None, world.log
         return None, in_words(output), world.log
 
     async def record(self, tasks: Free) -> enact.Invocation:
@@ -532,7 +527,7 @@ async def check_record_tasks(program: Program, schedule: list[int]) -> None:
     assert both.actual.log == both.expected.log
     if "InputChanged" not in repr(tree(call)):
         assert (error, output, log) == (
-            outcome(call.raised), in_words(call.output), both.actual.log
+            in_words(call.raised), in_words(call.output), both.actual.log
         )  # fmt: skip
 
 
@@ -559,8 +554,8 @@ def test_tasks_are_replayed_exactly(
     asyncio.run(check_exact(program, first, second))
 
 
-async def check_steps_tasks(
-    program: Program, schedule: list[int], steps: list[Step]
+async def check_changes(
+    program: Program, schedule: list[int], changes: list[Step]
 ) -> None:
     both = Tasks(program, ordered=False)
     await both.untracked(Gate(schedule))
@@ -568,19 +563,21 @@ async def check_steps_tasks(
     with enact.InMemoryStore():
         inv = await both.record(Gate(schedule))
         assert tree_of(inv) == tree(call)
-        for step in (*steps, ("replay", 0, None)):
-            if step[0] == "replay":
-                call = both.replay_reference(call)
-                inv = await both.replay(inv, Free())
-                assert by_lane(tree_of(inv)) == by_lane(tree(call))
-                assert sorted(both.actual.log) == sorted(both.expected.log)
-            else:
-                call, inv = change_reference(call, step), change(inv, step)
-                assert by_lane(tree_of(inv)) == by_lane(tree(call))
+        for step in changes:
+            call, inv = change_reference(call, step), change(inv, step)
+            assert tree_of(inv) == tree(call)
+        # From here on the order between lanes may differ: live calls have no turns.
+        for _ in range(2):
+            call = both.replay_reference(call)
+            inv = await both.replay(inv, Free())
+            assert by_lane(tree_of(inv)) == by_lane(tree(call))
+            assert sorted(both.actual.log) == sorted(both.expected.log)
 
 
-@given(programs(tasks=True, distinct=True), SCHEDULES, st.lists(STEPS, max_size=4))
+@given(
+    programs(tasks=True, distinct=True), SCHEDULES, st.lists(CHANGES, max_size=3)
+)
 def test_partial_programs_with_tasks_go_on_as_specified(
-    program: Program, schedule: list[int], steps: list[Step]
+    program: Program, schedule: list[int], changes: list[Step]
 ) -> None:
-    asyncio.run(check_steps_tasks(program, schedule, steps))
+    asyncio.run(check_changes(program, schedule, changes))
