@@ -574,9 +574,7 @@ async def check_changes(
             assert sorted(both.actual.log) == sorted(both.expected.log)
 
 
-@given(
-    programs(tasks=True, distinct=True), SCHEDULES, st.lists(CHANGES, max_size=3)
-)
+@given(programs(tasks=True, distinct=True), SCHEDULES, st.lists(CHANGES, max_size=3))
 def test_partial_programs_with_tasks_go_on_as_specified(
     program: Program, schedule: list[int], changes: list[Step]
 ) -> None:
