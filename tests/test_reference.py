@@ -171,8 +171,10 @@ def tree_of(view: enact.Invocation) -> dict[str, Any]:
     details = response.details or {}
     lanes = [tuple(lane) for lane in details.get("lanes") or [()] * len(view.children)]
     in_turn = [e for n in range(len(lanes)) for e in (0, n + 1)]
-    # When an event loop rested is no part of what is specified.
-    events = [e for e in details.get("events") or in_turn if e >= 0]
+    # What is open has not ended; when an event loop rested is not specified.
+    still_open = [n + 1 for n, c in enumerate(view.children) if c.status == "incomplete"]
+    events = details.get("events") or in_turn
+    events = [e for e in events if e >= 0 and e not in still_open]
     value = view.input
     return {
         "name": view.name.rpartition("/")[2],

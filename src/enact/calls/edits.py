@@ -69,8 +69,11 @@ class Change:
         """Put in a child that has not ended yet."""
         self.children[index] = child
         details = self.details
-        if details.events is not None:
-            details.events = [e for e in details.events if e != index + 1]
+        if details.lanes is not None:
+            events = details.events
+            if events is None:  # one call at a time, though in several lanes
+                events = [e for n in range(len(self.children)) for e in (0, n + 1)]
+            details.events = [event for event in events if event != index + 1]
 
     def replace(self, index: int, child: bytes) -> None:
         """Put in a child that has ended, so that nothing about it is retried."""
