@@ -172,7 +172,8 @@ def tree_of(view: enact.Invocation) -> dict[str, Any]:
     lanes = [tuple(lane) for lane in details.get("lanes") or [()] * len(view.children)]
     in_turn = [e for n in range(len(lanes)) for e in (0, n + 1)]
     # What is open has not ended; when an event loop rested is not specified.
-    still_open = [n + 1 for n, c in enumerate(view.children) if c.status == "incomplete"]
+    statuses = [child.status for child in view.children]
+    still_open = [n + 1 for n, status in enumerate(statuses) if status == "incomplete"]
     events = details.get("events") or in_turn
     events = [e for e in events if e >= 0 and e not in still_open]
     value = view.input
