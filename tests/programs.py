@@ -296,7 +296,7 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
 @functools.cache
 def blocks(where: Where) -> st.SearchStrategy[Lines]:
     """Some statements; now and then the last one leaves the function."""
-    kinds = ["raise ValueError({})", "raise Oops({})", "return done({}, v1, v2)"]
+    kinds = ["raise ValueError(copy({}))", "raise Oops(copy({}))", "return done({})"]
     leave = [[kind.format(value)] for kind in kinds for value in values(where)]
     ends = st.sampled_from([[]] * 5 * len(leave) + leave)
     body = st.lists(statements(where), max_size=3 if where.tasks else 4).map(flat)
@@ -326,7 +326,7 @@ def loops(where: Where) -> st.SearchStrategy[Lines]:
 
 
 def tries(where: Where) -> st.SearchStrategy[Lines]:
-    handlers = ["v1 = words([error])", "pass", "raise Oops(v1) from error", "raise"]
+    handlers = ["v1 = words([error])", "pass", "raise Oops(copy(v1)) from error", "raise"]
     return st.builds(
         lambda body, first, handler: [
             "try:", *indented(body),
@@ -348,8 +348,8 @@ def tasks(where: Where) -> st.SearchStrategy[tuple[Lines, str]]:
     own = ["v3 = []"]
     if where.distinct:
         own += ["call = marked(#)"]
-    if not where.shared:
-        own += [f"o1, o2 = Tally(), {'Tally' if where.in_agent else 'Agent'}()"]
+    other = "Tally()" if where.in_agent else "Agent()"  # else it would never end
+    own += [f"o2 = {other}" if where.shared else f"o1, o2 = Tally(), {other}"]
     return st.builds(
         lambda body, value: (
             [

@@ -321,12 +321,13 @@ async def call(target: Any, *args: Any) -> Any:
     asked = Call(copy.deepcopy(target), copy.deepcopy(args))
     index = frame.find(path, asked)
     old = None if index is None else frame.recorded.children[index]
-    ended = old is not None and old.asks(asked) and old.status != "incomplete"
-    if ended and index not in frame.recorded.retry:
+    retried = index in frame.recorded.retry and not old.edited
+    same_request = old is not None and old.asks(asked)
+    if same_request and old.status != "incomplete" and not retried:
         return await answer(frame, path, index, (target, *args))
     if index is not None:
         frame.never(index)
-    if not (old and old.asks(asked) and old.children):
+    if retried or not (same_request and old.children):
         _run.explained = True
     slot = frame.begin(path, asked)
     inner = task.frame = Frame(asked, old)
@@ -368,7 +369,7 @@ async def answer(frame: Frame, path: Path, index: int, objects: tuple[Any, ...])
     frame.call.events.append((slot, True))
     restore(objects[0], old.after)
     if old.raised is not None:
-        error = copy.copy(old.raised)
+        error = copy.deepcopy(old.raised)
         frame.failures.append((slot, error))
         raise error
     return copy.deepcopy(old.output) if old.returned is None else objects[old.returned]

@@ -318,18 +318,27 @@ def read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:
         MissingBlock: part of one is in no store at hand.
         MalformedBlock: a block is no invocation.
     """
+    known = read_ready(cids, source)
+    for place, one in enumerate(known):
+        if type(one) is tuple:
+            known[place] = source.ready[cids[place]] = Recorded.of_leaf(
+                cids[place], one
+            )
+    return known
+
+
+def read_ready(cids: Sequence[Cid], source: Any) -> list[Any]:
+    """``read_calls``, but leaves as they are kept at hand: a ``Leaf`` each."""
     ready = source.ready
-    found: list[Any] = [ready.get(cid) for cid in cids]
+    found = [ready.get(cid) for cid in cids]
     unread = [cid for cid, known in zip(cids, found, strict=True) if known is None]
     if unread:
         if len(ready) > READY:
             ready.clear()
-        read = iter(_read_calls(unread, source))
-        found = [next(read) if known is None else known for known in found]
-    for place, known in enumerate(found):
-        if type(known) is tuple:
-            found[place] = known = Recorded.of_leaf(cids[place], known)
-        ready[cids[place]] = known
+        read = _read_calls(unread, source)
+        ready.update(zip(unread, read, strict=True))
+        fresh = iter(read)
+        found = [next(fresh) if known is None else known for known in found]
     return found
 
 

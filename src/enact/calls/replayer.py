@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
+from enact.calls.layout import Recorded
 from enact.errors import ReplayError
 from enact.values import ATOMIC, cid_text, decode
 from enact.values.cids import CID_PREFIX
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane, Path
-    from enact.calls.layout import Recorded
     from enact.calls.targets import Target
     from enact.calls.turns import Turns
 
@@ -79,6 +79,7 @@ class Plan:
 
     __slots__ = (
         "_batch",
+        "_batch_cids",
         "_batch_start",
         "_lanes",
         "_live_lanes",
@@ -95,7 +96,8 @@ class Plan:
         self.session = session
         self.recorded = recorded
         self._source = source
-        self._batch: list[Recorded] = []
+        self._batch: list[Any] = []  # of Recorded or Leaf
+        self._batch_cids: list[bytes] = []
         self._batch_start = 0
         self._live_lanes: list[Lane] = []
         # Blocks of outputs, read for a batch at a time.
@@ -170,10 +172,15 @@ class Plan:
         if not 0 <= place < len(self._batch):
             start = max(0, index - 8)
             cids = list(self.recorded.children[start : start + _BATCH])
-            self._batch = layout.read_calls(cids, self._source)
+            self._batch = layout.read_ready(cids, self._source)
+            self._batch_cids = cids
             self._batch_start = start
             place = index - start
-        return self._batch[place]
+        recorded = self._batch[place]
+        if type(recorded) is tuple:
+            cid = self._batch_cids[place]
+            recorded = self._batch[place] = Recorded.of_leaf(cid, recorded)
+        return recorded  # type: ignore[no-any-return]  # a leaf was just replaced
 
     def quick_answer(
         self,
@@ -194,18 +201,29 @@ class Plan:
         index = queue[cursor]
         place = index - self._batch_start
         batch = self._batch
-        recorded = batch[place] if 0 <= place < len(batch) else self.child(index)
-        if not recorded.simple or recorded.invokable != target.cid:
+        if not 0 <= place < len(batch):
+            self.child(index)
+            batch = self._batch
+            place = index - self._batch_start
+        recorded = batch[place]
+        if type(recorded) is tuple:
+            _, _, invokable, given, _, _, value = recorded
+        elif recorded.simple:
+            invokable, given, value = (
+                recorded.invokable, recorded.input, recorded.value,
+            )  # fmt: skip
+        else:
+            return None
+        if invokable != target.cid:
             return None
         data = layout.plain_call_args(args, kwargs)
-        if data is None or recorded.input != CID_PREFIX + sha256(data).digest():
+        if data is None or given != CID_PREFIX + sha256(data).digest():
             return None
         if index in self._retry or frame.unwinding or self.session.error is not None:
             return None
         frame.cursor = cursor + 1
-        frame.children.append(recorded.cid)
+        frame.children.append(self._batch_cids[place])
         frame.position += 1
-        value = recorded.value
         return Given(self.value(recorded) if value is layout.NOT_READ else value)
 
     def value(self, recorded: Recorded) -> Any:
@@ -216,7 +234,11 @@ class Plan:
         data = self._outputs.get(recorded.output)
         if data is None:
             self._outputs = self._source.load_blocks(
-                [known.output for known in self._batch if known.simple]
+                [
+                    known.output
+                    for known in self._batch
+                    if type(known) is not tuple and known.simple
+                ]
                 or [recorded.output]
             )
             data = self._outputs[recorded.output]
@@ -370,6 +392,7 @@ class TopPlan(Plan):
         self._top = top
         given = top.details is not None and top.details.origin is not None
         self._retry = frozenset([0] if top.status == "failed" and not given else [])
+        self._batch, self._batch_cids = [top], [top.cid]
         self._lanes = None
         self._unclaimed = {}
         self.turns = None
@@ -378,9 +401,6 @@ class TopPlan(Plan):
         frame.plan = self
         frame.plain = False
         frame.queue = range(1)
-
-    def child(self, index: int) -> Recorded:
-        return self._top
 
     def awaits_cancellation(self) -> bool:
         return False
