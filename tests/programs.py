@@ -326,7 +326,12 @@ def loops(where: Where) -> st.SearchStrategy[Lines]:
 
 
 def tries(where: Where) -> st.SearchStrategy[Lines]:
-    handlers = ["v1 = words([error])", "pass", "raise Oops(copy(v1)) from error", "raise"]
+    handlers = [
+        "v1 = words([error])",
+        "pass",
+        "raise Oops(copy(v1)) from error",
+        "raise",
+    ]
     return st.builds(
         lambda body, first, handler: [
             "try:", *indented(body),
