@@ -104,6 +104,8 @@ class Change:
             None if fields is None else self.details, blocks,
         )  # fmt: skip
         response = cid_of(data)
+        if 0 < len(self.children) <= layout.READY_CHILDREN:
+            self.store.ready[response] = self.children
         blocks.append((response, data))
         data = layout.invocation(recorded.request, response)
         cid = cid_of(data)

@@ -215,6 +215,9 @@ Leaf = tuple[Cid, Cid, Cid, Cid, Cid, "str | None", Any]
 
 NOT_READ: Any = object()
 
+# Longer lists of children are read from their chunks.
+READY_CHILDREN = 4096
+
 # How many recorded calls a store keeps ready. Search replays the same ones over and
 # over.
 READY = 1 << 14
@@ -280,7 +283,8 @@ class Recorded:
         self.subtree = response["subtree"]
         children = response["children"]
         if children:
-            self.children = read_links(children, source)
+            kept = source.ready.get(self.response)
+            self.children = kept if type(kept) is list else read_links(children, source)
         details = response["details"]
         self.details = None if details is None else _read_details(details, source)
         self.simple = (

@@ -48,6 +48,8 @@ def write(
     else:
         data = layout.leaf_response(after, output, raised, raised_here, target.code)
     response = cid_of(data)
+    if 0 < len(children) <= layout.READY_CHILDREN:
+        run.store.ready[response] = children
     request = call_input.request()
     invocation_data = layout.invocation(request, response)
     cid = cid_of(invocation_data)
