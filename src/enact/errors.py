@@ -18,21 +18,27 @@ Errors say that something went wrong::
     │   ├── NotAStore                the file is something else
     │   ├── StoreVersionError        made by a newer enact
     │   ├── StoreUnavailable         (OSError) cannot be opened, read or written
-    │   └── StoreClosed              used after close, or in a forked child
+    │   ├── StoreClosed              used after close, or in a forked child
+    │   └── NotFound                 (LookupError) no run, tag or question of that name
     ├── NoActiveContext              no store is active
     └── CallError                    recording and replaying
         ├── InvocationError          what was invoked did something that it must not
         │   ├── InputChanged         an argument was changed in place
         │   ├── IncompleteSubinvocationError   a call ended before its children
         │   ├── ReplayError          the program left the recorded path
+        │   │   └── LiveCallForbidden   a call would have run, and must not
         │   ├── WrappedException     a recorded exception that cannot be rebuilt
         │   └── InputRequestOutsideInvocation
         ├── FrameworkError           what was asked of an invocation cannot be done
         │   ├── NotReplayable        it cannot be replayed at all
         │   ├── AmbiguousCall        several calls are equal: say which by its path
-        │   └── NoSuchCall           (LookupError) no call at this path
+        │   ├── NoSuchCall           (LookupError) no call at this path
+        │   ├── NotResumable         the run came to its end, or cannot be replayed
+        │   ├── RunIsLive            somebody executes the run, or resumes it
+        │   └── InDoubt              a call that must not be tried twice was in flight
         ├── InvokableTypeError       (TypeError) wrong type in or out of an invokable
-        └── WrongAnswer              (TypeError) an answer of the wrong type
+        ├── WrongAnswer              (TypeError) an answer of the wrong type
+        └── AlreadyAnswered          a question has its answer
 
 Signals are no errors: they end a call early on purpose, and ``except Exception``
 must not swallow them::
@@ -124,6 +130,10 @@ class StoreClosed(StoreError):
     """A store was used after it was closed, or in a forked child."""
 
 
+class NotFound(StoreError, LookupError):
+    """The store has no run, tag or question of that name."""
+
+
 class NoActiveContext(EnactError):
     """Something needs an active store and there is none."""
 
@@ -168,6 +178,10 @@ class ReplayError(InvocationError):
         self.path = path
 
 
+class LiveCallForbidden(ReplayError):
+    """A replay that must run nothing came to a call that it would have to run."""
+
+
 class NotReplayable(FrameworkError):
     """The invocation cannot be replayed at all."""
 
@@ -180,12 +194,38 @@ class NoSuchCall(FrameworkError, LookupError):
     """There is no call at this path."""
 
 
+class NotResumable(FrameworkError):
+    """There is nothing to resume: the run came to its end, or cannot be replayed."""
+
+
+class RunIsLive(FrameworkError):
+    """Another process or thread executes this run, or is resuming it."""
+
+
+class InDoubt(FrameworkError):
+    """A call that must not be tried twice was in flight when its run was cut off.
+
+    Nobody knows whether it did what it does.
+
+    Attributes:
+        path: of the call in the call tree.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
 class InvokableTypeError(CallError, TypeError):
     """A value of the wrong type went into or came out of an invokable."""
 
 
 class WrongAnswer(CallError, TypeError):
     """An answer is not of the type that was asked for."""
+
+
+class AlreadyAnswered(CallError):
+    """A question to a person has its answer already."""
 
 
 class Signal(BaseException):

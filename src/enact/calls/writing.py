@@ -133,7 +133,7 @@ def write_leaf(frame: Frame, value: Any, output: bytes, duration: float) -> None
                 run.id, frame.number, parent.number, caller.path,
                 caller.position - 1, slot, target.name, request, cid,
                 target.code_bytes, "completed", run.epoch + frame.begun, duration,
-                frame.verdict,
+                frame.verdict, None, None, None,
             ),
         ),
     )  # fmt: skip

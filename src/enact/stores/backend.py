@@ -9,6 +9,7 @@ A backend holds two things: *blocks*, immutable bytes by identifier, and the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 Block = tuple[bytes, bytes]
@@ -37,6 +38,11 @@ class CallRow(NamedTuple):
         started: seconds since the epoch.
         duration: seconds.
         verdict: of a replay, None otherwise.
+        replaces: of a replay, the recorded invocation that this call took the place
+            of; None if there was none.
+        order: what happened in the parent call since its last row was written, where
+            its calls overlap; see ``enact.calls.order``.
+        usage: what the program told about the call, as JSON text (`enact.annotate`).
     """
 
     run: str
@@ -53,6 +59,9 @@ class CallRow(NamedTuple):
     started: float
     duration: float
     verdict: str | None = None
+    replaces: bytes | None = None
+    order: bytes | None = None
+    usage: str | None = None
 
 
 class RunRow(NamedTuple):
@@ -151,6 +160,44 @@ class Backend(Protocol):
             since: only calls that started then or later (seconds since the epoch).
             newest_first: the other way round.
             limit: at most so many.
+        """
+
+    def entries(self, kind: str, key: str | None = None) -> dict[str, str]:
+        """Reads entries: texts by kind and key, the part of the journal that changes.
+
+        Args:
+            kind: such as ``tag``.
+            key: only this one.
+
+        Returns:
+            The texts, by key, in order of their keys.
+        """
+
+    def swap(self, kind: str, key: str, old: str | None, new: str | None) -> bool:
+        """Changes an entry, if it is what the caller thinks it is.
+
+        Args:
+            kind: of the entry.
+            key: of the entry.
+            old: the text that is to be there; None, that there is none.
+            new: the text to put in its place; None deletes the entry.
+
+        Returns:
+            Whether it was so. If not, nothing was changed.
+        """
+
+    @property
+    def owner(self) -> str:
+        """A token for this process, under which it executes runs."""
+
+    def find_owner(self, token: str) -> str | None:
+        """Says in words which process has a token; None when it is gone."""
+
+    def claim(self, run: str) -> AbstractContextManager[None]:
+        """Holds a run that is to be resumed; nobody else can meanwhile.
+
+        Raises:
+            RunIsLive: somebody else holds it.
         """
 
     def flush(self) -> None:

@@ -38,6 +38,14 @@ else:
         return True
 
 
+def is_at(fd: int, path: str) -> bool:
+    """Says whether an open file is still there under its name."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except OSError:
+        return False
+
+
 def _fsync(fd: int) -> None:
     # Looked up at each call, so that a test can make it fail.
     (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(fd)

@@ -30,7 +30,7 @@ _MOST_BLOCKS = 1 << 32
 _FEW_ENTRIES = 50_000
 # Many rows go in with one statement: other threads have the interpreter while a
 # statement runs, and getting it back afterwards takes as long as many rows do.
-_ROWS_PER_STATEMENT = 2000
+_ROWS_PER_STATEMENT = 1500
 
 
 def rows_sql(insert: str, columns: int, count: int) -> str:
@@ -199,7 +199,7 @@ class Archive:
                 if row.request is not None:
                     requests.append(row.request)
                     callers.append(call)
-            sql = rows_sql("INSERT OR REPLACE INTO calls", 14, len(some))
+            sql = rows_sql("INSERT OR REPLACE INTO calls", 17, len(some))
             self.connection.execute(sql, values)
         self._requests.add(sorted_entries(self._sorter, requests, callers))
 
@@ -219,6 +219,9 @@ class Archive:
             row.started,
             row.duration,
             row.verdict,
+            row.replaces,
+            row.order,
+            row.usage,
             check,
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from enact.stores.backend import CallRow, RunRow
-from enact.stores.files import try_lock
+from enact.stores.files import is_at, try_lock
 from enact.stores.rows import decode_call, decode_run
 from enact.stores.tail import (
     CALL,
@@ -95,7 +95,7 @@ class ForeignTails:
         """
         for path in self._paths(left_over=True):
             with _opened(path, os.O_RDWR) as fd:
-                if fd is None or not try_lock(fd) or not _is_at(fd, path):
+                if fd is None or not try_lock(fd) or not is_at(fd, path):
                     continue
                 content = TailContent()
                 if not path.endswith(MAKING):
@@ -134,14 +134,6 @@ def _opened(path: str, flags: int) -> Iterator[int | None]:
         yield fd
     finally:
         os.close(fd)
-
-
-def _is_at(fd: int, path: str) -> bool:
-    """Says whether the file is still there under its name."""
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path))
-    except OSError:
-        return False
 
 
 def _read(fd: int, size: int, place: int) -> bytes:

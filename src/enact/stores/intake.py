@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import apsw
 
 from enact.errors import EnactError, StoreClosed, StoreError, StoreUnavailable
 from enact.stores.backend import Block, CallRow, RunRow
@@ -15,6 +18,8 @@ from enact.stores.fold import Archive
 from enact.stores.packs import MAX_BLOCK
 from enact.stores.tail import TailWriter, encode_record
 from enact.stores.worker import Worker
+
+T = TypeVar("T")
 
 FOLD_BYTES = 4 << 20
 """A tail of this size is folded into the database."""
@@ -158,6 +163,25 @@ class Intake:
         if self._archive is None:
             self._archive = Archive(self._path)
         return self._archive
+
+    def transact(self, write: Callable[[apsw.Connection], T]) -> T:
+        """Changes the database itself; gives what the function gives.
+
+        Raises:
+            StoreUnavailable: the disk does not take it.
+            StoreClosed: the store was closed.
+        """
+        if self._trouble is not None:
+            self._complain()
+        with self._fold_lock:
+            archive = self.archive()
+            found: list[T] = []
+
+            def run() -> None:
+                found[:] = [write(archive.connection)]
+
+            archive.transact(run)
+            return found[0]
 
     def close(self) -> Archive | None:
         """Takes in no more and folds all that there is.

@@ -170,7 +170,8 @@ class Journal:
                 "SELECT calls.id, runs.run, calls.parent, calls.lane, calls.position,"
                 ' calls."index", calls.invokable, calls.request, calls.invocation,'
                 " calls.code, calls.status, calls.started, calls.duration,"
-                ' calls.verdict, calls."check"'
+                ' calls.verdict, calls.replaces, calls."order", calls.usage,'
+                ' calls."check"'
                 f" FROM calls LEFT JOIN runs ON runs.id = calls.id >> 32 WHERE {where}",
                 values,
             ).fetchall()
@@ -185,7 +186,8 @@ class Journal:
 
     def _call(self, columns: tuple[Any, ...]) -> tuple[Place, CallRow]:
         call, run, parent, lane, position, index, invokable, request = columns[:8]
-        invocation, code, status, started, duration, verdict, check = columns[8:]
+        invocation, code, status, started, duration, verdict = columns[8:14]
+        replaces, order, usage, check = columns[14:]
 
         def read() -> CallRow:
             return CallRow(
@@ -203,6 +205,9 @@ class Journal:
                 started,
                 duration,
                 verdict,
+                replaces,
+                order,
+                usage,
             )
 
         row = self._checked(read, call_check, check, f"call {call & 0xFFFFFFFF}", run)

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 
+from enact.errors import RunIsLive
 from enact.stores.backend import (
     Block,
     CallFilter,
@@ -28,6 +32,9 @@ class MemoryBackend:
         self._blocks: dict[bytes, bytes] = {}
         self._runs: dict[str, RunRow] = {}
         self._written: list[CallRow] = []
+        self._entries: dict[tuple[str, str], str] = {}
+        self._claimed: set[str] = set()
+        self._lock = threading.Lock()
 
     def get(self, cids: Iterable[bytes]) -> dict[bytes, bytes]:
         blocks = self._blocks
@@ -86,6 +93,41 @@ class MemoryBackend:
         for calls in list(by_run.values())[::step]:
             for number in sorted(calls, reverse=newest_first):
                 yield calls[number]
+
+    def entries(self, kind: str, key: str | None = None) -> dict[str, str]:
+        return {
+            name: value
+            for (its_kind, name), value in sorted(self._entries.items())
+            if its_kind == kind and key in (None, name)
+        }
+
+    def swap(self, kind: str, key: str, old: str | None, new: str | None) -> bool:
+        with self._lock:
+            if self._entries.get((kind, key)) != old:
+                return False
+            if new is None:
+                self._entries.pop((kind, key), None)
+            else:
+                self._entries[kind, key] = new
+            return True
+
+    @property
+    def owner(self) -> str:
+        return "memory"
+
+    def find_owner(self, token: str) -> str | None:
+        return f"process {os.getpid()}" if token == self.owner else None
+
+    @contextmanager
+    def claim(self, run: str) -> Iterator[None]:
+        with self._lock:
+            if run in self._claimed:
+                raise RunIsLive(f"run {run} is being resumed by another thread")
+            self._claimed.add(run)
+        try:
+            yield
+        finally:
+            self._claimed.discard(run)
 
     def flush(self) -> None:
         """Does nothing: memory does not outlive the process."""

@@ -33,6 +33,9 @@ def encode_call(row: CallRow) -> bytes:
         started,
         duration,
         verdict,
+        replaces,
+        order,
+        usage,
     ) = row
     return encode_dag_cbor(
         [
@@ -50,6 +53,9 @@ def encode_call(row: CallRow) -> bytes:
             started,
             duration,
             verdict,
+            None if replaces is None else b"\0" + replaces,
+            None if order is None else b"\0" + order,
+            usage,
         ]
     )
 
@@ -58,7 +64,7 @@ def decode_call(data: bytes) -> CallRow:
     """Reads what `encode_call` wrote."""
     fields: list[Any] = _fields(data, len(CallRow._fields))
     fields[3] = tuple(fields[3])
-    for place in (7, 8, 9):
+    for place in (7, 8, 9, 14, 15):
         if fields[place] is not None:
             fields[place] = fields[place][1:]
     return CallRow._make(fields)

@@ -48,10 +48,21 @@ CREATE TABLE calls(
     started REAL,
     duration REAL,
     verdict TEXT,
+    replaces BLOB,
+    "order" BLOB,
+    usage TEXT,
     "check" INTEGER
 );
 CREATE INDEX calls_invokable ON calls(invokable);
 CREATE INDEX calls_status ON calls(status) WHERE status <> 'completed';
+
+CREATE TABLE entries(
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    "check" INTEGER NOT NULL,
+    PRIMARY KEY(kind, key)
+) WITHOUT ROWID;
 
 CREATE TABLE packs(
     id INTEGER PRIMARY KEY,
@@ -83,6 +94,7 @@ SELECT
     datetime(calls.started, 'unixepoch', 'subsec') AS started,
     calls.duration AS duration,
     calls.verdict AS verdict,
+    calls.usage AS usage,
     lower(hex(calls.request)) AS request,
     lower(hex(calls.invocation)) AS invocation
 FROM calls

@@ -9,7 +9,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from zlib import crc32
 
@@ -20,10 +20,12 @@ from enact.stores.backend import Block, CallFilter, CallRow, RunFilter, RunRow
 from enact.stores.compact import compact
 from enact.stores.connect import connect, prepare, told
 from enact.stores.durability import Policy
+from enact.stores.entries import Entries, write_entry
 from enact.stores.fold import Archive
 from enact.stores.foreign import ForeignTails, TailContent
 from enact.stores.intake import Intake
 from enact.stores.journal import Journal
+from enact.stores.owners import Owner
 from enact.stores.reader import Reader
 from enact.stores.rows import call_check, encode_call, encode_run
 from enact.stores.schema import migrate, version
@@ -75,6 +77,8 @@ class SQLiteBackend:
             ).get
         self._reader = Reader(self.path, connection)
         self._journal = Journal(self._reader, self.path)
+        self._entries = Entries(self._reader, self.path)
+        self._owner = Owner(self.path)
         self._foreign = ForeignTails(self.path, store_id)
         self._foreign_lock = threading.Lock()
         self._intake = Intake(self.path, store_id, policy) if writable else None
@@ -125,7 +129,9 @@ class SQLiteBackend:
 
     def begin_run(self, row: RunRow) -> None:
         """Writes the row of a run that starts; see `Backend.begin_run`."""
-        self._writer().add(RUN, encode_run(row), (), 0.0, run=row)
+        writer = self._writer()
+        self._owner.appear()
+        writer.add(RUN, encode_run(row), (), 0.0, run=row)
 
     def end_run(self, row: RunRow) -> None:
         """Writes the row of a run that ends; see `Backend.end_run`."""
@@ -165,6 +171,39 @@ class SQLiteBackend:
         unfolded = self._unfolded()[0]
         return islice(self._journal.calls(wanted, newest_first, unfolded), limit)
 
+    def entries(self, kind: str, key: str | None = None) -> dict[str, str]:
+        """Reads entries; see `Backend.entries`."""
+        self._check()
+        return self._entries.read(kind, key)
+
+    def swap(self, kind: str, key: str, old: str | None, new: str | None) -> bool:
+        """Changes an entry if nobody else has; see `Backend.swap`."""
+
+        def write(connection: apsw.Connection) -> bool:
+            found = connection.execute(
+                "SELECT value FROM entries WHERE kind = ? AND key = ?", (kind, key)
+            ).get
+            if found == old:
+                write_entry(connection, kind, key, new)
+            return bool(found == old)
+
+        return self._writer().transact(write)
+
+    @property
+    def owner(self) -> str:
+        """The token of this process; see `Backend.owner`."""
+        return self._owner.token
+
+    def find_owner(self, token: str) -> str | None:
+        """Says which process has a token; see `Backend.find_owner`."""
+        self._check()
+        return self._owner.find(token)
+
+    def claim(self, run: str) -> AbstractContextManager[None]:
+        """Holds a run; see `Backend.claim`."""
+        self._writer()
+        return self._owner.claim(run)
+
     def flush(self) -> None:
         """Forces all that was recorded to the disk; see `Backend.flush`."""
         self._check()
@@ -195,6 +234,7 @@ class SQLiteBackend:
                 archive = self._intake.close()
         finally:
             self._reader.close()
+            self._owner.disappear()
         if archive is not None:
             try:
                 with suppress(StoreError):  # all the data is in already
@@ -254,6 +294,7 @@ class SQLiteBackend:
             " open it again here"
         )
         _kept.append(self._reader)
+        self._owner.forget()
         if self._intake is not None:
             _kept.append(self._intake.refuse(self._refusal))
 
