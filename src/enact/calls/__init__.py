@@ -2,13 +2,13 @@
 """Calls: registered, recorded, replayed."""
 
 from enact.calls.calling import LateCallWarning
+from enact.calls.divergence import name_of
 from enact.calls.exceptions import ExceptionResource, NativeException
 from enact.calls.inputs import CallArgs, UntrackedStateWarning
 from enact.calls.invocation import Invocation, invoke, invoke_async
 from enact.calls.invokable import AsyncInvokable, Invokable, typed_invokable
 from enact.calls.lanes import with_current_contexts, with_new_contexts
 from enact.calls.registration import register
-from enact.calls.replayer import name_of
 from enact.calls.runs import UnstorableWarning
 from enact.calls.targets import AmbiguousNameWarning, UnregisteredFunction
 from enact.calls.typecheck import fits

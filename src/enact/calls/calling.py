@@ -13,15 +13,28 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from enact.calls.divergence import forbidden, in_doubt
 from enact.calls.exceptions import rebuild
 from enact.calls.frames import INTERRUPTS, Frame, clock
 from enact.calls.inputs import Input
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
-from enact.calls.replayer import Given, Plan, same
+from enact.calls.memo import find_answer
+from enact.calls.replayer import Given, Plan, path_of_next, same
 from enact.calls.rest import cancellation, forever
 from enact.calls.settling import settle, settle_async
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
+from enact.calls.verdicts import (
+    EDITED,
+    MEMOIZED,
+    NEW,
+    REQUEST_CHANGED,
+    RESUMED,
+    RETRIED,
+    REUSED,
+    decide,
+)
+from enact.calls.writing import announce
 from enact.errors import InvokableTypeError, RefError, ReplayError, Signal
 from enact.values import Ref, decode
 
@@ -44,19 +57,30 @@ class Answer:
     __slots__ = ("call_input", "index", "lane", "recorded", "slot", "turns")
 
     def __init__(
-        self, lane: Lane, call_input: Input, index: int, recorded: Recorded
+        self,
+        lane: Lane,
+        call_input: Input,
+        recorded: Recorded,
+        index: int = -1,
+        turns: Turns | None = None,
     ) -> None:
         self.lane = lane
         self.call_input = call_input
         self.index = index
         self.recorded = recorded
-        plan = lane.frame.plan
-        self.turns = plan.turns if plan is not None else None
+        self.turns = turns
         self.slot = -1
 
     def begin(self) -> None:
         """The start of the call has come."""
-        self.slot = self.lane.frame.enter(self.lane, self)
+        frame = self.lane.frame
+        self.slot = frame.enter(self.lane, self)
+        recorded = self.recorded
+        target = self.target
+        version = target.version
+        if version is not None and recorded.code != target.code:
+            version = None if recorded.code is None else (target.name, recorded.code)
+        frame.ran(version, frame.run.session.versions.below(recorded.subtree))
         if self.turns is not None:
             self.turns.happened(self.index, False)
 
@@ -77,7 +101,7 @@ class Answer:
         plan = self.lane.frame.plan
         assert plan is not None
         session = plan.session
-        if session.strict and not session.explained:
+        if session.is_exact:
             error = ReplayError(
                 f"replay of call {self.path()} of {self.target.name!r} stands still: "
                 "recorded calls of other threads come before it, and they are not "
@@ -105,7 +129,7 @@ class Answer:
         if frame.caller is None:
             return ""
         base = frame.path_in_tree()
-        slot = len(frame.children)
+        slot = len(frame.children) if self.slot < 0 else self.slot
         return f"{base}/{slot}" if base else str(slot)
 
     def give(self) -> Any:
@@ -265,6 +289,8 @@ def arrive(
         args = target.fit(args)
     call_input = Input(parent.run, parent, target, receiver, args, kwargs)
     if plan is None or lane.unwinding:
+        if target.memoize or parent.run.cautious:
+            return _live(lane, target, call_input, None)
         return _begin(lane, target, call_input, None)
     return _replayed(lane, target, call_input, plan)
 
@@ -289,6 +315,10 @@ def _begin(lane: Lane, target: Target, call_input: Input, verdict: str | None) -
         frame.plain = False
     frame.number = run.next_number()
     frame.begun = clock()
+    if target.retry is not None or parent.target is None:
+        announce(frame)
+        if target.retry is not None:
+            run.store.backend.flush()
     return frame
 
 
@@ -301,52 +331,75 @@ def _replayed(
         raise session.error
     found = plan.match(lane, call_input)
     if found is None:
-        frame = _begin(lane, target, call_input, NEW)
-        session.tell(frame)
-        return frame
-    index, recorded = found
-    verdict: str | None = REQUEST_CHANGED
-    ref = None
+        return _live(lane, target, call_input, NEW)
+    index, recorded, in_turn = found
+    path = path_of_next(lane)
     if same(recorded, call_input):
-        verdict = _verdict(plan, index, recorded)
-    if recorded.raised_here and session.override is not None:
-        ref = _overriding(session.override, recorded, target, lane.frame.run.store)
+        verdict = decide(plan, index, recorded, target, path)
+    else:
+        verdict = REQUEST_CHANGED
+    ref = None
+    if recorded.raised_here and session.policy.override is not None:
+        ref = _overriding(
+            session.policy.override, recorded, target, lane.frame.run.store
+        )
         verdict = EDITED if ref is not None else verdict
     if verdict is None:
-        answer = Answer(lane, call_input, index, recorded)
+        turns = plan.turns if in_turn else None
+        answer = Answer(lane, call_input, recorded, index, turns)
         if recorded.details is not None and recorded.details.origin is not None:
-            session.explain(answer.path(), recorded.details.origin)
+            session.explain(path, recorded.details.origin)
         return answer
     plan.drop(index)
-    frame = _begin(lane, target, call_input, verdict)
-    if verdict != RESUMED:
-        session.tell(frame)
+    if plan.retried(index):
+        plan.cut(lane)
     if ref is not None:
+        frame = _begin(lane, target, call_input, verdict)
+        session.tell(frame)
         return Given(frame.settle(ref.cid, EDITED))
+    if not recorded.children:
+        if verdict == RETRIED and recorded.raised is None:
+            if target.retry is not None:
+                raise session.failed(in_doubt(path, call_input))
+        return _live(lane, target, call_input, verdict, recorded)
+    frame = _begin(lane, target, call_input, verdict)
+    frame.replaces = recorded.cid
+    if verdict not in (RESUMED, REUSED):
+        session.tell(frame)
     Plan(recorded, session, frame.run.store).start(frame)
     return frame
 
 
-NEW, EDITED, RETRIED, RESUMED = "new", "edited", "retried", "resumed"
-NOT_STORED = "rerun: not stored"
-REQUEST_CHANGED = "rerun: request changed"
+def _live(
+    lane: Lane,
+    target: Target,
+    call_input: Input,
+    verdict: str | None,
+    recorded: Recorded | None = None,
+) -> Frame | Answer:
+    """Begin a call that the recording does not answer.
 
-
-def _verdict(plan: Plan, index: int, recorded: Recorded) -> str | None:
-    """Why a call that was found must run again; None if its outcome stands."""
-    details = recorded.details
-    if plan.retried(index):
-        return RESUMED if recorded.children else RETRIED
-    if details is not None:
-        if details.opaque:
-            return NOT_STORED
-        if details.status == "paused":
-            return RETRIED if recorded.raised_here else RESUMED
-        if details.status == "cancelled" and plan.awaits_cancellation():
-            return None
-    if recorded.output is None and recorded.raised is None:
-        return RESUMED if recorded.children else RETRIED
-    return None
+    Args:
+        verdict: why it runs; None where there is no recording.
+        recorded: whose place it takes.
+    """
+    run = lane.frame.run
+    session = run.session
+    policy = session.policy
+    path = path_of_next(lane)
+    if (policy.memoize or target.memoize) and verdict != RETRIED:
+        known = find_answer(run.store, call_input, session.versions)
+        if known is not None:
+            session.explain(path, MEMOIZED)
+            return Answer(lane, call_input, known)
+    if policy.live == "forbid" and not target.builtin:
+        raise session.failed(forbidden(path, call_input, verdict or NEW))
+    frame = _begin(lane, target, call_input, verdict)
+    if recorded is not None:
+        frame.replaces = recorded.cid
+    if verdict is not None:
+        session.tell(frame)
+    return frame
 
 
 def _overriding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from enact.calls import layout
@@ -13,9 +13,11 @@ from enact.calls.calling import call, call_async
 from enact.calls.frames import INTERRUPTS, Frame
 from enact.calls.lanes import CURRENT, leave_lane
 from enact.calls.layout import Recorded
-from enact.calls.replayer import Session, TopPlan
+from enact.calls.policy import Policy
+from enact.calls.replayer import TopPlan
 from enact.calls.rest import is_cancellation
 from enact.calls.runs import Run
+from enact.calls.session import Session
 from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
 from enact.errors import InvokableTypeError, MissingBlock, NotReplayable, Signal
 from enact.stores import ValueStore, memory_backend
@@ -30,8 +32,7 @@ class Task(NamedTuple):
         fun: the invokable; None to take it from the recording.
         args, kwargs: for it.
         recorded: the invocation to replay, if any.
-        override: replaces recorded exceptions.
-        strict: stop at unexplained differences.
+        policy: what may run, and what may differ.
         commit: write to the store.
     """
 
@@ -39,8 +40,7 @@ class Task(NamedTuple):
     args: Sequence[Any]
     kwargs: dict[str, Any]
     recorded: Recorded | None = None
-    override: Callable[[Any], Any] | None = None
-    strict: bool = True
+    policy: Policy = Policy()
     commit: bool = True
 
 
@@ -73,9 +73,10 @@ class _Execution:
         recorded = task.recorded
         self.target, self.args = resolve(task.fun, tuple(task.args))
         self.kwargs = task.kwargs
-        self.run = Run(self.store, None if recorded is None else recorded.cid)
+        self.session = Session(task.policy, self.store)
+        derived_from = None if recorded is None else recorded.cid
+        self.run = Run(self.store, self.session, derived_from)
         self.top = Frame(self.run, None, None, None)
-        self.session = Session(task.strict, task.override)
         if recorded is not None:
             TopPlan(recorded, self.session, self.store).start(self.top)
         self.name = self.target.name

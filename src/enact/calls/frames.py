@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from enact.calls import layout, rest
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from enact.calls.replayer import Plan
     from enact.calls.runs import Run
     from enact.calls.targets import Target
+    from enact.calls.versions import Version
 
 clock = time.perf_counter
 _get_ident = threading.get_ident
@@ -58,6 +59,8 @@ class Frame(Lane):
             of the signal, signal.
         failures: exceptions that came out of children: exception, slot, identifier.
         plan: what is known from a recording (replay).
+        replaces: the recorded call whose place this one takes (replay).
+        below: versions of the code that ran below.
     """
 
     # Stands for the frame of those who have ended; set below.
@@ -80,8 +83,10 @@ class Frame(Lane):
     started_work: list[Any] | None = None
     unwound: list[bytes] | None = None
     plan: Plan | None = None
+    below: set[Any] | None = None
     origin: str | None = None
     verdict: str | None = None
+    replaces: bytes | None = None
     closed = False
     announced = False
     watched = False
@@ -170,6 +175,13 @@ class Frame(Lane):
         """All that could react to the last event has done so."""
         if self.events is not None and not self.closed:
             self.events.append(layout.REST)
+
+    def ran(self, version: Version | None, below: Iterable[Version | None]) -> None:
+        """Note the version of a call made here, and of what ran below that call."""
+        if self.below is None:
+            self.below = set()
+        self.below.add(version)
+        self.below.update(below)
 
     def started(self, work: Any) -> None:
         """Keep hold of a task, thread or future that was started here."""

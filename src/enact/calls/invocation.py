@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from enact.calls import edits, layout
@@ -24,6 +24,7 @@ from enact.calls.execution import (
 from enact.calls.frames import INTERRUPTS
 from enact.calls.inputs import CallArgs
 from enact.calls.lanes import CURRENT
+from enact.calls.policy import Override, Policy
 from enact.calls.targets import Target, add
 from enact.calls.views import View
 from enact.errors import (
@@ -42,7 +43,6 @@ from enact.values import (
 )
 
 T = TypeVar("T")
-Override = Callable[[Ref[Any]], "Ref[Any] | None"]
 
 _MISSING: Any = object()
 RAISED = (InvocationError, FrameworkError)
@@ -198,7 +198,7 @@ class Invocation(View):
             exception_override: given a ref to a recorded exception, gives a ref to
                 the value that takes its place, or None.
             strict: stop at a difference that nothing explains.
-            options: as for ``invoke``.
+            options: as for ``invoke``: ``on_code_change``, ``live``, ``memoize``, ...
 
         Returns:
             The new invocation, complete unless it pauses.
@@ -261,6 +261,10 @@ def invoke(
     wrap_exceptions: bool = False,
     strict: bool = True,
     commit: bool = True,
+    *,
+    on_code_change: str = "rerun",
+    live: str = "allow",
+    memoize: bool = False,
 ) -> Invocation:
     """Run a callable and record it.
 
@@ -277,6 +281,12 @@ def invoke(
             raising it. (``ExceptionResource`` is always carried.)
         strict: in a replay, stop at a difference that nothing explains.
         commit: false to leave the store as it is; refs then live with the result.
+        on_code_change: in a replay, what becomes of a recorded outcome when the code
+            that made it has changed: ``"rerun"``, ``"reuse"`` or ``"error"``.
+        live: ``"forbid"`` for a replay that may run no call that is not recorded, as
+            in a regression test: the code around recorded calls is run again.
+        memoize: answer calls from equal ones anywhere in the store, made by the same
+            code. (Or register single functions with ``memoize=True``.)
 
     Returns:
         The invocation. It is paused if the program waits for a person's answer.
@@ -286,6 +296,7 @@ def invoke(
         UnstorableValue: an argument cannot be stored; nothing has run.
         InputChanged: the program changed an argument in place.
         ReplayError: the program left the record that it is replayed from.
+        LiveCallForbidden: a call would have had to run, with ``live="forbid"``.
 
     Example:
         >>> import enact
@@ -296,7 +307,8 @@ def invoke(
         ...     enact.invoke(add, (1,), {"b": 2}).get_output()
         3
     """
-    task = _task(fun, args, kwargs, replay_from, exception_override, strict, commit)
+    policy = Policy(strict, exception_override, on_code_change, live, memoize)
+    task = _task(fun, args, kwargs, replay_from, policy.check(), commit)
     lane = CURRENT.get()
     keep = _Keep(raise_on_errors, wrap_exceptions)
     if lane is None:
@@ -319,9 +331,14 @@ async def invoke_async(
     wrap_exceptions: bool = False,
     strict: bool = True,
     commit: bool = True,
+    *,
+    on_code_change: str = "rerun",
+    live: str = "allow",
+    memoize: bool = False,
 ) -> Invocation:
     """``invoke`` for async callables, within a running event loop."""
-    task = _task(fun, args, kwargs, replay_from, exception_override, strict, commit)
+    policy = Policy(strict, exception_override, on_code_change, live, memoize)
+    task = _task(fun, args, kwargs, replay_from, policy.check(), commit)
     lane = CURRENT.get()
     keep = _Keep(raise_on_errors, wrap_exceptions)
     if lane is None:
@@ -342,8 +359,8 @@ def _as_call(task: Task) -> tuple[tuple[Any, ...], dict[str, Any]]:
     options: dict[str, Any] = {}
     if task.recorded is not None:
         options["replay_from"] = Ref(task.recorded.cid, active_store())
-    if task.override is not None:
-        options["exception_override"] = task.override
+    if task.policy.override is not None:
+        options["exception_override"] = task.policy.override
     return (task.fun, list(task.args), task.kwargs), options
 
 
@@ -352,8 +369,7 @@ def _task(
     args: Sequence[Any],
     kwargs: dict[str, Any] | None,
     replay_from: Invocation | None,
-    override: Override | None,
-    strict: bool,
+    policy: Policy,
     commit: bool,
 ) -> Task:
     store = active_store()
@@ -364,7 +380,7 @@ def _task(
         if not store.has_block(ref.cid):
             store.commit(replay_from)
         recorded = edits.read(ref.cid, store)
-    return Task(fun, args, kwargs or {}, recorded, override, strict, commit)
+    return Task(fun, args, kwargs or {}, recorded, policy, commit)
 
 
 add(Target(invoke, INVOKE, builtin=True))

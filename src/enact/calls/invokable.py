@@ -13,11 +13,11 @@ from enact.calls.calling import call, call_async
 from enact.calls.invocation import (
     RAISED,
     Invocation,
-    Override,
     invoke,
     invoke_async,
 )
 from enact.calls.lanes import CURRENT
+from enact.calls.policy import Override
 from enact.calls.targets import Target
 from enact.calls.typecheck import fits, name
 from enact.errors import InvokableTypeError

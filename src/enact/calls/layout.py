@@ -7,11 +7,12 @@ Five blocks make a call. ``->`` is a link::
     output      the value
     request     {"$": "enact/Request", invokable ->, input ->}
     response    {"$": "enact/Response", invokable ->, output ->?, raised ->?,
-                 raised_here, children [->], code?, subtree?, details?}
+                 raised_here, children [->], code?, subtree ->?, details?}
     invocation  {"$": "enact/Invocation", request ->, response ->}
 
 ``response.invokable`` is the invokable as it was after the call. ``code`` is the
-digest of the code that ran, ``subtree`` one over all code below (null for a leaf).
+digest of the code that ran. ``subtree`` is null for a leaf, else a list of name and
+code of all invokables that ran below, each once, in order: ``[[name, code], ...]``.
 ``details`` is null for a call that came to its end alone and in order, else a map of
 all of these, null where they do not apply:
 
@@ -178,7 +179,7 @@ def response(
     here: bool,
     children: Sequence[Cid],
     code: str | None,
-    subtree: str | None,
+    subtree: Cid | None,
     details: Details | None,
     blocks: Blocks,
 ) -> bytes:
@@ -241,7 +242,7 @@ class Recorded:
     raised: Cid | None = None
     raised_here = False
     children: Sequence[Cid] = ()
-    subtree: str | None = None
+    subtree: Cid | None = None
     details: Details | None = None
     simple = True
 

@@ -7,65 +7,28 @@ that frame, lane by lane, as long as the program asks what it asked before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls import layout
+from enact.calls.alignment import Alignment
+from enact.calls.divergence import left, missing
 from enact.calls.layout import Recorded
-from enact.errors import ReplayError
-from enact.values import ATOMIC, cid_text, decode
+from enact.calls.targets import NAMED
+from enact.values import ATOMIC, decode
+from enact.values.cbor import decode_form
 from enact.values.cids import CID_PREFIX
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane, Path
+    from enact.calls.session import Session
     from enact.calls.targets import Target
     from enact.calls.turns import Turns
+    from enact.errors import CallError
 
 _BATCH = 128
-
-
-class Session:
-    """What holds for a whole replay.
-
-    Attributes:
-        strict: stop at the first difference that nothing explains.
-        override: replaces recorded exceptions; see ``invoke``.
-        explained: some call was not answered from the record, so that the program
-            may do other things from here on.
-        verdicts: of calls that were not simply reused, by path.
-        error: the first difference that nothing explained. The program may catch it,
-            but the replay has failed.
-    """
-
-    __slots__ = ("error", "explained", "override", "strict", "verdicts")
-
-    def __init__(
-        self, strict: bool, override: Callable[[Any], Any] | None = None
-    ) -> None:
-        self.strict = strict
-        self.override = override
-        self.explained = False
-        self.verdicts: dict[str, str] = {}
-        self.error: ReplayError | None = None
-
-    def failed(self, error: ReplayError) -> ReplayError:
-        """Note that the replay has failed; gives the first error."""
-        if self.error is None:
-            self.error = error
-        return self.error
-
-    def tell(self, frame: Frame) -> None:
-        """A call runs, so that what comes after it may differ."""
-        assert frame.verdict is not None
-        self.explain(frame.path_in_tree(), frame.verdict)
-
-    def explain(self, path: str, verdict: str) -> None:
-        """Note a verdict that explains differences from here on."""
-        self.explained = True
-        self.verdicts[path] = verdict
 
 
 class Plan:
@@ -78,12 +41,14 @@ class Plan:
     """
 
     __slots__ = (
+        "_alignment",
         "_batch",
         "_batch_cids",
         "_batch_start",
         "_lanes",
         "_live_lanes",
         "_outputs",
+        "_paths",
         "_retry",
         "_source",
         "_unclaimed",
@@ -100,6 +65,8 @@ class Plan:
         self._batch_cids: list[bytes] = []
         self._batch_start = 0
         self._live_lanes: list[Lane] = []
+        self._alignment: Alignment | None = None
+        self._paths: list[Path] | None = None
         # Blocks of outputs, read for a batch at a time.
         self._outputs: dict[Any, bytes] = {}
         details = recorded.details
@@ -118,7 +85,7 @@ class Plan:
             self._lanes = lanes
             self._unclaimed = dict(lanes)
             self._unclaimed.pop((), None)
-            paths = [tuple(path) for path in details.lanes]
+            self._paths = paths = [tuple(path) for path in details.lanes]
             events = details.events
             if events is None:  # one call at a time, though in several lanes
                 events = [e for n in range(len(paths)) for e in (0, n + 1)]
@@ -196,7 +163,9 @@ class Plan:
         """
         cursor = frame.cursor
         queue = frame.queue
-        if cursor >= len(queue) or self.turns is not None or frame.spawned:
+        if cursor >= len(queue) or self._paths is not None or frame.spawned:
+            return None
+        if self._alignment is not None:
             return None
         index = queue[cursor]
         place = index - self._batch_start
@@ -207,15 +176,17 @@ class Plan:
             place = index - self._batch_start
         recorded = batch[place]
         if type(recorded) is tuple:
-            _, _, invokable, given, _, _, value = recorded
-        elif recorded.simple:
-            invokable, given, value = (
-                recorded.invokable, recorded.input, recorded.value,
+            _, _, invokable, given, _, code, value = recorded
+        elif recorded.simple and recorded.subtree is None:
+            invokable, given, code, value = (
+                recorded.invokable, recorded.input, recorded.code, recorded.value,
             )  # fmt: skip
         else:
             return None
-        if invokable != target.cid:
+        if invokable != target.cid or code != target.code:
             return None
+        if invokable not in frame.run.known:
+            return None  # its code may have changed since the last run
         data = layout.plain_call_args(args, kwargs)
         if data is None or given != CID_PREFIX + sha256(data).digest():
             return None
@@ -224,6 +195,10 @@ class Plan:
         frame.cursor = cursor + 1
         frame.children.append(self._batch_cids[place])
         frame.position += 1
+        if frame.below is None:
+            frame.below = {target.version}
+        else:
+            frame.below.add(target.version)
         return Given(self.value(recorded) if value is layout.NOT_READ else value)
 
     def value(self, recorded: Recorded) -> Any:
@@ -247,7 +222,7 @@ class Plan:
             recorded.value = value
         return value
 
-    def match(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
+    def match(self, lane: Lane, call: Input) -> Match | None:
         """The recorded call that ``call``, made in ``lane``, is; None for a new one.
 
         Its request is the same, or else it must run again: then what was recorded
@@ -258,16 +233,24 @@ class Plan:
         """
         queue = lane.queue
         cursor = lane.cursor
+        alignment = self._alignment
+        if alignment is not None:
+            while cursor < len(queue) and not alignment.is_free(queue[cursor]):
+                cursor += 1
+            lane.cursor = cursor
         if cursor < len(queue):
-            recorded = self.child(queue[cursor])
+            index = queue[cursor]
+            recorded = self.child(index)
             if same(recorded, call):
                 lane.cursor = cursor + 1
                 self._unclaimed.pop(lane.path, None)
-                return queue[cursor], recorded
+                if alignment is not None:
+                    alignment.take(index)
+                return Match(index, recorded)
         return self._search(lane, call)
 
-    def _search(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
-        """Look further: in another lane nobody has come for, then further on."""
+    def _search(self, lane: Lane, call: Input) -> Match | None:
+        """Look further: in another lane nobody has come for, then by request."""
         queue = lane.queue
         if self._unclaimed and lane.cursor == 0:
             found = self._other_lane(lane, call)
@@ -275,25 +258,81 @@ class Plan:
                 return found
         session = self.session
         if lane.cursor >= len(queue):
-            if session.strict and not session.explained and self._complete():
-                raise self._left(lane, call, None)
-            return None
-        if session.strict and not session.explained:
-            raise self._left(lane, call, self.child(queue[lane.cursor]))
-        for place in range(lane.cursor + 1, len(queue)):
-            recorded = self.child(queue[place])
-            if same(recorded, call):
-                for index in queue[lane.cursor : place]:
-                    self.drop(index)
-                lane.cursor = place + 1
-                return queue[place], recorded
-        recorded = self.child(queue[lane.cursor])
-        if recorded.invokable == call.invokable and recorded.children:
-            lane.cursor += 1
-            return queue[lane.cursor - 1], recorded
-        return None
+            if session.is_exact and self._complete():
+                path = path_of_next(lane)
+                raise session.failed(left(path, call, None, self._source))
+            if not session.changed:
+                return None
+        elif session.is_exact:
+            recorded = self.child(queue[lane.cursor])
+            path = path_of_next(lane)
+            raise session.failed(left(path, call, recorded, self._source))
+        session.changed = True
+        if self._alignment is None:
+            self._alignment = Alignment(self, self._left(lane.frame))
+        return self._aligned(self._alignment, lane, call)
 
-    def _other_lane(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
+    def _aligned(self, alignment: Alignment, lane: Lane, call: Input) -> Match | None:
+        index = alignment.find(lane, call)
+        if index is None:
+            base = alignment.find_base(lane, call)
+            if base is None:
+                return None
+            self.drop(base)
+            return Match(base, self.child(base))
+        queue = lane.queue
+        if (
+            lane.cursor < len(queue)
+            and self.lane_of(index) == lane.path
+            and index >= queue[lane.cursor]
+        ):
+            # What is skipped may come later, so it stays free, but out of turn.
+            place = queue.index(index)
+            for skipped in queue[lane.cursor : place]:
+                self.drop(skipped)
+            lane.cursor = place + 1
+            return Match(index, self.child(index))
+        self.drop(index)
+        return Match(index, self.child(index), in_turn=False)
+
+    def _left(self, frame: Frame) -> list[int]:
+        """Indices of the recorded calls that nobody has asked for yet."""
+        left = [index for queue in self._unclaimed.values() for index in queue]
+        for lane in (frame, *self._live_lanes):
+            if lane.path not in self._unclaimed:
+                left += lane.queue[lane.cursor :]
+        return left
+
+    def cut(self, lane: Lane) -> None:
+        """Forget what was recorded in ``lane`` after the call that runs again.
+
+        It was the program's answer to how that call ended, which is open again.
+        """
+        rest = lane.queue[lane.cursor :]
+        kept = [later for later in rest if later in self._retry]
+        lane.queue = [*lane.queue[: lane.cursor], *kept]
+        for dropped in rest:
+            if dropped in self._retry:
+                continue
+            self.drop(dropped)
+            if self._alignment is not None:
+                self._alignment.take(dropped)
+
+    def lane_of(self, index: int) -> Path:
+        """The lane of the recorded child ``index``."""
+        return () if self._paths is None else self._paths[index]
+
+    def size(self) -> int:
+        """How many children were recorded."""
+        return len(self.recorded.children)
+
+    def name_of(self, index: int) -> str:
+        """The name of the invokable of the recorded child ``index``."""
+        fields: Any = decode_form(self._source.load_block(self.child(index).invokable))
+        kind = fields["$"]
+        return str(fields["name"] if kind in NAMED else kind)
+
+    def _other_lane(self, lane: Lane, call: Input) -> Match | None:
         """A lane whose first recorded call is this one, and that has not begun.
 
         Tasks that make no tracked call may be missing or extra in a replay, as
@@ -311,7 +350,9 @@ class Plan:
                     self.turns.rename(path, lane.path)
                 lane.queue = queue
                 lane.cursor = 1
-                return queue[0], recorded
+                if self._alignment is not None:
+                    self._alignment.take(queue[0])
+                return Match(queue[0], recorded)
         return None
 
     def _complete(self) -> bool:
@@ -322,55 +363,30 @@ class Plan:
         if self.turns is not None:
             self.turns.drop(index)
 
-    def left_over(self, frame: Frame) -> ReplayError | None:
+    def left_over(self, frame: Frame) -> CallError | None:
         """At the end of the frame: the program has not asked for all recorded calls."""
         session = self.session
-        if not session.strict or session.explained:
+        if not session.is_exact:
             return session.error
-        for lane in (frame, *self._live_lanes):
-            if lane.cursor < len(lane.queue):
-                missing = self.child(lane.queue[lane.cursor])
-                break
-        else:
-            if not self._unclaimed:
-                return session.error
-            missing = self.child(next(iter(self._unclaimed.values()))[0])
-        return session.failed(
-            ReplayError(
-                f"replay of call {frame.path_in_tree() or 'at the top'}: the recorded "
-                f"call {describe(missing, self._source)} was not made this time. Code "
-                "before it has changed, or depends on something that is not recorded "
-                "(time, chance, environment, global state). Replay with "
-                "`strict=False` to go on",
-                frame.path_in_tree(),
-            )
-        )
+        left = self._left(frame)
+        if not left:
+            return session.error
+        path = frame.path_in_tree()
+        return session.failed(missing(path, self.child(left[0]), self._source))
 
-    def _left(self, lane: Lane, call: Input, recorded: Recorded | None) -> ReplayError:
-        session = self.session
-        frame = lane.frame
-        base = frame.path_in_tree()
-        slot = str(len(frame.children))
-        path = f"{base}/{slot}" if base else slot
-        if frame.caller is None:  # the call at the top itself
-            path = ""
-        live = f"{call.target.name} {describe_input(call)}"
-        then = (
-            "no further call" if recorded is None else describe(recorded, self._source)
-        )
-        cause = "the code that leads to it has changed"
-        if recorded is not None and recorded.invokable == call.invokable:
-            cause = (
-                "its arguments depend on something that is not recorded (time, chance, "
-                "set order, environment, global state), or the code before it changed"
-            )
-        error = ReplayError(
-            f"replay left the record at call {path or 'at the top'}: recorded {then}, "
-            f"now {live}. Likely cause: {cause}. Next: record that dependency as a "
-            "call of its own, or replay with `strict=False` to run what differs",
-            path,
-        )
-        return session.failed(error)
+
+class Match(NamedTuple):
+    """A recorded call that stands for one that the program makes.
+
+    Attributes:
+        index: among the recorded children.
+        recorded: the call; its request may be another one, see ``same``.
+        in_turn: whether it has its place in the recorded order.
+    """
+
+    index: int  # type: ignore[assignment]  # of no use as a method of this tuple
+    recorded: Recorded
+    in_turn: bool = True
 
 
 class Given:
@@ -393,7 +409,7 @@ class TopPlan(Plan):
         given = top.details is not None and top.details.origin is not None
         self._retry = frozenset([0] if top.status == "failed" and not given else [])
         self._batch, self._batch_cids = [top], [top.cid]
-        self._lanes = None
+        self._lanes = self._paths = None
         self._unclaimed = {}
         self.turns = None
 
@@ -408,10 +424,12 @@ class TopPlan(Plan):
     def _complete(self) -> bool:
         return False
 
-    def _search(self, lane: Lane, call: Input) -> tuple[int, Recorded] | None:
-        if self.session.strict:
-            raise self._left(lane, call, self._top)
-        return None
+    def _search(self, lane: Lane, call: Input) -> Match | None:
+        session = self.session
+        if session.policy.strict:
+            raise session.failed(left("", call, self._top, self._source))
+        session.changed = True
+        return Match(0, self._top) if self.name_of(0) == call.target.name else None
 
 
 def same(recorded: Recorded, call: Input) -> bool:
@@ -423,32 +441,11 @@ def same(recorded: Recorded, call: Input) -> bool:
     )
 
 
-def describe(recorded: Recorded, source: Any) -> str:
-    """A recorded call in words: its name and its input, shortened."""
-    try:
-        invokable = decode(source.load_block(recorded.invokable), source, unknown=True)
-        value = decode(source.load_block(recorded.input), source, unknown=True)
-    except Exception:  # a description must never hide the error that it is for
-        return cid_text(recorded.cid)
-    return f"{name_of(invokable)} {_shorten(value)}"
-
-
-def describe_input(call: Input) -> str:
-    """The input of a live call, shortened."""
-    if call.target.takes_value:
-        return _shorten(call.args[0] if call.args else None)
-    return _shorten((call.args, call.kwargs))
-
-
-def name_of(invokable: Any) -> str:
-    """The name of an invokable for messages and summaries."""
-    inner = getattr(invokable, "__func__", invokable)
-    target = getattr(inner, "__enact_target__", None)
-    if target is not None:
-        return str(target.name)
-    return str(getattr(invokable, "name", None) or type(invokable).__qualname__)
-
-
-def _shorten(value: Any, limit: int = 200) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+def path_of_next(lane: Lane) -> str:
+    """Where the next call of a lane will be in the tree."""
+    frame = lane.frame
+    if frame.caller is None:  # the call at the top itself
+        return ""
+    base = frame.path_in_tree()
+    slot = str(len(frame.children))
+    return f"{base}/{slot}" if base else slot

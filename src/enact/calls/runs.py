@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from enact.calls import layout
 from enact.calls.frames import clock
 from enact.calls.targets import warn_if_ambiguous
+from enact.calls.versions import encode_versions
 from enact.errors import UnstorableValue
 from enact.stores import RunRow, ValueStore
 from enact.values import Encoder, Opaque
@@ -23,6 +24,7 @@ from enact.values import Encoder, Opaque
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.layout import Blocks
+    from enact.calls.session import Session
     from enact.calls.targets import Target
 
 
@@ -44,6 +46,8 @@ class Run:
 
     Attributes:
         store: that was active when it began.
+        session: its policy, and how it goes.
+        cautious: live calls are looked at before they run.
         record: the backend's way in for a finished call.
         known: invokables whose blocks were written already.
         epoch: what turns ``clock()`` into seconds since the epoch.
@@ -52,7 +56,9 @@ class Run:
     """
 
     __slots__ = (
+        "_subtrees",
         "attended",
+        "cautious",
         "derived_from",
         "epoch",
         "how",
@@ -61,6 +67,7 @@ class Run:
         "next_number",
         "on_unstorable",
         "record",
+        "session",
         "started",
         "store",
     )
@@ -68,12 +75,17 @@ class Run:
     def __init__(
         self,
         store: ValueStore,
+        session: Session,
         derived_from: bytes | None = None,
         on_unstorable: str = "warn",
     ) -> None:
         self.store = store
+        self.session = session
+        policy = session.policy
+        self.cautious = policy.memoize or policy.live == "forbid" or policy.preview
         self.record = store.backend.record
         self.known: set[bytes] = set()
+        self._subtrees: dict[frozenset[Any], bytes] = {}
         self.next_number = itertools.count().__next__
         self.started = time.time()
         self.epoch = self.started - clock()
@@ -100,6 +112,16 @@ class Run:
             self.id, name, status, invocation, self.started, duration,
             self.derived_from, self.how, _process(),
         )  # fmt: skip
+
+    def subtree(self, versions: set[Any], blocks: Blocks) -> bytes | None:
+        """Identifier of the block that lists these versions; writes it when new."""
+        key = frozenset(versions)
+        known = self._subtrees.get(key)
+        if known is None:
+            named = key - {None}
+            known = encode_versions(named, blocks) if named else b""
+            self._subtrees[key] = known
+        return known or None
 
     def introduce(self, target: Target) -> None:
         """Store a function that the run has not called before."""

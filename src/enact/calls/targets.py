@@ -23,6 +23,8 @@ from enact.values import adapter, cid_of, encode_form, qualified_name
 FUNCTION = "enact/Function"
 METHOD = "enact/Method"
 UNREGISTERED = "enact/UnregisteredFunction"
+# Stored forms that have a name of their own; of others, the type is the name.
+NAMED = (FUNCTION, METHOD, UNREGISTERED)
 
 
 class AmbiguousNameWarning(UserWarning):
@@ -47,6 +49,7 @@ class Target:
         builtin: part of enact itself.
         code: digest of the code, as of the last ``refresh_code``; None before the
             first, and for what enact itself brings along.
+        version: name and code.
     """
 
     __slots__ = (
@@ -70,6 +73,7 @@ class Target:
         "registered",
         "retry",
         "takes_value",
+        "version",
         "wrapper",
     )
 
@@ -98,6 +102,7 @@ class Target:
         self.builtin = builtin
         self.code: str | None = None
         self.code_bytes: bytes | None = None
+        self.version: tuple[str, str] | None = None
         self._owners: dict[type, bool] = {}
         self.wrapper: Callable[..., Any] = fn
         self.former: frozenset[bytes] = frozenset()
@@ -105,8 +110,11 @@ class Target:
     def refresh_code(self) -> str | None:
         """Look at the code again, which a notebook may have changed; its digest."""
         if not self.builtin:
-            self.code = code_digest(self.fn)
-            self.code_bytes = bytes.fromhex(self.code)
+            code = code_digest(self.fn)
+            if code != self.code:
+                self.code = code
+                self.code_bytes = bytes.fromhex(code)
+                self.version = self.name, code
         return self.code
 
     def returns(self) -> Any:
@@ -187,6 +195,10 @@ _warned: set[str] = set()
 
 def add(target: Target, former: tuple[str, ...] = ()) -> None:
     """Make ``target`` known under its name, and under names that it used to have."""
+    newest = _newest.get(target.name)
+    named = not is_nameless(target.name)
+    if named and newest is not None and _same_code(newest.fn, target.fn):
+        _warn_ambiguous(target.name)
     target.former = frozenset(_stored_form(FUNCTION, name)[0] for name in former)
     for name in (target.name, *former):
         _newest[name] = target
@@ -201,7 +213,7 @@ def find(name: str, code: str | None = None) -> Target:
 
     Args:
         name: as in stored data.
-        code: prefer the live definition with this digest.
+        code: of functions without a name of their own, the one with this digest.
 
     Raises:
         UnregisteredType: nothing is registered under this name.
@@ -213,29 +225,58 @@ def find(name: str, code: str | None = None) -> Target:
             "defines it, or register the function that took its place with "
             f"`@enact.register(former=[{name!r}])`"
         )
-    if code is not None and newest.refresh_code() != code:
-        for target in list(_live[name]):
+    if code is not None and is_nameless(name):
+        for target in live(name):
             if target.refresh_code() == code:
                 return target
     return newest
 
 
+def live(name: str) -> list[Target]:
+    """The definitions of a name that are alive, the newest first."""
+    newest = _newest.get(name)
+    if newest is None:
+        return []
+    return [newest, *(other for other in list(_live[name]) if other is not newest)]
+
+
 def warn_if_ambiguous(target: Target) -> None:
     """Warn once when a nameless function is one of several different ones alive."""
     name = target.name
-    if name in _warned or not _is_nameless(name):
+    if name in _warned or not is_nameless(name):
         return
     # A few are enough to see it: thousands may have been made in a loop.
     live = list(_live.get(name, ()))[:8]
     if len({other.refresh_code() for other in live}) > 1:
-        _warned.add(name)
-        warnings.warn(
-            f"several different functions named {name!r} are alive; a record tells "
-            "them apart by their code and captured values only: give each a name, "
-            "as in `enact.register(fn, name='draft/short')`",
-            AmbiguousNameWarning,
-            stacklevel=4,
-        )
+        _warn_ambiguous(name)
+
+
+def _same_code(one: Any, other: Any) -> bool:
+    """Whether two functions are closures that one place in a program made."""
+    code = getattr(one, "__code__", None)
+    return (
+        one is not other
+        and code is not None
+        and code is getattr(other, "__code__", None)
+        and bool(code.co_freevars)
+    )
+
+
+def _warn_ambiguous(name: str) -> None:
+    if name in _warned:
+        return
+    _warned.add(name)
+    means = (
+        "a record tells them apart by their code and captured values only"
+        if is_nameless(name)
+        else "a record means the newest of them"
+    )
+    warnings.warn(
+        f"several different functions named {name!r} are alive; {means}: give each a "
+        "name of its own, as in `enact.register(fn, name='draft/short')`",
+        AmbiguousNameWarning,
+        stacklevel=4,
+    )
 
 
 def target_of(fn: object) -> Target | None:
@@ -277,7 +318,7 @@ def _dump_function(fn: Any) -> dict[str, object]:
             f"function {qualified_name(fn)!r} is not registered: decorate it with "
             "`@enact.register`"
         )
-    if _is_nameless(target.name):
+    if is_nameless(target.name):
         # Closures share a name, and differ in what they captured.
         return {"name": target.name, "code": target.refresh_code()}
     return {"name": target.name}
@@ -287,7 +328,8 @@ def _load_function(fields: Any) -> Any:
     return find(fields["name"], fields.get("code")).wrapper
 
 
-def _is_nameless(name: str) -> bool:
+def is_nameless(name: str) -> bool:
+    """Whether several functions may well have this name at the same time."""
     return "<lambda>" in name or "<locals>" in name
 
 

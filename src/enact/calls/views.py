@@ -65,7 +65,7 @@ class Response(_Subscripted):
         raised_here: whether that was raised first in this very call.
         children: refs to the invocations that it made, in order of start.
         code: digest of the code that ran.
-        subtree: digest over all code below.
+        subtree: ref to names and digests of all code below; None for a leaf.
         details: order of concurrent calls and other rare facts; None for most calls.
     """
 
@@ -75,7 +75,7 @@ class Response(_Subscripted):
     raised_here: bool = False
     children: list[Ref[Any]] = dataclasses.field(default_factory=list)
     code: str | None = None
-    subtree: str | None = None
+    subtree: Ref[Any] | None = None
     details: dict[str, Any] | None = None
 
     def is_complete(self) -> bool:

@@ -40,9 +40,10 @@ def write(
     after = call_input.invokable
     if call_input.receiver is not None:
         after, details = _state_after(frame, call_input, details)
+    subtree = None if frame.below is None else run.subtree(frame.below, blocks)
     if children or details is not None:
         data = layout.response(
-            after, output, raised, raised_here, children, target.code, None,
+            after, output, raised, raised_here, children, target.code, subtree,
             details, blocks,
         )  # fmt: skip
     else:
@@ -57,6 +58,7 @@ def write(
     blocks.append((cid, invocation_data))
     frame.closed = True
     parent = caller.frame
+    parent.ran(target.version, frame.below or ())
     slot = frame.slot
     if not parent.announced and parent.target is not None:
         announce(parent)
@@ -65,7 +67,7 @@ def write(
         CallRow(
             run.id, frame.number, parent.number, caller.path, caller.position - 1,
             slot, target.name, request, cid, target.code_bytes, status,
-            run.epoch + frame.begun, duration, frame.verdict,
+            run.epoch + frame.begun, duration, frame.verdict, frame.replaces,
         ),
     )  # fmt: skip
     if slot >= 0:
@@ -133,13 +135,17 @@ def write_leaf(frame: Frame, value: Any, output: bytes, duration: float) -> None
                 run.id, frame.number, parent.number, caller.path,
                 caller.position - 1, slot, target.name, request, cid,
                 target.code_bytes, "completed", run.epoch + frame.begun, duration,
-                frame.verdict, None, None, None,
+                frame.verdict, frame.replaces, None, None,
             ),
         ),
     )  # fmt: skip
     ready = run.store.ready
     if len(ready) > layout.READY:
         ready.clear()
+    if parent.below is None:
+        parent.below = {target.version}
+    else:
+        parent.below.add(target.version)
     ready[cid] = (request, response, invokable, input_cid, output_cid, code, value)
     if parent.lanes is None and not parent.spawned:
         parent.children[slot] = cid
@@ -191,7 +197,7 @@ def _announce(frame: Frame) -> None:
         CallRow(
             run.id, frame.number, parent.number, caller.path, caller.position - 1,
             frame.slot, target.name, request, None, target.code_bytes, "running",
-            run.epoch + frame.begun, 0.0, frame.verdict,
+            run.epoch + frame.begun, 0.0, frame.verdict, frame.replaces,
         ),
     )  # fmt: skip
 

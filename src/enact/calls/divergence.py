@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Divergence: how the difference between a record and its replay is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from enact.errors import InDoubt, LiveCallForbidden, ReplayError
+from enact.values import cid_text, decode
+
+if TYPE_CHECKING:
+    from enact.calls.inputs import Input
+    from enact.calls.layout import Recorded
+
+
+def where(path: str) -> str:
+    """A path in words."""
+    return path or "at the top"
+
+
+def left(path: str, call: Input, recorded: Recorded | None, source: Any) -> ReplayError:
+    """The program makes another call than the recorded one."""
+    live = f"{call.target.name} {describe_input(call)}"
+    then = "no further call" if recorded is None else describe(recorded, source)
+    cause = "the code that leads to it has changed"
+    if recorded is not None and recorded.invokable == call.invokable:
+        cause = (
+            "its arguments depend on something that is not recorded (time, chance, "
+            "set order, environment, global state), or the code before it changed"
+        )
+    return ReplayError(
+        f"replay left the record at call {where(path)}: recorded {then}, "
+        f"now {live}. Likely cause: {cause}. Next: record that dependency as a "
+        "call of its own, or replay with `strict=False` to run what differs",
+        path,
+    )
+
+
+def missing(path: str, recorded: Recorded, source: Any) -> ReplayError:
+    """The program ends without a call that was recorded."""
+    return ReplayError(
+        f"replay of call {where(path)}: the recorded call "
+        f"{describe(recorded, source)} was not made this time. Code before it has "
+        "changed, or depends on something that is not recorded (time, chance, "
+        "environment, global state). Replay with `strict=False` to go on",
+        path,
+    )
+
+
+def forbidden(path: str, call: Input, verdict: str) -> LiveCallForbidden:
+    """A call would have to run, and must not."""
+    return LiveCallForbidden(
+        f"call {where(path)} of {call.target.name!r} would run live ({verdict}): "
+        f"{describe_input(call)}, and live calls are forbidden. Next: see "
+        "`preview()` for all that would run, or replay without live='forbid'",
+        path,
+    )
+
+
+def in_doubt(path: str, call: Input) -> InDoubt:
+    """A call that must not be tried twice was in flight."""
+    return InDoubt(
+        f"call {where(path)} of {call.target.name!r}, {describe_input(call)}, was in "
+        "flight when its run was cut off, and it is registered with retry='never': "
+        "nobody knows whether it took effect. Find out, then put its outcome in with "
+        f"`run.invocation.edit({path!r}, output=...)` (or raises=...) and replay that, "
+        f"or drop it with `run.invocation.rewind(to={path!r})` to run it again",
+        path,
+    )
+
+
+def describe(recorded: Recorded, source: Any) -> str:
+    """A recorded call in words: its name and its input, shortened."""
+    try:
+        invokable = decode(source.load_block(recorded.invokable), source, unknown=True)
+        value = decode(source.load_block(recorded.input), source, unknown=True)
+    except Exception:  # a description must never hide the error that it is for
+        return cid_text(recorded.cid)
+    return f"{name_of(invokable)} {_shorten(value)}"
+
+
+def describe_input(call: Input) -> str:
+    """The input of a live call, shortened."""
+    if call.target.takes_value:
+        return _shorten(call.args[0] if call.args else None)
+    return _shorten((call.args, call.kwargs))
+
+
+def name_of(invokable: Any) -> str:
+    """The name of an invokable for messages and summaries."""
+    inner = getattr(invokable, "__func__", invokable)
+    target = getattr(inner, "__enact_target__", None)
+    if target is not None:
+        return str(target.name)
+    return str(getattr(invokable, "name", None) or type(invokable).__qualname__)
+
+
+def _shorten(value: Any, limit: int = 200) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

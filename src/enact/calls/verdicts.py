@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verdicts: what a replay does with each call, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from enact.errors import ReplayError
+
+if TYPE_CHECKING:
+    from enact.calls.layout import Recorded
+    from enact.calls.replayer import Plan
+    from enact.calls.targets import Target
+
+REUSED = "reused"
+"""The recorded outcome was handed out."""
+MEMOIZED = "memoized"
+"""The outcome of an equal call elsewhere in the store was handed out."""
+EDITED = "edited"
+"""The outcome is one that somebody put in."""
+ANSWERED = "answered"
+"""The outcome is a person's answer."""
+RETRIED = "retried"
+"""It had failed, or had not come to its end: it ran again."""
+RESUMED = "resumed"
+"""It had not come to its end: its code ran again, calls below it are answered."""
+REQUEST_CHANGED = "rerun: request changed"
+"""It was made with another input."""
+CODE_CHANGED = "rerun: code changed"
+"""Its code, or code below it, is another one now."""
+NOT_STORED = "rerun: not stored"
+"""A part of its input or output could not be stored."""
+NEW = "new"
+"""Nothing like it was recorded."""
+
+
+def decide(
+    plan: Plan, index: int, recorded: Recorded, target: Target, path: str
+) -> str | None:
+    """Say why a call with the recorded request must run again.
+
+    Args:
+        plan: of the calling frame.
+        index: of the recorded call among the children there.
+        recorded: the call.
+        target: what would run.
+        path: of the call, for messages.
+
+    Returns:
+        The verdict; None if the recorded outcome stands.
+
+    Raises:
+        ReplayError: its code has changed, and the policy forbids that.
+    """
+    details = recorded.details
+    again = RESUMED if recorded.children else RETRIED
+    if plan.retried(index) and (target.retry is None or recorded.children):
+        return again
+    if details is not None:
+        if details.origin is not None:
+            return None  # somebody decided on it, whatever the code
+        if details.opaque:
+            return NOT_STORED
+        if details.status == "paused":
+            return RETRIED if recorded.raised_here else RESUMED
+        if details.status == "cancelled" and plan.awaits_cancellation():
+            return None
+    if recorded.output is None and recorded.raised is None:
+        return again
+    session = plan.session
+    policy = session.policy
+    if policy.on_code_change != "reuse":
+        changed = session.versions.changed(recorded, target)
+        if changed is not None:
+            if policy.on_code_change == "rerun":
+                return CODE_CHANGED
+            raise session.failed(
+                ReplayError(
+                    f"the code of {changed!r} is not the code that call "
+                    f"{path or 'at the top'} of {target.name!r} ran. Next: replay with "
+                    "on_code_change='rerun' to run it again, or with 'reuse' to take "
+                    "the recorded outcome",
+                    path,
+                )
+            )
+    if policy.live == "forbid" and recorded.children:
+        return REUSED  # the code around the calls below it runs all the same
+    return None
