@@ -2,6 +2,7 @@
 """Calls: registered, recorded, replayed."""
 
 from enact.calls.calling import LateCallWarning
+from enact.calls.current import CurrentCall, annotate, current_call
 from enact.calls.divergence import name_of
 from enact.calls.exceptions import ExceptionResource, NativeException
 from enact.calls.inputs import CallArgs, UntrackedStateWarning
@@ -19,6 +20,7 @@ __all__ = [
     "AmbiguousNameWarning",
     "AsyncInvokable",
     "CallArgs",
+    "CurrentCall",
     "ExceptionResource",
     "Invocation",
     "Invokable",
@@ -29,6 +31,8 @@ __all__ = [
     "UnregisteredFunction",
     "UnstorableWarning",
     "UntrackedStateWarning",
+    "annotate",
+    "current_call",
     "fits",
     "invoke",
     "invoke_async",

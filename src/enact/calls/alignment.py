@@ -42,6 +42,10 @@ class Alignment:
         """Whether nobody has taken the recorded call ``index``."""
         return index in self._free
 
+    def left(self) -> set[int]:
+        """Indices of the calls that nobody has taken."""
+        return self._free
+
     def take(self, index: int) -> None:
         """Somebody takes a recorded call, or it is not to be used."""
         self._free.discard(index)

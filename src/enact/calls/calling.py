@@ -295,12 +295,20 @@ def arrive(
     return _replayed(lane, target, call_input, plan)
 
 
-def _begin(lane: Lane, target: Target, call_input: Input, verdict: str | None) -> Frame:
+def _begin(
+    lane: Lane,
+    target: Target,
+    call_input: Input,
+    verdict: str | None,
+    recorded: Recorded | None = None,
+) -> Frame:
     parent = lane.frame
     run = parent.run
     frame = Frame(run, target, lane, call_input)
     if verdict is not None:
         frame.verdict = verdict
+    if recorded is not None:
+        frame.replaces = recorded.cid
     if lane is parent and not (lane.spawned or lane.unwinding):
         children = parent.children
         frame.slot = len(children)
@@ -314,6 +322,7 @@ def _begin(lane: Lane, target: Target, call_input: Input, verdict: str | None) -
     if target.check_output is not None or call_input.receiver is not None:
         frame.plain = False
     frame.number = run.next_number()
+    frame.position_there = lane.position - 1
     frame.begun = clock()
     if target.retry is not None or parent.target is None:
         announce(frame)
@@ -354,16 +363,15 @@ def _replayed(
     if plan.retried(index):
         plan.cut(lane)
     if ref is not None:
-        frame = _begin(lane, target, call_input, verdict)
+        frame = _begin(lane, target, call_input, verdict, recorded)
         session.tell(frame)
         return Given(frame.settle(ref.cid, EDITED))
     if not recorded.children:
         if verdict == RETRIED and recorded.raised is None:
-            if target.retry is not None:
+            if target.retry is not None and session.policy.in_doubt == "raise":
                 raise session.failed(in_doubt(path, call_input))
         return _live(lane, target, call_input, verdict, recorded)
-    frame = _begin(lane, target, call_input, verdict)
-    frame.replaces = recorded.cid
+    frame = _begin(lane, target, call_input, verdict, recorded)
     if verdict not in (RESUMED, REUSED):
         session.tell(frame)
     Plan(recorded, session, frame.run.store).start(frame)
@@ -394,9 +402,7 @@ def _live(
             return Answer(lane, call_input, known)
     if policy.live == "forbid" and not target.builtin:
         raise session.failed(forbidden(path, call_input, verdict or NEW))
-    frame = _begin(lane, target, call_input, verdict)
-    if recorded is not None:
-        frame.replaces = recorded.cid
+    frame = _begin(lane, target, call_input, verdict, recorded)
     if verdict is not None:
         session.tell(frame)
     return frame

@@ -48,19 +48,21 @@ class Change:
 
     def keep(self, count: int) -> None:
         """Keep the first ``count`` calls made here, drop the others."""
+        self.details.ahead = None
         self.keep_only(range(min(count, len(self.children))))
 
     def keep_only(self, indices: Sequence[int]) -> None:
         """Keep these calls; the places of the others close up."""
         place = {old: new for new, old in enumerate(indices)}
         details = self.details
-        self.children = [self.children[index] for index in indices]
         if details.lanes is not None:
-            details.lanes = [details.lanes[index] for index in indices]
+            behind = details.lanes[len(self.children) :] if details.ahead else []
+            details.lanes = [details.lanes[index] for index in indices] + behind
             if details.events is not None:
                 details.events = _kept(details.events, place)
             if not any(details.lanes):
                 details.lanes = details.events = None
+        self.children = [self.children[index] for index in indices]
         if details.retry is not None:
             retry = [place[index] for index in details.retry if index in place]
             details.retry = retry or None
@@ -86,10 +88,11 @@ class Change:
         """Drop what the lane of child ``index`` did after it; its new index."""
         lanes = self.details.lanes
         if lanes is None:
-            self.keep(index + 1)
+            self.keep_only(range(index + 1))
             return index
         lane = lanes[index]
-        kept = [i for i in range(len(lanes)) if i <= index or lanes[i] != lane]
+        all_of_them = range(len(self.children))
+        kept = [i for i in all_of_them if i <= index or lanes[i] != lane]
         self.keep_only(kept)
         return kept.index(index)
 
@@ -154,7 +157,8 @@ def rewound(recorded: Recorded, store: ValueStore, num_calls: int) -> bytes:
     """Drop the outcome and the last ``num_calls`` calls."""
     change = Change(recorded, store)
     change.drop_outcome()
-    change.keep(len(change.children) - num_calls)
+    if num_calls:
+        change.keep(len(change.children) - num_calls)
     return change.write()
 
 

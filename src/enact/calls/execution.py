@@ -16,7 +16,7 @@ from enact.calls.layout import Recorded
 from enact.calls.policy import Policy
 from enact.calls.replayer import TopPlan
 from enact.calls.rest import is_cancellation
-from enact.calls.runs import Run
+from enact.calls.runs import Origin, Run
 from enact.calls.session import Session
 from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
 from enact.errors import InvokableTypeError, MissingBlock, NotReplayable, Signal
@@ -33,6 +33,7 @@ class Task(NamedTuple):
         args, kwargs: for it.
         recorded: the invocation to replay, if any.
         policy: what may run, and what may differ.
+        origin: of the run; by default a replay of ``recorded``, or a new one.
         commit: write to the store.
     """
 
@@ -41,6 +42,7 @@ class Task(NamedTuple):
     kwargs: dict[str, Any]
     recorded: Recorded | None = None
     policy: Policy = Policy()
+    origin: Origin | None = None
     commit: bool = True
 
 
@@ -74,8 +76,10 @@ class _Execution:
         self.target, self.args = resolve(task.fun, tuple(task.args))
         self.kwargs = task.kwargs
         self.session = Session(task.policy, self.store)
-        derived_from = None if recorded is None else recorded.cid
-        self.run = Run(self.store, self.session, derived_from)
+        origin = task.origin
+        if origin is None and recorded is not None:
+            origin = Origin(recorded.cid, "replay")
+        self.run = Run(self.store, self.session, origin or Origin())
         self.top = Frame(self.run, None, None, None)
         if recorded is not None:
             TopPlan(recorded, self.session, self.store).start(self.top)

@@ -9,6 +9,7 @@ leaves them are blocks.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from enact.calls.exceptions import capture, reachable
 from enact.calls.inputs import Input
 from enact.calls.lanes import Lane, Path
 from enact.calls.layout import plain_scalar
+from enact.calls.order import Teller
 from enact.calls.writing import write, write_leaf
 from enact.errors import (
     IncompleteSubinvocationError,
@@ -55,10 +57,12 @@ class Frame(Lane):
             frame while it runs.
         lanes: the lane of each child, once there is more than one lane.
         events: starts and ends of children, once there is more than one lane.
+        teller: tells the journal of events, once there is more than one lane.
         pending: calls below which a person's answer is missing: lane, slot, identifier
             of the signal, signal.
         failures: exceptions that came out of children: exception, slot, identifier.
         plan: what is known from a recording (replay).
+        usage: what the program told about this call (``annotate``).
         replaces: the recorded call whose place this one takes (replay).
         below: versions of the code that ran below.
     """
@@ -78,6 +82,7 @@ class Frame(Lane):
     unwinding = False
     lanes: list[Path] | None = None
     events: list[int] | None = None
+    teller: Teller | None = None
     pending: list[tuple[Path, int, bytes, Signal]] | None = None
     failures: list[tuple[BaseException, int, bytes]] | None = None
     started_work: list[Any] | None = None
@@ -95,6 +100,9 @@ class Frame(Lane):
     cleanup_from: int | None = None
     # Nothing has happened that the shortest way of writing does not cover.
     plain = True
+    usage: dict[str, Any] | None = None
+    # Its position in the lane that made it.
+    position_there = 0
     number: Any = None  # an int but for the frame above the first call
     begun = 0.0
 
@@ -141,20 +149,49 @@ class Frame(Lane):
         """Start to keep lanes and events: what was before was one call at a time."""
         self.lanes = [()] * slot
         events: list[int] = []
+        self.teller = teller = Teller()
         for index, child in enumerate(self.children[:slot]):
             events.append(0)
             if type(child) is bytes:
                 events.append(index + 1)
+                teller.answered[index] = child
         self.events = events
 
     def leave(self, slot: int, cid: bytes) -> None:
-        """Note that the call in ``slot`` has ended, as the invocation ``cid``."""
+        """Note that the call in ``slot`` has ended, as the invocation ``cid``.
+
+        It was answered from a record; a call that ran is noted by ``ending`` first.
+        """
         if self.lanes is None and not self.spawned:
             self.children[slot] = cid
             return
         with self.lock:
             self.children[slot] = cid
             if self.events is not None:
+                self._note(slot + 1)
+                assert self.teller is not None
+                self.teller.answered[slot] = cid
+
+    def ending(self, slot: int) -> bytes | None:
+        """The call in ``slot``, which ran, ends: what its row is to tell of the order.
+
+        None while one call is made at a time.
+        """
+        if self.events is None:
+            return None
+        with self.lock:
+            self._note(slot + 1)
+            assert self.teller is not None and self.lanes is not None
+            return self.teller.tell(self.events, self.lanes)
+
+    def ended_as(self, slot: int, cid: bytes, order: bytes | None) -> None:
+        """The call in ``slot`` is written; ``order`` is what ``ending`` gave."""
+        if order is not None or (self.lanes is None and not self.spawned):
+            self.children[slot] = cid
+            return
+        with self.lock:
+            self.children[slot] = cid
+            if self.events is not None:  # calls began to overlap just now
                 self._note(slot + 1)
 
     def _note(self, event: int) -> None:
@@ -189,6 +226,23 @@ class Frame(Lane):
         if self.started_work is None:
             self.started_work = []
         self.started_work.append(work)
+
+    def usage_text(self) -> str | None:
+        """What the program told about this call, as JSON."""
+        if self.usage is None:
+            return None
+        return json.dumps(self.usage, sort_keys=True, separators=(",", ":"))
+
+    def key(self) -> str:
+        """Names the call within its run in the same way in every try."""
+        steps: list[str] = []
+        frame: Frame = self
+        while frame.caller is not None:
+            lane = frame.caller
+            # The body of the call is one lane; its last call is the one that runs.
+            steps.append(":".join(map(str, (*lane.path, frame.position_there))))
+            frame = lane.frame
+        return "/".join(reversed(steps))
 
     def path_in_tree(self) -> str:
         """Where the call is in the tree, as in ``1/0``; empty for the first call."""

@@ -25,6 +25,7 @@ from enact.calls.frames import INTERRUPTS
 from enact.calls.inputs import CallArgs
 from enact.calls.lanes import CURRENT
 from enact.calls.policy import Override, Policy
+from enact.calls.runs import Origin
 from enact.calls.targets import Target, add
 from enact.calls.views import View
 from enact.errors import (
@@ -207,7 +208,7 @@ class Invocation(View):
             ReplayError: the program left the record.
             NotReplayable: the invokable was never registered.
         """
-        fun, args, kwargs = self._program()
+        fun, args, kwargs = program_of(self)
         return invoke(
             fun, args, kwargs,
             replay_from=self, exception_override=exception_override, strict=strict,
@@ -221,22 +222,12 @@ class Invocation(View):
         **options: Any,
     ) -> Invocation:
         """``replay`` for async programs, within a running event loop."""
-        fun, args, kwargs = self._program()
+        fun, args, kwargs = program_of(self)
         return await invoke_async(
             fun, args, kwargs,
             replay_from=self, exception_override=exception_override, strict=strict,
             **options,
         )  # fmt: skip
-
-    def _program(self) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-        recorded = self._recorded()
-        fun = invokable_of(recorded, self._store())
-        value = self._load(recorded.input)
-        if isinstance(value, CallArgs) and not hasattr(
-            type(fun), "__enact_target_of_class__"
-        ):
-            return fun, tuple(value.args), value.kwargs
-        return fun, () if value is None else (value,), {}
 
 
 register_type(Invocation, name=layout.INVOCATION)
@@ -246,6 +237,22 @@ def from_cid(cid: bytes, store: ValueStore) -> Invocation:
     """The invocation with this identifier."""
     request, response = layout.read_invocation(cid, store)
     return Invocation(Ref(request, store), Ref(response, store))
+
+
+def program_of(inv: Invocation) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """What was invoked, with its arguments: the callable as it is now.
+
+    Raises:
+        NotReplayable: it was never registered.
+        UnregisteredType: it is not known here.
+    """
+    fun = invokable_of(inv._recorded(), inv._store())
+    value = inv.input
+    if isinstance(value, CallArgs) and not hasattr(
+        type(fun), "__enact_target_of_class__"
+    ):
+        return fun, tuple(value.args), value.kwargs
+    return fun, () if value is None else (value,), {}
 
 
 # --- invoke -------------------------------------------------------------------------
@@ -310,7 +317,7 @@ def invoke(
     policy = Policy(strict, exception_override, on_code_change, live, memoize)
     task = _task(fun, args, kwargs, replay_from, policy.check(), commit)
     lane = CURRENT.get()
-    keep = _Keep(raise_on_errors, wrap_exceptions)
+    keep = Keep(raise_on_errors, wrap_exceptions)
     if lane is None:
         return keep(execute(task))
 
@@ -340,7 +347,7 @@ async def invoke_async(
     policy = Policy(strict, exception_override, on_code_change, live, memoize)
     task = _task(fun, args, kwargs, replay_from, policy.check(), commit)
     lane = CURRENT.get()
-    keep = _Keep(raise_on_errors, wrap_exceptions)
+    keep = Keep(raise_on_errors, wrap_exceptions)
     if lane is None:
         return keep(await execute_async(task))
 
@@ -371,6 +378,7 @@ def _task(
     replay_from: Invocation | None,
     policy: Policy,
     commit: bool,
+    origin: Origin | None = None,
 ) -> Task:
     store = active_store()
     assert isinstance(store, ValueStore)
@@ -380,13 +388,13 @@ def _task(
         if not store.has_block(ref.cid):
             store.commit(replay_from)
         recorded = edits.read(ref.cid, store)
-    return Task(fun, args, kwargs or {}, recorded, policy, commit)
+    return Task(fun, args, kwargs or {}, recorded, policy, origin, commit)
 
 
 add(Target(invoke, INVOKE, builtin=True))
 
 
-class _Keep:
+class Keep:
     """Which outcomes become invocations, and which are raised."""
 
     def __init__(self, always: tuple[type[BaseException], ...], wrap: bool) -> None:

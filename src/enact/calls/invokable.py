@@ -185,7 +185,8 @@ def target_of_class(cls: type) -> Target:
     """The target of an invokable class; its name is that of the class."""
     target = _targets.get(cls)
     if target is None:
-        target = Target(cls.call, type_name(cls))  # type: ignore[attr-defined]  # both bases define it
+        builtin = cls.__module__.startswith("enact.")
+        target = Target(cls.call, type_name(cls), builtin=builtin)  # type: ignore[attr-defined]  # both bases define it
         target.takes_value = True
         target.method = None
         input_type, output_type = _types(cls)

@@ -20,8 +20,10 @@ all of these, null where they do not apply:
                    0 is the start of the next child, n + 1 the end of child n, -1 says
                    that the event loop came to rest: all that could react to what had
                    happened did so before the next event
-    ``lanes``      the lane of each child where there are several; the position of a
-                   child is its place among those of its lane
+    ``ahead``      recorded calls that the program had not asked for when a replay of it
+                   was cut off: they may still answer
+    ``lanes``      the lane of each child, and of each call ahead, where there are
+                   several; the position of a child is its place among those of its lane
     ``opaque``     ``true``: a part could not be stored, so the call must run again
     ``origin``     ``"edited"`` or ``"answered"``: the outcome is not the code's own
     ``rebound``    fields of the object that hold another object afterwards, where the
@@ -59,6 +61,7 @@ INVOCATION = "enact/Invocation"
 REST = -1
 
 DETAILS = (
+    "ahead",
     "lanes",
     "retry",
     "events",
@@ -70,6 +73,8 @@ DETAILS = (
     "unwinding",
 )
 
+_LINKS = ("ahead", "unwinding")
+
 
 class Details:
     """The rarely used part of a response; see the module's description."""
@@ -80,6 +85,7 @@ class Details:
         for name in DETAILS:
             setattr(self, name, None if fields is None else fields.get(name))
 
+    ahead: list[bytes] | None
     lanes: list[list[int]] | None
     retry: list[int] | None
     events: list[int] | None
@@ -191,9 +197,8 @@ def response(
     form = None
     fields = None if details is None else details.as_map()
     if fields is not None:
-        fields["unwinding"] = fields["unwinding"] and [
-            Ref(cid) for cid in fields["unwinding"]
-        ]
+        for name in _LINKS:
+            fields[name] = fields[name] and [Ref(cid) for cid in fields[name]]
         form = Encoder(emit).form(fields)
     return encode_form(
         {
@@ -304,11 +309,11 @@ class Recorded:
 
 
 def _read_details(fields: dict[str, Any], source: Any) -> Details:
-    unwinding = fields["unwinding"]
-    links = None if unwinding is None else list(read_links(unwinding, source))
-    plain = decode(encode_form({**fields, "unwinding": None}), source)
+    plain = decode(encode_form({**fields, **dict.fromkeys(_LINKS)}), source)
     details = Details(cast("dict[str, Any]", plain))
-    details.unwinding = links
+    for name in _LINKS:
+        if fields[name] is not None:
+            setattr(details, name, list(read_links(fields[name], source)))
     return details
 
 
@@ -348,15 +353,17 @@ def read_ready(cids: Sequence[Cid], source: Any) -> list[Any]:
 
 
 def _read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:
-    invocations = [_read(data, INVOCATION, cid) for cid, data in _load(cids, source)]
+    invocations = [
+        read_fields(data, INVOCATION, cid) for cid, data in _load(cids, source)
+    ]
     needed = [c for inv in invocations for c in (inv["request"], inv["response"])]
     parts = [data for _, data in _load(needed, source)]
     return [
         Recorded(
             cid,
             inv,
-            _read(parts[2 * n], REQUEST, cid),
-            _read(parts[2 * n + 1], RESPONSE, cid),
+            read_fields(parts[2 * n], REQUEST, cid),
+            read_fields(parts[2 * n + 1], RESPONSE, cid),
             source,
         )
         for n, (cid, inv) in enumerate(zip(cids, invocations, strict=True))
@@ -365,7 +372,7 @@ def _read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:
 
 def read_invocation(cid: Cid, source: Any) -> tuple[Cid, Cid]:
     """Identifiers of the request and the response of a recorded invocation."""
-    fields = _read(source.load_block(cid), INVOCATION, cid)
+    fields = read_fields(source.load_block(cid), INVOCATION, cid)
     return fields["request"], fields["response"]
 
 
@@ -375,8 +382,8 @@ def read_parts(cid: Cid, request: Cid, response: Cid, source: Any) -> Recorded:
     return Recorded(
         cid,
         {"request": request, "response": response},
-        _read(parts[request], REQUEST, request),
-        _read(parts[response], RESPONSE, response),
+        read_fields(parts[request], REQUEST, request),
+        read_fields(parts[response], RESPONSE, response),
         source,
     )
 
@@ -386,7 +393,12 @@ def _load(cids: Sequence[Cid], source: Any) -> list[tuple[Cid, bytes]]:
     return [(cid, blocks[cid]) for cid in cids]
 
 
-def _read(data: bytes, kind: str, cid: Cid) -> dict[str, Any]:
+def read_fields(data: bytes, kind: str, cid: Cid) -> dict[str, Any]:
+    """The fields of a block that should be of a certain kind.
+
+    Raises:
+        MalformedBlock: it is not.
+    """
     fields = decode_form(data)
     if type(fields) is not dict or fields.get("$") != kind:
         raise MalformedBlock(f"{cid_text(cid)} is not the {kind} that it should be")

@@ -24,6 +24,8 @@ class Policy(NamedTuple):
         live: ``"allow"``, or ``"forbid"``: no call may run that was not recorded, and
             the code around recorded calls is run again.
         memoize: any call may be answered by an earlier one of the store.
+        in_doubt: ``"retry"`` to run calls again that must not be tried twice and were
+            in flight when their run was cut off; else ``"raise"``.
         preview: nothing runs but code around registered leaf calls.
     """
 
@@ -33,6 +35,7 @@ class Policy(NamedTuple):
     live: str = "allow"
     memoize: bool = False
     preview: bool = False
+    in_doubt: str = "raise"
 
     def check(self) -> Policy:
         """This policy.
@@ -43,6 +46,7 @@ class Policy(NamedTuple):
         for name, allowed in (
             ("on_code_change", ("rerun", "reuse", "error")),
             ("live", ("allow", "forbid")),
+            ("in_doubt", ("raise", "retry")),
         ):
             value = getattr(self, name)
             if value not in allowed:

@@ -7,6 +7,7 @@ that frame, lane by lane, as long as the program asks what it asked before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,6 +38,7 @@ class Plan:
     Attributes:
         session: of the replay.
         recorded: the recording of this frame.
+        calls: identifiers of the recorded children, and of what lies ahead of them.
         turns: the recorded interleaving, if there was one.
     """
 
@@ -47,11 +49,13 @@ class Plan:
         "_batch_start",
         "_lanes",
         "_live_lanes",
+        "_made",
         "_outputs",
         "_paths",
         "_retry",
         "_source",
         "_unclaimed",
+        "calls",
         "recorded",
         "session",
         "turns",
@@ -64,6 +68,8 @@ class Plan:
         self._batch: list[Any] = []  # of Recorded or Leaf
         self._batch_cids: list[bytes] = []
         self._batch_start = 0
+        self.calls: Sequence[bytes] = recorded.children
+        self._made = len(recorded.children)
         self._live_lanes: list[Lane] = []
         self._alignment: Alignment | None = None
         self._paths: list[Path] | None = None
@@ -78,6 +84,8 @@ class Plan:
             return
         if details.retry:
             self._retry = frozenset(details.retry)
+        if details.ahead:
+            self.calls = [*recorded.children, *details.ahead]
         if details.lanes is not None:
             lanes: dict[Path, list[int]] = {}
             for index, path in enumerate(details.lanes):
@@ -88,7 +96,7 @@ class Plan:
             self._paths = paths = [tuple(path) for path in details.lanes]
             events = details.events
             if events is None:  # one call at a time, though in several lanes
-                events = [e for n in range(len(paths)) for e in (0, n + 1)]
+                events = [e for n in range(self._made) for e in (0, n + 1)]
             from enact.calls.turns import Turns  # it needs asyncio
 
             self.turns = Turns(events, paths)
@@ -98,7 +106,7 @@ class Plan:
         frame.plan = self
         frame.plain = False
         if self._lanes is None:
-            frame.queue = range(len(self.recorded.children))
+            frame.queue = range(len(self.calls))
         else:
             frame.queue = self._lanes.get((), ())
         if self.turns is not None:
@@ -138,7 +146,7 @@ class Plan:
         place = index - self._batch_start
         if not 0 <= place < len(self._batch):
             start = max(0, index - 8)
-            cids = list(self.recorded.children[start : start + _BATCH])
+            cids = list(self.calls[start : start + _BATCH])
             self._batch = layout.read_ready(cids, self._source)
             self._batch_cids = cids
             self._batch_start = start
@@ -246,7 +254,7 @@ class Plan:
                 self._unclaimed.pop(lane.path, None)
                 if alignment is not None:
                     alignment.take(index)
-                return Match(index, recorded)
+                return Match(index, recorded, index < self._made)
         return self._search(lane, call)
 
     def _search(self, lane: Lane, call: Input) -> Match | None:
@@ -263,7 +271,7 @@ class Plan:
                 raise session.failed(left(path, call, None, self._source))
             if not session.changed:
                 return None
-        elif session.is_exact:
+        elif session.is_exact and queue[lane.cursor] < self._made:
             recorded = self.child(queue[lane.cursor])
             path = path_of_next(lane)
             raise session.failed(left(path, call, recorded, self._source))
@@ -323,8 +331,8 @@ class Plan:
         return () if self._paths is None else self._paths[index]
 
     def size(self) -> int:
-        """How many children were recorded."""
-        return len(self.recorded.children)
+        """How many recorded calls there are."""
+        return len(self.calls)
 
     def name_of(self, index: int) -> str:
         """The name of the invokable of the recorded child ``index``."""
@@ -368,11 +376,20 @@ class Plan:
         session = self.session
         if not session.is_exact:
             return session.error
-        left = self._left(frame)
-        if not left:
+        unasked = [index for index in self._left(frame) if index < self._made]
+        if not unasked:
             return session.error
         path = frame.path_in_tree()
-        return session.failed(missing(path, self.child(left[0]), self._source))
+        return session.failed(missing(path, self.child(unasked[0]), self._source))
+
+    def ahead(self, frame: Frame) -> tuple[list[bytes], list[Path]]:
+        """Recorded calls that were not asked for, with their lanes."""
+        if self._alignment is None:
+            rest = self._left(frame)
+        else:
+            rest = list(self._alignment.left())
+        left = sorted(index for index in rest if index not in self._retry)
+        return [self.calls[n] for n in left], [self.lane_of(n) for n in left]
 
 
 class Match(NamedTuple):

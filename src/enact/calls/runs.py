@@ -4,21 +4,22 @@
 from __future__ import annotations
 
 import contextvars
+import hashlib
 import itertools
-import os
-import platform
+import json
 import secrets
-import sys
 import time
 import warnings
-from typing import TYPE_CHECKING, Any
+import weakref
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls import layout
+from enact.calls.environment import describe_process, installed_packages
 from enact.calls.frames import clock
 from enact.calls.targets import warn_if_ambiguous
 from enact.calls.versions import encode_versions
 from enact.errors import UnstorableValue
-from enact.stores import RunRow, ValueStore
+from enact.stores import Backend, RunRow, ValueStore
 from enact.values import Encoder, Opaque
 
 if TYPE_CHECKING:
@@ -41,12 +42,40 @@ class UnstorableWarning(UserWarning):
 _warned: set[tuple[str, str, type]] = set()
 
 
+# Runs that this process executes at the moment.
+LIVE: set[str] = set()
+
+
+class Origin(NamedTuple):
+    """Where a run comes from.
+
+    Attributes:
+        derived_from: the invocation that it replays.
+        how: ``replay``, or what else was done.
+        branch: the run whose calls these are tries of, for idempotency keys; None for
+            the run itself.
+        within: the call of another run that this run is made in, by its key.
+        row: of the run that is resumed, in place of a new one.
+        next_number: of the first call that is new to it.
+    """
+
+    derived_from: bytes | None = None
+    how: str | None = None
+    branch: str | None = None
+    within: str | None = None
+    row: RunRow | None = None
+    next_number: int = 0
+
+
 class Run:
     """Where the calls of one execution are written.
 
     Attributes:
         store: that was active when it began.
         session: its policy, and how it goes.
+        origin: where it comes from.
+        id: later runs sort after earlier ones.
+        branch: the run whose calls these are tries of.
         cautious: live calls are looked at before they run.
         record: the backend's way in for a finished call.
         known: invokables whose blocks were written already.
@@ -56,16 +85,17 @@ class Run:
     """
 
     __slots__ = (
+        "_meta",
         "_subtrees",
         "attended",
+        "branch",
         "cautious",
-        "derived_from",
         "epoch",
-        "how",
         "id",
         "known",
         "next_number",
         "on_unstorable",
+        "origin",
         "record",
         "session",
         "started",
@@ -76,41 +106,58 @@ class Run:
         self,
         store: ValueStore,
         session: Session,
-        derived_from: bytes | None = None,
+        origin: Origin,
         on_unstorable: str = "warn",
     ) -> None:
         self.store = store
         self.session = session
+        self.origin = origin
         policy = session.policy
         self.cautious = policy.memoize or policy.live == "forbid" or policy.preview
         self.record = store.backend.record
         self.known: set[bytes] = set()
         self._subtrees: dict[frozenset[Any], bytes] = {}
-        self.next_number = itertools.count().__next__
-        self.started = time.time()
-        self.epoch = self.started - clock()
-        self.id = f"{int(self.started * 1e6):014x}{secrets.token_hex(5)}"
-        self.derived_from = derived_from
-        self.how = None if derived_from is None else "replay"
+        self.next_number = itertools.count(origin.next_number).__next__
+        now = time.time()
+        self.epoch = now - clock()
+        row = origin.row
+        self.started = now if row is None else row.started
+        self.id = _new_id(now) if row is None else row.id
+        self.branch = origin.branch or self.id
         self.on_unstorable = on_unstorable
         # Threads of the program do not see the context that it was begun in.
         self.attended = ATTENDED.get()
+        self._meta = self._describe()
 
     def begin(self, name: str) -> None:
         """Write that the run has begun."""
+        LIVE.add(self.id)
         self.store.backend.begin_run(self._row(name, "running", None, 0.0))
 
     def end(self, name: str, status: str, invocation: bytes | None) -> None:
         """Write how the run ended."""
+        LIVE.discard(self.id)
         duration = time.time() - self.started
         self.store.backend.end_run(self._row(name, status, invocation, duration))
+
+    def _describe(self) -> dict[str, Any]:
+        meta: dict[str, Any] = {
+            "owner": self.store.backend.owner,
+            "packages": _packages_in(self.store.backend),
+        }
+        if self.branch != self.id:
+            meta["branch"] = self.branch
+        if self.origin.within is not None:
+            meta["within"] = self.origin.within
+        return meta
 
     def _row(
         self, name: str, status: str, invocation: bytes | None, duration: float
     ) -> RunRow:
+        meta = {**self._meta, **describe_process()}
         return RunRow(
             self.id, name, status, invocation, self.started, duration,
-            self.derived_from, self.how, _process(),
+            self.origin.derived_from, self.origin.how, meta,
         )  # fmt: skip
 
     def subtree(self, versions: set[Any], blocks: Blocks) -> bytes | None:
@@ -195,10 +242,19 @@ def _warn(
     )
 
 
-def _process() -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "platform": sys.platform,
-        "pid": os.getpid(),
-        "argv": list(sys.argv),
-    }
+def _new_id(now: float) -> str:
+    return f"{int(now * 1e6):014x}{secrets.token_hex(5)}"
+
+
+_told: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+
+
+def _packages_in(backend: Backend) -> str:
+    """The key under which a store knows the packages that are installed here."""
+    key = _told.get(backend)
+    if key is None:
+        text = json.dumps(installed_packages(), sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:32]
+        backend.swap("packages", key, None, text)
+        _told[backend] = key
+    return key

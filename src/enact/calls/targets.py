@@ -254,12 +254,9 @@ def warn_if_ambiguous(target: Target) -> None:
 def _same_code(one: Any, other: Any) -> bool:
     """Whether two functions are closures that one place in a program made."""
     code = getattr(one, "__code__", None)
-    return (
-        one is not other
-        and code is not None
-        and code is getattr(other, "__code__", None)
-        and bool(code.co_freevars)
-    )
+    if one is other or not isinstance(code, types.CodeType) or not code.co_freevars:
+        return False
+    return code is getattr(other, "__code__", None)
 
 
 def _warn_ambiguous(name: str) -> None:

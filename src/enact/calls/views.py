@@ -230,12 +230,7 @@ class View(_Subscripted):
         Args:
             invokable: a registered function, an invokable class, or a name.
         """
-        if isinstance(invokable, str):
-            name = invokable
-        elif isinstance(invokable, type):
-            name = type_name(invokable)
-        else:
-            name = resolve(invokable, ())[0].name
+        name = name_of_invokable(invokable)
         return [view for view in self.walk() if view.name == name]
 
     def _view(self: Self, cid: bytes, index: int) -> Self:
@@ -314,6 +309,19 @@ class View(_Subscripted):
             return None
         store = self._store()
         return decode(store.load_block(cid), store)
+
+
+def name_of_invokable(invokable: Any) -> str:
+    """The name of an invokable in stored data.
+
+    Args:
+        invokable: a registered callable, an invokable class or object, or the name.
+    """
+    if isinstance(invokable, str):
+        return invokable
+    if isinstance(invokable, type):
+        return type_name(invokable)
+    return resolve(invokable, ())[0].name
 
 
 class Children(Sequence[V]):

@@ -15,6 +15,7 @@ from enact.values.cids import CID_PREFIX
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
+    from enact.calls.replayer import Plan
 
 # Skips the argument handling of the named tuple's own constructor.
 _row = tuple.__new__
@@ -37,6 +38,8 @@ def write(
     children = frame.children
     if frame.lanes is not None or frame.unwound or frame.origin:
         details = _add_order(frame, details or layout.Details())
+    if frame.plan is not None and status != "completed":
+        details = _add_ahead(frame, frame.plan, details)
     after = call_input.invokable
     if call_input.receiver is not None:
         after, details = _state_after(frame, call_input, details)
@@ -62,16 +65,18 @@ def write(
     slot = frame.slot
     if not parent.announced and parent.target is not None:
         announce(parent)
+    order = parent.ending(slot) if slot >= 0 else None
     run.record(
         blocks,
         CallRow(
-            run.id, frame.number, parent.number, caller.path, caller.position - 1,
+            run.id, frame.number, parent.number, caller.path, frame.position_there,
             slot, target.name, request, cid, target.code_bytes, status,
             run.epoch + frame.begun, duration, frame.verdict, frame.replaces,
+            order, frame.usage_text(),
         ),
     )  # fmt: skip
     if slot >= 0:
-        parent.leave(slot, cid)
+        parent.ended_as(slot, cid, order)
     else:
         parent.plain = False
         parent.unwound = [*(parent.unwound or ()), cid]
@@ -120,6 +125,7 @@ def write_leaf(frame: Frame, value: Any, output: bytes, duration: float) -> None
     frame.closed = True
     if not parent.announced and parent.target is not None:
         announce(parent)
+    order = None if parent.events is None else parent.ending(slot)
     run.record(
         [
             *call_input.blocks,
@@ -133,9 +139,9 @@ def write_leaf(frame: Frame, value: Any, output: bytes, duration: float) -> None
             CallRow,
             (
                 run.id, frame.number, parent.number, caller.path,
-                caller.position - 1, slot, target.name, request, cid,
+                frame.position_there, slot, target.name, request, cid,
                 target.code_bytes, "completed", run.epoch + frame.begun, duration,
-                frame.verdict, frame.replaces, None, None,
+                frame.verdict, frame.replaces, order, None,
             ),
         ),
     )  # fmt: skip
@@ -150,7 +156,7 @@ def write_leaf(frame: Frame, value: Any, output: bytes, duration: float) -> None
     if parent.lanes is None and not parent.spawned:
         parent.children[slot] = cid
     else:
-        parent.leave(slot, cid)
+        parent.ended_as(slot, cid, order)
     frame.frame = frame.ended
 
 
@@ -195,7 +201,7 @@ def _announce(frame: Frame) -> None:
     run.record(
         blocks,
         CallRow(
-            run.id, frame.number, parent.number, caller.path, caller.position - 1,
+            run.id, frame.number, parent.number, caller.path, frame.position_there,
             frame.slot, target.name, request, None, target.code_bytes, "running",
             run.epoch + frame.begun, 0.0, frame.verdict, frame.replaces,
         ),
@@ -214,6 +220,20 @@ def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
             details.events = events
     details.unwinding = frame.unwound
     details.origin = frame.origin
+    return details
+
+
+def _add_ahead(
+    frame: Frame, plan: Plan, details: layout.Details | None
+) -> layout.Details | None:
+    ahead, lanes = plan.ahead(frame)
+    if not ahead:
+        return details
+    details = details or layout.Details()
+    details.ahead = ahead
+    if details.lanes is not None or any(lanes):
+        own = details.lanes or [[]] * len(frame.children)
+        details.lanes = [*own, *([*path] for path in lanes)]
     return details
 
 

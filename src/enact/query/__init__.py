@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stores that users hold."""
+"""The stores that users hold, and what their journal tells."""
 
+from enact.query.records import Call, Run
+from enact.query.resume import resume, resume_async
 from enact.query.store import (
     FileStore,
     InMemoryStore,
@@ -9,4 +11,14 @@ from enact.query.store import (
     open_store,
 )
 
-__all__ = ["FileStore", "InMemoryStore", "SQLiteStore", "Store", "open_store"]
+__all__ = [
+    "Call",
+    "FileStore",
+    "InMemoryStore",
+    "Run",
+    "SQLiteStore",
+    "Store",
+    "open_store",
+    "resume",
+    "resume_async",
+]

@@ -3,22 +3,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from enact.calls import Invocation
+from enact.calls import Invocation, Request
 from enact.calls.invocation import from_cid
+from enact.calls.views import name_of_invokable
+from enact.errors import FrameworkError, NotFound
+from enact.query.records import Call, Run
 from enact.stores import (
     Backend,
-    CallRow,
-    RunRow,
     ValueStore,
     backend_for,
     file_backend,
     memory_backend,
     sqlite_backend,
 )
+from enact.values import Ref, cid_from_text
 
 
 class Store(ValueStore):
@@ -41,56 +45,203 @@ class Store(ValueStore):
     def __init__(self, backend: Backend | None = None) -> None:
         super().__init__(memory_backend() if backend is None else backend)
 
-    def runs(self, **filters: Any) -> list[Run]:
+    # --- the journal ----------------------------------------------------------------
+
+    def runs(
+        self,
+        *,
+        name: Any = None,
+        status: str | None = None,
+        tag: str | None = None,
+        since: float | None = None,
+        limit: int | None = None,
+    ) -> list[Run]:
         """Executions from outside, newest first.
 
         Args:
-            filters: ``name`` of the invokable, ``status``, ``since`` (seconds since
-                the epoch), ``limit``.
-        """
-        return [Run(self, row) for row in self.backend.runs(**filters)]
+            name: of the invokable, or the registered callable itself.
+            status: as in ``Run.status``.
+            tag: only the one whose invocation has this tag.
+            since: only those that started then or later, seconds since the epoch.
+            limit: at most so many.
 
-    def calls(self, **filters: Any) -> Iterator[CallRow]:
-        """Executed calls, as rows of the journal. Reused calls have no row.
+        Example:
+            >>> import enact
+            >>> @enact.register
+            ... def double(n):
+            ...     return 2 * n
+            >>> with enact.InMemoryStore() as store:
+            ...     inv = enact.invoke(double, (4,))
+            ...     [run.status for run in store.runs(name=double)]
+            ['completed']
+        """
+        self._check_open()
+        # Whether a run goes on or was cut off is not in its row.
+        derived = status in ("running", "interrupted")
+        rows = self.backend.runs(
+            name=_name(name),
+            status=None if derived else status,
+            since=since,
+            limit=None if derived or tag is not None else limit,
+        )
+        wanted = None if tag is None else self._tagged(tag)
+        found = (Run(self, row) for row in rows if wanted in (None, row.invocation))
+        chosen = (run for run in found if status in (None, run.status))
+        return list(islice(chosen, limit))
+
+    def run(self, id: str) -> Run:
+        """One run.
 
         Args:
-            filters: ``run``, ``invokable``, ``status``, ``since``, ``limit``, ...; see
-                ``enact.stores.Backend.calls``.
+            id: of the run, or the beginning of it if no other begins so.
+
+        Raises:
+            NotFound: there is none, or several begin so.
         """
-        return self.backend.calls(**filters)
+        self._check_open()
+        rows = self.backend.runs(run=id)
+        if not rows:
+            rows = [row for row in self.backend.runs() if row.id.startswith(id)]
+        if len(rows) != 1:
+            found = "no run" if not rows else f"{len(rows)} runs"
+            raise NotFound(f"{found} in this store begin with {id!r}")
+        return Run(self, rows[0])
+
+    def calls(
+        self,
+        *,
+        invokable: Any = None,
+        status: str | None = None,
+        run: Run | str | None = None,
+        since: float | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Call]:
+        """Executed calls, run by run in order of start. Reused calls have no row.
+
+        Args:
+            invokable: only calls of this name, or of this registered callable.
+            status: only calls with this status.
+            run: only calls of this run.
+            since: only those that started then or later, seconds since the epoch.
+            newest_first: the other way round.
+            limit: at most so many.
+        """
+        self._check_open()
+        rows = self.backend.calls(
+            run=run.id if isinstance(run, Run) else run,
+            invokable=_name(invokable),
+            status=status,
+            since=since,
+            newest_first=newest_first,
+            limit=limit,
+        )
+        return (Call(self, row) for row in rows)
+
+    def samples(self, request: Any) -> list[Invocation]:
+        """Every outcome that was ever drawn for a request, oldest first.
+
+        Args:
+            request: a ``Request``, a ref to one, or an invocation or view that made it.
+
+        Returns:
+            The calls that returned or raised.
+
+        Example:
+            >>> import enact, random
+            >>> @enact.register
+            ... def throw(sides):
+            ...     return random.randint(1, sides)
+            >>> with enact.InMemoryStore() as store:
+            ...     inv = [enact.invoke(throw, (6,)) for _ in range(3)][0]
+            ...     len(store.samples(inv)), store.samples(inv)[0] == inv
+            (3, True)
+        """
+        self._check_open()
+        if isinstance(request, Invocation):
+            request = request.request
+        elif isinstance(request, Request):
+            request = self.commit(request)
+        elif not isinstance(request, Ref):
+            raise FrameworkError(
+                "samples takes a request, a ref to one, or an invocation, not "
+                f"{type(request).__qualname__}"
+            )
+        rows = self.backend.calls(request=request.cid)
+        ended = [row for row in rows if row.status in ("completed", "failed")]
+        ended.sort(key=lambda row: (row.started, row.run, row.number))
+        return [from_cid(row.invocation, self) for row in ended if row.invocation]
+
+    # --- tags -----------------------------------------------------------------------
+
+    def tag(self, name: str, value: Any) -> None:
+        """Give something a name in this store; a name that is taken moves.
+
+        Args:
+            name: any text.
+            value: an invocation, a ref, a run, or any value, which is stored.
+
+        Example:
+            >>> import enact
+            >>> with enact.InMemoryStore() as store:
+            ...     store.tag("prompt", "A line about {}:")
+            ...     store["prompt"]
+            'A line about {}:'
+        """
+        self._check_open()
+        if isinstance(value, Run):
+            value = value.invocation
+        ref = value if isinstance(value, Ref) else self.commit(value)
+        self.adopt(ref)
+        text = json.dumps({"ref": ref.id})
+        while not self.backend.swap("tag", name, self._tag(name), text):
+            pass  # somebody else has just moved it
+
+    def untag(self, name: str) -> None:
+        """Take a name away; what it named stays.
+
+        Raises:
+            NotFound: there is no such tag.
+        """
+        self._tagged(name)
+        while not self.backend.swap("tag", name, self._tag(name), None):
+            pass
+
+    def tags(self) -> dict[str, Ref[Any]]:
+        """All names with what they stand for."""
+        self._check_open()
+        return {
+            name: Ref(cid_from_text(json.loads(text)["ref"]), self)
+            for name, text in self.backend.entries("tag").items()
+        }
+
+    def tags_of(self, ref: Ref[Any]) -> list[str]:
+        """The names that a value has."""
+        return [name for name, known in self.tags().items() if known == ref]
+
+    def __getitem__(self, name: str) -> Any:
+        """What a tag stands for, fresh from the store.
+
+        Raises:
+            NotFound: there is no such tag.
+        """
+        return self.checkout(Ref(self._tagged(name), self))
+
+    def _tag(self, name: str) -> str | None:
+        return self.backend.entries("tag", name).get(name)
+
+    def _tagged(self, name: str) -> bytes:
+        self._check_open()
+        text = self._tag(name)
+        if text is None:
+            raise NotFound(f"there is no tag {name!r}: `store.tags()` lists all")
+        return cid_from_text(json.loads(text)["ref"])
 
 
-class Run:
-    """One execution from outside.
-
-    Attributes:
-        id: of the run; later runs sort after earlier ones.
-        name: of the invokable.
-        status: ``running``, ``completed``, ``failed``, ``paused`` or
-            ``interrupted``.
-        started: seconds since the epoch.
-        duration: seconds.
-        meta: about the process that ran it.
-    """
-
-    def __init__(self, store: Store, row: RunRow) -> None:
-        self._store = store
-        self._row = row
-        self.id = row.id
-        self.name = row.name
-        self.status = row.status
-        self.started = row.started
-        self.duration = row.duration
-        self.meta = row.meta
-
-    @property
-    def invocation(self) -> Invocation | None:
-        """What is recorded; None while the run goes on."""
-        cid = self._row.invocation
-        return None if cid is None else from_cid(cid, self._store)
-
-    def __repr__(self) -> str:
-        return f"<run {self.id} of {self.name}: {self.status}>"
+def _name(invokable: Any) -> str | None:
+    if invokable is None or isinstance(invokable, str):
+        return invokable
+    return name_of_invokable(invokable)
 
 
 class InMemoryStore(Store):

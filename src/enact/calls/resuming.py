@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Resuming: going on with a run that was cut off, paused or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from enact.calls.edits import read
+from enact.calls.execution import Task, execute, execute_async
+from enact.calls.invocation import (
+    RAISED,
+    Invocation,
+    Keep,
+    from_cid,
+    program_of,
+)
+from enact.calls.lanes import CURRENT
+from enact.calls.partial import partial_invocation
+from enact.calls.policy import Policy
+from enact.calls.runs import LIVE, Origin
+from enact.errors import FrameworkError, NotFound, NotResumable, RunIsLive
+from enact.stores import RunRow, ValueStore
+
+
+def recorded_by(row: RunRow, store: ValueStore) -> bytes | None:
+    """What a run recorded so far, complete or partial; None if nothing began.
+
+    Args:
+        row: of the run.
+        store: where it is.
+    """
+    if row.invocation is not None and row.status not in ("running", "interrupted"):
+        return row.invocation
+    return partial_invocation(list(store.backend.calls(run=row.id)), store)
+
+
+def status_of(row: RunRow, store: ValueStore) -> str:
+    """The status of a run: ``running`` only while somebody executes it."""
+    if row.status == "running" and holder_of(row, store) is None:
+        return "interrupted"
+    return row.status
+
+
+def holder_of(row: RunRow, store: ValueStore) -> str | None:
+    """Who executes a run, in words; None if nobody does."""
+    if row.status != "running":
+        return None
+    owner = str(row.meta.get("owner"))
+    if owner == store.backend.owner and row.id not in LIVE:
+        return None
+    return store.backend.find_owner(owner)
+
+
+def resume(
+    run: str,
+    store: ValueStore,
+    *,
+    policy: Policy,
+    raise_on_errors: tuple[type[BaseException], ...] = RAISED,
+    wrap_exceptions: bool = False,
+) -> Invocation:
+    """Go on with a run; see ``enact.resume``."""
+    with _task(run, store, policy) as task:
+        return Keep(raise_on_errors, wrap_exceptions)(execute(task))
+
+
+async def resume_async(
+    run: str,
+    store: ValueStore,
+    *,
+    policy: Policy,
+    raise_on_errors: tuple[type[BaseException], ...] = RAISED,
+    wrap_exceptions: bool = False,
+) -> Invocation:
+    """``resume`` within a running event loop."""
+    with _task(run, store, policy) as task:
+        return Keep(raise_on_errors, wrap_exceptions)(await execute_async(task))
+
+
+@contextmanager
+def _task(run: str, store: ValueStore, policy: Policy) -> Iterator[Task]:
+    """What is left to do of a run, which nobody else resumes meanwhile.
+
+    Raises:
+        NotFound: there is no such run.
+        NotResumable: it came to its end, or had not begun.
+        RunIsLive: somebody executes it, or is resuming it.
+        NotReplayable, UnregisteredType: its program is not known here.
+    """
+    _find(run, store)  # before anything is locked
+    with store.backend.claim(run):
+        row = _find(run, store)  # somebody may have come to its end by now
+        cid = recorded_by(row, store)
+        if cid is None:
+            raise NotResumable(
+                f"run {run} of {row.name!r} was cut off before its first call began, "
+                "so its arguments are not recorded: invoke it again"
+            )
+        rows = store.backend.calls(run=run, newest_first=True, limit=1)
+        following = max((call.number + 1 for call in rows), default=0)
+        origin = Origin(
+            row.derived_from, row.how, row.meta.get("branch"), row.meta.get("within"),
+            row, following,
+        )  # fmt: skip
+        recorded = read(cid, store)
+        fun, args, kwargs = program_of(from_cid(cid, store))
+        with store:
+            yield Task(fun, args, kwargs, recorded, policy, origin)
+
+
+def _find(run: str, store: ValueStore) -> RunRow:
+    rows = store.backend.runs(run=run)
+    if not rows:
+        raise NotFound(f"there is no run {run} in this store: `store.runs()` lists all")
+    row = rows[0]
+    if row.status == "completed":
+        raise NotResumable(
+            f"run {run} of {row.name!r} came to its end: use `run.invocation.replay()` "
+            "to run it again, or `run.invocation.rewind(n).replay()` for a part of it"
+        )
+    holder = holder_of(row, store)
+    if holder is not None:
+        raise RunIsLive(
+            f"run {run} of {row.name!r} is being executed by {holder}: wait for it, or "
+            "end that process first"
+        )
+    if CURRENT.get() is not None and run in LIVE:
+        raise FrameworkError(f"run {run} cannot resume itself")
+    return row
