@@ -16,6 +16,8 @@ import pytest
 import enact
 
 RAN: list[object] = []
+# What programs depend on without a record of it.
+SEEN: list[object] = []
 
 
 @pytest.fixture(autouse=True)
@@ -136,17 +138,17 @@ def test_causes_of_handled_exceptions_come_back():
 
 
 def test_a_task_that_makes_fewer_calls_is_an_error():
-    calls = [2]
+    SEEN[:] = [2]
 
     async def work(n):
-        return [await aleaf(f"{n}/{i}") for i in range(calls[0])]
+        return [await aleaf(f"{n}/{i}") for i in range(SEEN[0])]
 
     @enact.register(name="edges/fewer")
     async def program():
         return await asyncio.gather(work(0), work(1))
 
     inv = asyncio.run(enact.invoke_async(program))
-    calls[0] = 1
+    SEEN[:] = [1]
     with pytest.raises(enact.ReplayError, match="was not made"):
         asyncio.run(inv.rewind(0).replay_async())
 
@@ -329,17 +331,17 @@ def test_what_cannot_be_stored_does_not_stop_a_replay():
 
 
 def test_a_program_cannot_swallow_that_its_replay_failed():
-    words = ["a"]
+    SEEN[:] = ["a"]
 
     @enact.register(name="edges/swallows")
     def program():
         try:
-            return leaf(words[-1])
+            return leaf(SEEN[-1])
         except Exception:
             return "fallback"
 
     inv = enact.invoke(program)
-    words.append("b")
+    SEEN.append("b")
     with pytest.raises(enact.ReplayError, match="'b'"):
         inv.rewind(0).replay()
 

@@ -10,6 +10,8 @@ import pytest
 import enact
 
 RAN: list[object] = []
+# What programs depend on without a record of it.
+SEEN: list[object] = []
 
 
 @pytest.fixture(autouse=True)
@@ -125,14 +127,14 @@ def test_edit_can_raise(store):
 
 
 def test_a_changed_program_is_an_error_that_tells_what_changed(store):
-    seen = ["a"]
+    SEEN[:] = ["a"]
 
     @enact.register(name="test/unstable")
     def unstable():
-        return [leaf(0), leaf(seen[-1]), leaf(2)]
+        return [leaf(0), leaf(SEEN[-1]), leaf(2)]
 
     inv = enact.invoke(unstable)
-    seen.append("b")
+    SEEN.append("b")
     with pytest.raises(enact.ReplayError) as caught:
         inv.rewind(1).replay()
     assert caught.value.path == "1"
@@ -142,14 +144,14 @@ def test_a_changed_program_is_an_error_that_tells_what_changed(store):
 
 
 def test_a_call_left_out_is_an_error(store):
-    calls = [0, 1]
+    SEEN[:] = [0, 1]
 
     @enact.register(name="test/shrinking")
     def shrinking():
-        return [leaf(x) for x in calls]
+        return [leaf(x) for x in SEEN]
 
     inv = enact.invoke(shrinking)
-    calls.pop()
+    SEEN.pop()
     with pytest.raises(enact.ReplayError, match="was not made"):
         inv.rewind(0).replay()
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from enact.calls.divergence import forbidden, in_doubt
+from enact.calls.divergence import describe_input, forbidden, in_doubt
 from enact.calls.exceptions import rebuild
 from enact.calls.frames import INTERRUPTS, Frame, clock
 from enact.calls.inputs import Input
@@ -366,10 +366,11 @@ def _replayed(
         frame = _begin(lane, target, call_input, verdict, recorded)
         session.tell(frame)
         return Given(frame.settle(ref.cid, EDITED))
+    if target.retry is not None and recorded.status == "incomplete":
+        if same(recorded, call_input) and session.policy.in_doubt == "raise":
+            said = f"{target.name!r}, {describe_input(call_input)},"
+            raise session.failed(in_doubt(path, said))
     if not recorded.children:
-        if verdict == RETRIED and recorded.raised is None:
-            if target.retry is not None and session.policy.in_doubt == "raise":
-                raise session.failed(in_doubt(path, call_input))
         return _live(lane, target, call_input, verdict, recorded)
     frame = _begin(lane, target, call_input, verdict, recorded)
     if verdict not in (RESUMED, REUSED):

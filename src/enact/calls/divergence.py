@@ -57,14 +57,14 @@ def forbidden(path: str, call: Input, verdict: str) -> LiveCallForbidden:
     )
 
 
-def in_doubt(path: str, call: Input) -> InDoubt:
-    """A call that must not be tried twice was in flight."""
+def in_doubt(path: str, call: str) -> InDoubt:
+    """A call that must not be tried twice was in flight; it is given in words."""
     return InDoubt(
-        f"call {where(path)} of {call.target.name!r}, {describe_input(call)}, was in "
+        f"call {where(path)} of {call} was in "
         "flight when its run was cut off, and it is registered with retry='never': "
         "nobody knows whether it took effect. Find out, then put its outcome in with "
         f"`run.invocation.edit({path!r}, output=...)` (or raises=...) and replay that, "
-        f"or drop it with `run.invocation.rewind(to={path!r})` to run it again",
+        "or run it again with `enact.resume(run, in_doubt='retry')`",
         path,
     )
 

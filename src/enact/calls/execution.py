@@ -33,7 +33,7 @@ class Task(NamedTuple):
         args, kwargs: for it.
         recorded: the invocation to replay, if any.
         policy: what may run, and what may differ.
-        origin: of the run; by default a replay of ``recorded``, or a new one.
+        origin: of the run.
         commit: write to the store.
     """
 
@@ -54,12 +54,14 @@ class Outcome(NamedTuple):
         store: where it is.
         error: what came out of it, None if it returned.
         verdicts: of the replay.
+        branch: the run whose calls these are tries of.
     """
 
     cid: bytes | None
     store: ValueStore
     error: BaseException | None
     verdicts: dict[str, str]
+    branch: str | None = None
 
 
 class _Execution:
@@ -76,10 +78,7 @@ class _Execution:
         self.target, self.args = resolve(task.fun, tuple(task.args))
         self.kwargs = task.kwargs
         self.session = Session(task.policy, self.store)
-        origin = task.origin
-        if origin is None and recorded is not None:
-            origin = Origin(recorded.cid, "replay")
-        self.run = Run(self.store, self.session, origin or Origin())
+        self.run = Run(self.store, self.session, task.origin or Origin())
         self.top = Frame(self.run, None, None, None)
         if recorded is not None:
             TopPlan(recorded, self.session, self.store).start(self.top)
@@ -102,7 +101,7 @@ class _Execution:
             cid.interrupt("incomplete")
             cid = top.children[0]
         self.run.end(self.name, _status(error), cid)
-        return Outcome(cid, self.store, error, self.session.verdicts)
+        return Outcome(cid, self.store, error, self.session.verdicts, self.run.branch)
 
 
 def _status(error: BaseException | None) -> str:

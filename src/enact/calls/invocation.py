@@ -378,16 +378,18 @@ def _task(
     replay_from: Invocation | None,
     policy: Policy,
     commit: bool,
-    origin: Origin | None = None,
 ) -> Task:
     store = active_store()
     assert isinstance(store, ValueStore)
     recorded = None
+    origin = None
     if replay_from is not None:
         ref = replay_from.ref
         if not store.has_block(ref.cid):
             store.commit(replay_from)
         recorded = edits.read(ref.cid, store)
+        branch = replay_from.__dict__.get("_branch")
+        origin = Origin(recorded.cid, "replay", branch)
     return Task(fun, args, kwargs or {}, recorded, policy, origin, commit)
 
 
@@ -408,6 +410,8 @@ class Keep:
             raise error
         invocation = from_cid(outcome.cid, outcome.store)
         invocation.__dict__["_verdicts"] = outcome.verdicts
+        # A replay of just this tries its failed calls again, under the same keys.
+        invocation.__dict__["_branch"] = outcome.branch
         return invocation
 
     def _goes_on(self, error: BaseException | None) -> bool:

@@ -62,9 +62,9 @@ class _Rebuild:
         self._store = store
 
     def call(self, row: CallRow) -> _Call:
-        """One call; its invocation is put together if it was under way."""
-        if row.invocation is not None and row.status != "incomplete":
-            return _Call(row.lane, row.invocation)
+        """One call; its invocation is put together if it was not written."""
+        if row.invocation is not None:
+            return _Call(row.lane, row.invocation, row.status != "incomplete")
         rows = _latest(self._by_parent.get(row.number, ()))
         base = None if row.replaces is None else read(row.replaces, self._store)
         if base is not None and not rows and row.verdict == RESUMED:

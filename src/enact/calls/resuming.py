@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from enact.calls.divergence import in_doubt
 from enact.calls.edits import read
 from enact.calls.execution import Task, execute, execute_async
 from enact.calls.invocation import (
@@ -19,6 +20,7 @@ from enact.calls.lanes import CURRENT
 from enact.calls.partial import partial_invocation
 from enact.calls.policy import Policy
 from enact.calls.runs import LIVE, Origin
+from enact.calls.targets import live
 from enact.errors import FrameworkError, NotFound, NotResumable, RunIsLive
 from enact.stores import RunRow, ValueStore
 
@@ -30,7 +32,7 @@ def recorded_by(row: RunRow, store: ValueStore) -> bytes | None:
         row: of the run.
         store: where it is.
     """
-    if row.invocation is not None and row.status not in ("running", "interrupted"):
+    if row.invocation is not None and row.status != "running":
         return row.invocation
     return partial_invocation(list(store.backend.calls(run=row.id)), store)
 
@@ -103,10 +105,38 @@ def _task(run: str, store: ValueStore, policy: Policy) -> Iterator[Task]:
             row.derived_from, row.how, row.meta.get("branch"), row.meta.get("within"),
             row, following,
         )  # fmt: skip
-        recorded = read(cid, store)
-        fun, args, kwargs = program_of(from_cid(cid, store))
+        partial = from_cid(cid, store)
+        if policy.in_doubt == "raise":
+            _check_doubt(partial, row, store)
+        fun, args, kwargs = program_of(partial)
         with store:
-            yield Task(fun, args, kwargs, recorded, policy, origin)
+            yield Task(fun, args, kwargs, read(cid, store), policy, origin)
+
+
+def _check_doubt(partial: Invocation, row: RunRow, store: ValueStore) -> None:
+    """See that no call was in flight that must not be tried twice.
+
+    Raises:
+        InDoubt: one was. Nothing has run, and the run stays as it is.
+    """
+    if row.status != "running":
+        return
+    under_way = store.backend.calls(run=row.id, status="running")
+    if not any(_never_twice(call.invokable) for call in under_way):
+        return
+    todo = [partial]
+    while todo:
+        view = todo.pop()
+        if view.status != "incomplete":
+            continue
+        if _never_twice(view.name):
+            path = "/".join(map(str, view.path))
+            raise in_doubt(path, f"{view.name!r}, {view.input!r},")
+        todo += view.children
+
+
+def _never_twice(name: str) -> bool:
+    return any(target.retry is not None for target in live(name))
 
 
 def _find(run: str, store: ValueStore) -> RunRow:

@@ -52,13 +52,38 @@ def decide(
     Raises:
         ReplayError: its code has changed, and the policy forbids that.
     """
+    verdict = _open(plan, index, recorded, target)
+    session = plan.session
+    policy = session.policy
+    if verdict not in (None, RESUMED) or policy.on_code_change == "reuse":
+        return verdict or _again(plan, recorded)
+    details = recorded.details
+    if verdict is None and details is not None and details.origin is not None:
+        return None  # somebody decided on the outcome, whatever the code
+    changed = session.versions.changed(recorded, target, deep=verdict is None)
+    if changed is None:
+        return verdict or _again(plan, recorded)
+    if policy.on_code_change == "rerun":
+        return CODE_CHANGED
+    raise session.failed(
+        ReplayError(
+            f"the code of {changed!r} is not the code that call {path or 'at the top'} "
+            f"of {target.name!r} ran. Next: replay with on_code_change='rerun' to run "
+            "it again, or with 'reuse' to take the recorded outcome",
+            path,
+        )
+    )
+
+
+def _open(plan: Plan, index: int, recorded: Recorded, target: Target) -> str | None:
+    """Why a recorded call has no outcome that could stand; None if it has one."""
     details = recorded.details
     again = RESUMED if recorded.children else RETRIED
     if plan.retried(index) and (target.retry is None or recorded.children):
         return again
     if details is not None:
         if details.origin is not None:
-            return None  # somebody decided on it, whatever the code
+            return None
         if details.opaque:
             return NOT_STORED
         if details.status == "paused":
@@ -67,22 +92,11 @@ def decide(
             return None
     if recorded.output is None and recorded.raised is None:
         return again
-    session = plan.session
-    policy = session.policy
-    if policy.on_code_change != "reuse":
-        changed = session.versions.changed(recorded, target)
-        if changed is not None:
-            if policy.on_code_change == "rerun":
-                return CODE_CHANGED
-            raise session.failed(
-                ReplayError(
-                    f"the code of {changed!r} is not the code that call "
-                    f"{path or 'at the top'} of {target.name!r} ran. Next: replay with "
-                    "on_code_change='rerun' to run it again, or with 'reuse' to take "
-                    "the recorded outcome",
-                    path,
-                )
-            )
-    if policy.live == "forbid" and recorded.children:
-        return REUSED  # the code around the calls below it runs all the same
+    return None
+
+
+def _again(plan: Plan, recorded: Recorded) -> str | None:
+    """Without live calls, the code around recorded calls is run all the same."""
+    if plan.session.policy.live == "forbid" and recorded.children:
+        return REUSED
     return None

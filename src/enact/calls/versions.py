@@ -70,17 +70,20 @@ class Versions:
             found = self._below[subtree] = decode_versions(subtree, self._source)
         return found
 
-    def changed(self, recorded: Recorded, target: Target) -> str | None:
+    def changed(
+        self, recorded: Recorded, target: Target, deep: bool = True
+    ) -> str | None:
         """The name of code that is another one now, for a recorded call or below it.
 
         Args:
             recorded: the call.
             target: what would run now.
+            deep: look below it as well.
         """
         if recorded.code != target.code:
             return target.name
         subtree = recorded.subtree
-        if subtree is None or self._same.get(subtree):
+        if subtree is None or not deep or self._same.get(subtree):
             return None
         for version in sorted(self.below(subtree)):
             if not self._is_current(version):

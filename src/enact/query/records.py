@@ -50,7 +50,11 @@ class Run:
         Of a run that goes on or was cut off it is put together from its calls.
         """
         cid = recorded_by(self._row, self._store)
-        return None if cid is None else from_cid(cid, self._store)
+        if cid is None:
+            return None
+        invocation = from_cid(cid, self._store)
+        invocation.__dict__["_branch"] = self.meta.get("branch", self.id)
+        return invocation
 
     @property
     def derived_from(self) -> Ref[Invocation] | None:

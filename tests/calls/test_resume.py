@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Resuming runs that were cut off, in this process and after ``kill -9``."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import enact
+from enact.calls import runs
+
+RAN: list[object] = []
+CUT: list[object] = []
+
+
+class Cut(BaseException):
+    """Stands for the death of the process: nothing after it is written."""
+
+
+@pytest.fixture(autouse=True)
+def start_afresh():
+    RAN.clear()
+    CUT.clear()
+
+
+@enact.register(name="resume/leaf")
+def leaf(x):
+    RAN.append(x)
+    if x in CUT:
+        raise Cut
+    return f"{x}!"
+
+
+@enact.register(name="resume/aleaf")
+async def aleaf(x, seconds=0.0):
+    RAN.append(x)
+    await asyncio.sleep(seconds)
+    if x in CUT:
+        raise Cut
+    return f"{x}!"
+
+
+@enact.register(name="resume/branch")
+def branch(x):
+    return [leaf(f"{x}{n}") for n in range(3)]
+
+
+@enact.register(name="resume/program")
+def program():
+    return [branch("a"), leaf("b"), branch("c")]
+
+
+class DyingBackend:
+    """A backend of a process that dies: from some moment on nothing is written."""
+
+    def __init__(self, backend):
+        self._backend = backend
+        self.dead = False
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+    def record(self, blocks, row):
+        if not self.dead:
+            self._backend.record(blocks, row)
+
+    def put(self, blocks):
+        if not self.dead:
+            self._backend.put(blocks)
+
+    def end_run(self, row):
+        if not self.dead:
+            self._backend.end_run(row)
+
+
+def run(fun):
+    """Invokes a program, async or not."""
+    if asyncio.iscoroutinefunction(fun.__wrapped__):
+        return asyncio.run(enact.invoke_async(fun))
+    return enact.invoke(fun)
+
+
+def die_at(calls, fun, store):
+    """Runs a program until one of the calls, where its process dies."""
+    backend = store.backend
+    dying = DyingBackend(backend)
+    store.backend = dying
+    CUT[:] = calls
+    record = dying._backend.record
+
+    def watch(blocks, row):
+        # The row that tells of the cut call itself is the first that is lost.
+        if RAN and RAN[-1] in CUT:
+            dying.dead = True
+        if not dying.dead:
+            record(blocks, row)
+
+    dying.record = watch
+    try:
+        with store, pytest.raises(BaseException):  # noqa: B017  # Cut, or a group
+            run(fun)
+    finally:
+        store.backend = backend
+        CUT.clear()
+    runs.LIVE.clear()
+    return store.runs()[0]
+
+
+@pytest.mark.parametrize("at", ["a0", "a1", "a2", "b", "c0", "c2"])
+def test_what_returned_is_not_run_again(at):
+    store = enact.InMemoryStore()
+    run = die_at([at], program, store)
+    assert run.status == "interrupted"
+    before = list(RAN)
+    inv = enact.resume(run)
+    assert inv.output == [["a0!", "a1!", "a2!"], "b!", ["c0!", "c1!", "c2!"]]
+    assert before[-1] == RAN[len(before)] == at
+    assert sorted(RAN) == sorted(["a0", "a1", "a2", "b", "c0", "c1", "c2", at])
+    assert store.runs()[0] == run and store.runs()[0].status == "completed"
+    assert store.runs()[0].invocation == inv
+    with store:
+        assert enact.invoke(program) == inv
+
+
+def test_a_run_that_is_cut_off_several_times_comes_to_its_end():
+    store = enact.InMemoryStore()
+    run = die_at(["a1"], program, store)
+    for at in ("a2", "b", "c1"):
+        backend = store.backend
+        dying = store.backend = DyingBackend(backend)
+        CUT[:] = [at]
+        record = backend.record
+
+        def watch(blocks, row, dying=dying, record=record):
+            if RAN and RAN[-1] in CUT:
+                dying.dead = True
+            if not dying.dead:
+                record(blocks, row)
+
+        dying.record = watch
+        with pytest.raises(Cut):
+            enact.resume(run)
+        store.backend = backend
+        CUT.clear()
+        assert store.run(run.id).status == "interrupted"
+    inv = enact.resume(run)
+    assert inv.output == [["a0!", "a1!", "a2!"], "b!", ["c0!", "c1!", "c2!"]]
+    assert sorted(RAN) == sorted(
+        ["a0", "a1", "a1", "a2", "a2", "b", "b", "c0", "c1", "c1", "c2"]
+    )
+
+
+def test_tasks_go_on_where_each_of_them_was():
+    @enact.register(name="resume/worker")
+    async def worker(name, steps):
+        return [await aleaf(f"{name}{n}", 0.001 * (n + 1)) for n in range(steps)]
+
+    @enact.register(name="resume/tasks")
+    async def tasks():
+        done = []
+
+        async def collect(name):
+            done.append(await worker(name, 4))
+
+        await asyncio.gather(*(collect(name) for name in "abc"))
+        return done
+
+    store = enact.InMemoryStore()
+    run = die_at(["b2"], tasks, store)
+    before = set(RAN)
+    partial = run.invocation
+    kept = {view.output for view in partial.walk() if view.name == "resume/aleaf"}
+    RAN.clear()
+    inv = asyncio.run(enact.resume_async(run))
+    assert sorted(map(tuple, inv.output)) == [
+        tuple(f"{name}{n}!" for n in range(4)) for name in "abc"
+    ]
+    assert not {f"{x}!" for x in RAN} & kept, "a call that returned ran again"
+    assert len(RAN) == len(set(RAN)) == 12 - len(kept)
+    assert before & set(RAN) >= {"b2"}
+
+
+def test_threads_go_on_where_each_of_them_was():
+    @enact.register(name="resume/pool")
+    def pool():
+        with ThreadPoolExecutor(3) as executor:
+            return list(executor.map(branch, "abcd"))
+
+    store = enact.InMemoryStore()
+    run = die_at(["c1"], pool, store)
+    kept = {
+        view.output
+        for view in run.invocation.walk()
+        if view.name == "resume/leaf" and view.successful()
+    }
+    RAN.clear()
+    inv = enact.resume(run)
+    assert inv.output == [[f"{x}{n}!" for n in range(3)] for x in "abcd"]
+    assert not {f"{x}!" for x in RAN} & kept
+    assert len(RAN) == 12 - len(kept)
+
+
+def test_a_replay_that_is_cut_off_keeps_what_its_record_still_holds():
+    store = enact.InMemoryStore()
+    with store:
+        first = enact.invoke(program)
+        edited = first.edit(first[0, 1], output="edited")
+        RAN.clear()
+
+        @enact.register(name="resume/program")
+        def changed():
+            return [branch("a"), leaf("new"), leaf("b"), branch("c")]
+
+        backend = store.backend
+        dying = store.backend = DyingBackend(backend)
+        record = backend.record
+        CUT[:] = ["new"]
+
+        def watch(blocks, row):
+            if RAN and RAN[-1] in CUT:
+                dying.dead = True
+            if not dying.dead:
+                record(blocks, row)
+
+        dying.record = watch
+        with pytest.raises(Cut):
+            edited.replay()
+        store.backend = backend
+        CUT.clear()
+        runs.LIVE.clear()
+        assert RAN == ["new"]
+        run = store.runs()[0]
+        inv = enact.resume(run)
+        assert inv.output == [
+            ["a0!", "edited", "a2!"], "new!", "b!", ["c0!", "c1!", "c2!"]
+        ]  # fmt: skip
+        assert RAN == ["new", "new"]
+        enact.register(program.__wrapped__, name="resume/program")
+
+
+def test_a_run_that_came_to_its_end_or_is_executed_is_refused():
+    store = enact.InMemoryStore()
+    with store:
+        enact.invoke(leaf, ("x",))
+        with pytest.raises(enact.NotResumable, match="came to its end"):
+            enact.resume(store.runs()[0])
+        with pytest.raises(enact.NotFound, match="no run"):
+            enact.resume("00")
+        told = []
+
+        @enact.register(name="resume/inside")
+        def inside():
+            thread = threading.Thread(target=outside)
+            enact.contexts.with_new_contexts(thread.start)()
+            thread.join()
+
+        def outside():
+            try:
+                enact.resume(store.runs()[0])
+            except enact.RunIsLive as error:
+                told.append(str(error))
+
+        enact.invoke(inside)
+        assert "is being executed by process" in told[0]
+
+
+def test_a_run_whose_program_is_gone_says_so():
+    store = enact.InMemoryStore()
+    run = die_at(["b"], program, store)
+    from enact.calls import targets
+
+    known = targets._newest.pop("resume/program")
+    try:
+        with pytest.raises(enact.UnregisteredType, match="resume/program"):
+            enact.resume(run)
+    finally:
+        targets._newest["resume/program"] = known
+    assert enact.resume(run).successful()
+
+
+def test_a_call_that_must_not_be_tried_twice_is_in_doubt():
+    keys = []
+
+    @enact.register(name="resume/pay", retry="never")
+    def pay(x):
+        keys.append(enact.current_call().idempotency_key)
+        return leaf_now(x)
+
+    def leaf_now(x):
+        RAN.append(x)
+        if x in CUT:
+            raise Cut
+        return f"paid {x}"
+
+    @enact.register(name="resume/shop")
+    def shop():
+        return [leaf("order"), pay("7"), leaf("ship")]
+
+    store = enact.InMemoryStore()
+    run = die_at(["7"], shop, store)
+    with pytest.raises(enact.InDoubt, match="retry='never'") as caught:
+        enact.resume(run)
+    assert caught.value.path == "1"
+    assert RAN == ["order", "7"]
+    with store:
+        edited = store.run(run.id).invocation.edit("1", output="paid by hand")
+        assert edited.replay().output == ["order!", "paid by hand", "ship!"]
+    assert RAN == ["order", "7", "ship"]
+    inv = enact.resume(run, in_doubt="retry")
+    assert inv.output == ["order!", "paid 7", "ship!"]
+    assert keys[0] == keys[1]
+
+
+KEYS: list[str] = []
+
+
+@enact.register(name="resume/keyed")
+def keyed(x):
+    KEYS.append(enact.current_call().idempotency_key)
+    if x == 2 and len(KEYS) < 4:
+        raise ValueError
+    return x
+
+
+@enact.register(name="resume/keys")
+def all_keys():
+    return [keyed(1), keyed(1), keyed(2)]
+
+
+def test_the_idempotency_key_tells_calls_apart_and_stays_in_retries():
+    KEYS.clear()
+    with enact.InMemoryStore() as store:
+        failed = enact.invoke(all_keys, wrap_exceptions=True)
+        assert failed.replay().output == [1, 1, 2]
+        assert len(set(KEYS[:3])) == 3 and KEYS[3:] == KEYS[2:3]
+        enact.invoke(all_keys)
+        assert not set(KEYS[4:]) & set(KEYS[:4])
+        run = store.runs()[1]
+        assert run.how == "replay" and run.derived_from == failed.ref
