@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from enact.stores import sqlite_backend
+from enact.errors import StoreUnavailable
+from enact.stores import RunRow, fold, intake, sqlite_backend
 from enact.testing.backends import sample_block, sample_call
 from tests.stores.crashing import copy_as_after_a_crash
+from tests.stores.story import abandon
 
 CHILD = str(Path(__file__).with_name("crashing.py"))
 
@@ -146,6 +149,76 @@ def test_a_tail_that_was_never_finished_goes_away(tmp_path):
     os.utime(left, (1, 1))
     sqlite_backend(path).close()
     assert not left.exists()
+
+
+def test_a_tail_of_which_nothing_reached_the_disk_goes_away(tmp_path):
+    path = tmp_path / "runs.db"
+    sqlite_backend(path).close()
+    for number, content in enumerate([b"", bytes(1000)]):
+        (tmp_path / f"runs.db-tail-{number}").write_bytes(content)
+    sqlite_backend(path).close()
+    assert [p.name for p in tmp_path.iterdir()] == ["runs.db"]
+
+
+def leave_two_tails(path, monkeypatch):
+    """Leaves a row in one tail and the row that came in its place in the next."""
+
+    def no_time(self, *args):
+        raise StoreUnavailable("killed before")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fold.Archive, "fold", no_time)
+        patch.setattr(intake, "FOLD_BYTES", 10)
+        backend = sqlite_backend(path)
+        backend.record([], sample_call("0a", 0, status="running"))
+        backend.record([], sample_call("0a", 0, status="completed"))
+        abandon(backend)
+
+
+def test_of_two_tails_the_one_that_was_begun_last_stands(tmp_path, monkeypatch):
+    for number in range(8):  # their names could be in order by chance
+        path = tmp_path / str(number) / "runs.db"
+        leave_two_tails(path, monkeypatch)
+        assert len(list(path.parent.glob("*-tail-*"))) == 2
+        backend = sqlite_backend(path)
+        assert [row.status for row in backend.calls()] == ["completed"]
+        backend.close()
+
+
+def test_rows_of_a_dead_process_do_not_come_over_those_of_its_successor(tmp_path):
+    path = tmp_path / "runs.db"
+    running = RunRow("0a", "shop:draft", "running", None, 1.0, 0.0)
+    successor = sqlite_backend(path)
+    first = sqlite_backend(path)
+    first.begin_run(running)
+    first.record([], sample_call("0a", 0, status="running"))
+    abandon(first)
+    with successor.claim("0a"):
+        successor.record([], sample_call("0a", 0))
+        successor.end_run(running._replace(status="completed"))
+    successor.close()
+    backend = sqlite_backend(path)
+    assert [row.status for row in backend.runs()] == ["completed"]
+    assert [row.status for row in backend.calls()] == ["completed"]
+    backend.close()
+
+
+def test_a_tail_that_cannot_be_deleted_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "runs.db"
+    backend = sqlite_backend(path)
+    backend.record([], sample_call("0a", 0))
+    abandon(backend)
+
+    def refuse(path):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        with pytest.raises(StoreUnavailable, match=r"cannot delete .*-tail-"):
+            sqlite_backend(path)
+    backend = sqlite_backend(path)
+    assert list(backend.calls()) == [sample_call("0a", 0)]
+    backend.close()
 
 
 def test_a_store_that_was_not_closed_is_closed_at_exit(tmp_path):

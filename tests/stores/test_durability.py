@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -10,7 +11,8 @@ import time
 
 import pytest
 
-from enact.stores import RunRow, sqlite_backend, tail
+from enact.errors import StoreUnavailable
+from enact.stores import RunRow, files, sqlite_backend, tail
 from enact.testing.backends import sample_block, sample_call
 
 RUN = RunRow("0a", "shop:draft", "running", None, 1.0, 0.0)
@@ -143,6 +145,28 @@ def test_a_batch_that_is_being_folded_is_flushed_with_the_call(disk, monkeypatch
     tails = [p for p in disk.directory.iterdir() if "-tail-" in p.name]
     assert len(tails) == 2 and disk.at_risk() == 0
     go_on.set()
+    backend.close()
+
+
+def test_directories_that_are_made_are_forced_to_the_disk(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(files, "sync_directory", made.append)
+    sqlite_backend(tmp_path / "a" / "b" / "runs.db").close()
+    assert made == [str(tmp_path), str(tmp_path / "a")]
+
+
+def test_names_that_are_not_forced_to_the_disk_are_told(disk, monkeypatch):
+    backend = backend_on(disk, "call")
+
+    def fail(fd):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(StoreUnavailable, match="cannot flush"):
+            record(backend, 0, 0.0)
+    record(backend, 1, 0.0)
+    assert disk.at_risk() == 0
     backend.close()
 
 

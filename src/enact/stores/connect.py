@@ -7,7 +7,6 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import quote
 
 import apsw
@@ -18,7 +17,7 @@ from enact.errors import (
     StoreError,
     StoreUnavailable,
 )
-from enact.stores.files import unavailable
+from enact.stores.files import make_directories, unavailable
 from enact.stores.schema import version
 
 BUSY_MILLISECONDS = 60_000
@@ -39,13 +38,15 @@ def prepare(path: str) -> bool:
         if os.path.isdir(path):
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not os.path.exists(path):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            make_directories(os.path.dirname(path))
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         with open(path, "rb") as file:
             start = file.read(len(_MAGIC))
     except OSError as error:
         raise unavailable(path, "open", error) from error
-    if start and start != _MAGIC:
+    # A file that was being made when the power failed has a journal beside it, from
+    # which SQLite mends it.
+    if start and start != _MAGIC and not os.path.exists(f"{path}-journal"):
         raise NotAStore(f"{path} is not an enact store: it is no SQLite database")
     return os.access(path, os.W_OK)
 

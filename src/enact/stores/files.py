@@ -62,13 +62,45 @@ def sync_file(fd: int) -> None:
 
 def sync_directory(path: str) -> None:
     """Returns when the names in a directory are on the disk."""
-    with suppress(OSError):  # not every system can open a directory
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+    try:
+        fd = os.open(path or ".", os.O_RDONLY)
+    except OSError:  # not every system can open a directory
+        return
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+    finally:
+        os.close(fd)
 
+
+def make_directories(path: str) -> None:
+    """Makes a directory and those above it, so that they survive a loss of power."""
+    if not os.path.isdir(path or "."):
+        above = os.path.dirname(path)
+        make_directories(above)
+        with suppress(FileExistsError):
+            os.mkdir(path)
+        sync_directory(above)
+
+
+def remove(path: str) -> None:
+    """Deletes a file for good: it does not come back after a loss of power.
+
+    Raises:
+        StoreUnavailable: it is still there.
+    """
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+        sync_directory(os.path.dirname(path))
+    except OSError as error:
+        raise unavailable(path, "delete", error) from error
+
+
+# Some file systems cannot do it for directories.
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
 
 _ADVICE = {
     errno.ENOSPC: "free some space on that disk and try again",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from enact.stores.backend import CallRow, RunRow
-from enact.stores.files import is_at, try_lock
+from enact.stores.files import is_at, remove, try_lock
 from enact.stores.rows import decode_call, decode_run
 from enact.stores.tail import (
     CALL,
@@ -92,6 +92,9 @@ class ForeignTails:
         """Hands out the content of one tail whose owner is dead, under its lock.
 
         The file is deleted when the body ends without an error. None: no such tail.
+
+        Raises:
+            StoreUnavailable: it cannot be deleted.
         """
         for path in self._paths(left_over=True):
             with _opened(path, os.O_RDWR) as fd:
@@ -99,12 +102,13 @@ class ForeignTails:
                     continue
                 content = TailContent()
                 if not path.endswith(MAKING):
-                    if _read(fd, HEADER_BYTES, 0) != MAGIC + self._store_id:
+                    head = _read(fd, HEADER_BYTES, 0)
+                    if head != MAGIC + self._store_id and any(head):
                         continue
+                    # Zeros: nothing of it was on the disk when the power failed.
                     content.read_on(fd, self._store_id)
                 yield content
-                with suppress(OSError):
-                    os.unlink(path)
+                remove(path)
                 return
         yield None
 

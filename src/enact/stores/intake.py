@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import apsw
@@ -153,9 +154,11 @@ class Intake:
             self._dirty = False
             with self._lock:
                 batches = [b for b in (self._folding, self._current) if b is not None]
-            for tail in [b.tail for b in batches if b.tail.synced < b.tail.size]:
+            for batch in [b for b in batches if b.tail.synced < b.tail.size]:
                 begin = time.perf_counter()
-                tail.sync()
+                # Nothing may be appended to a tail that another takes the place of.
+                with self._lock if batch.tail.doubtful else nullcontext():
+                    batch.sync(self._make_tail)
                 self._policy.measured(time.perf_counter() - begin)
 
     def archive(self) -> Archive:
@@ -163,6 +166,12 @@ class Intake:
         if self._archive is None:
             self._archive = Archive(self._path)
         return self._archive
+
+    @contextmanager
+    def writing(self) -> Iterator[Archive]:
+        """Hands out the database; nothing else in this process writes it meanwhile."""
+        with self._fold_lock:
+            yield self.archive()
 
     def transact(self, write: Callable[[apsw.Connection], T]) -> T:
         """Changes the database itself; gives what the function gives.
@@ -173,8 +182,8 @@ class Intake:
         """
         if self._trouble is not None:
             self._complain()
-        with self._fold_lock:
-            archive = self.archive()
+        self.sync()  # what is written now may refer to what was recorded before
+        with self.writing() as archive:
             found: list[T] = []
 
             def run() -> None:
@@ -227,8 +236,11 @@ class Intake:
     def _begin(self) -> Batch:
         if isinstance(self._trouble, StoreClosed):
             self._complain()
-        self._current = Batch(TailWriter(self._path, self._store_id))
+        self._current = Batch(self._make_tail())
         return self._current
+
+    def _make_tail(self) -> TailWriter:
+        return TailWriter(self._path, self._store_id)
 
     def _unknown(self, batch: Batch, blocks: Sequence[Block]) -> dict[bytes, bytes]:
         held, old, hot = batch.blocks, self._old, self._hot
@@ -254,6 +266,9 @@ class Intake:
         if batch.tail.size <= FOLD_BYTES:
             return batch  # a new one: another thread has been here meanwhile
         if self._folding is None:
+            # The next tail must not outlive this one: its rows may need these blocks.
+            if batch.tail.synced < batch.tail.size:
+                batch.sync(self._make_tail)
             self._start_folding()
             self._ask_folder()
             return self._begin()

@@ -94,10 +94,14 @@ class Reader:
                 connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Closes the connection."""
-        with self._lock:
-            self._connection.close()
+        """Closes the connection.
+
+        Raises:
+            StoreUnavailable: the disk does not take what was to be tidied up.
+        """
+        with self._lock, told(self._path, "close"):
             self._packs.clear()
+            self._connection.close()
 
     def _refresh(self) -> None:
         self._blocks.load()

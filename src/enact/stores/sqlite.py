@@ -201,7 +201,9 @@ class SQLiteBackend:
 
     def claim(self, run: str) -> AbstractContextManager[None]:
         """Holds a run; see `Backend.claim`."""
-        self._writer()
+        # What a dead process wrote about the run must not come after what is to come.
+        with self._writer().writing() as archive:
+            self._take_over_with(archive)
         return self._owner.claim(run)
 
     def flush(self) -> None:
@@ -233,8 +235,8 @@ class SQLiteBackend:
             if self._intake is not None:
                 archive = self._intake.close()
         finally:
-            self._reader.close()
             self._owner.disappear()
+            self._reader.close()
         if archive is not None:
             try:
                 with suppress(StoreError):  # all the data is in already

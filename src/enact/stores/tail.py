@@ -26,6 +26,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from itertools import accumulate, pairwise
 from struct import Struct
@@ -33,7 +35,13 @@ from typing import NamedTuple
 from zlib import crc32
 
 from enact.errors import StoreError
-from enact.stores.files import sync_directory, sync_file, try_lock, unavailable
+from enact.stores.files import (
+    remove,
+    sync_directory,
+    sync_file,
+    try_lock,
+    unavailable,
+)
 
 MAGIC = b"enact tail 1\n\0\0\0"
 HEADER_BYTES = len(MAGIC) + 16
@@ -109,6 +117,18 @@ def _decode_payload(payload: bytes, end: int) -> Record | None:
     return Record(kind, row, blocks, end)
 
 
+_stamps = threading.Lock()
+_last_stamp = 0
+
+
+def _stamp() -> str:
+    """Makes a name that sorts after those made before: the later row stands."""
+    global _last_stamp
+    with _stamps:
+        _last_stamp = max(_last_stamp + 1, time.time_ns())
+        return f"{_last_stamp:016x}{secrets.token_hex(4)}"
+
+
 class TailWriter:
     """The tail of this process.
 
@@ -119,15 +139,18 @@ class TailWriter:
     Attributes:
         size: bytes that hold whole records.
         synced: bytes that are known to be on the disk.
+        doubtful: a flush failed. The system may have dropped what it could not
+            write, and another flush would not say so.
 
     Raises:
         StoreUnavailable: the file cannot be made.
     """
 
     def __init__(self, database: str, store_id: bytes) -> None:
-        self.path = f"{database}-tail-{secrets.token_hex(8)}"
+        self.path = f"{database}-tail-{_stamp()}"
         self.size = HEADER_BYTES
         self.synced = 0
+        self.doubtful = False
         self._broken = False
         # Made under another name until it is locked: whoever finds a tail without
         # a lock takes its owner for dead.
@@ -179,18 +202,20 @@ class TailWriter:
         size, new = self.size, not self.synced
         try:
             sync_file(self.fd)
+            if new:
+                sync_directory(os.path.dirname(self.path))
         except OSError as error:
+            self.doubtful = True
             raise unavailable(self.path, "flush", error) from error
-        if new:
-            sync_directory(os.path.dirname(self.path) or ".")
         self.synced = size
 
     def remove(self) -> None:
-        """Deletes the tail, whose content is elsewhere by now."""
-        try:
-            os.unlink(self.path)
-        except OSError:
-            pass  # whoever finds it folds the same content in once more
+        """Deletes the tail, whose content is elsewhere by now.
+
+        Raises:
+            StoreUnavailable: it is still there.
+        """
+        remove(self.path)
         self.abandon()
 
     def abandon(self) -> None:
