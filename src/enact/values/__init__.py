@@ -13,7 +13,7 @@ from enact.values.decoder import Decoder, decode, decode_foreign
 from enact.values.distributions import register_distribution
 from enact.values.encoder import Encoder
 from enact.values.in_place import ATOMIC, assign_in_place, is_atomic
-from enact.values.live import LIVE, live_bytes
+from enact.values.live import LIVE, live_bytes, without_live
 from enact.values.lowered import Lowered
 from enact.values.names import (
     find_loaded,
@@ -21,8 +21,15 @@ from enact.values.names import (
     module_name,
     qualified_name,
 )
-from enact.values.redacted import Redacted
-from enact.values.redaction import name_rule, redact, shape_rule, shown
+from enact.values.redacted import Redacted, redacted_form
+from enact.values.redaction import (
+    mark,
+    name_rule,
+    redact,
+    redact_ends,
+    shape_rule,
+    shown,
+)
 from enact.values.refs import Ref
 from enact.values.registry import (
     distribution_of,
@@ -39,7 +46,14 @@ from enact.values.resources import (
     unwrap,
     wrap,
 )
-from enact.values.secrets import Secret, among, find_live, holds_secret, print_of
+from enact.values.secrets import (
+    Secret,
+    among,
+    find_live,
+    holds_secret,
+    print_of,
+    require_written,
+)
 from enact.values.trees import LinkList, Source, read_links
 from enact.values.unknown import Opaque, Unknown
 
@@ -90,18 +104,23 @@ __all__ = [
     "links",
     "live_bytes",
     "lookup_type",
+    "mark",
     "module_name",
     "name_rule",
     "print_of",
     "qualified_name",
     "read_links",
     "redact",
+    "redact_ends",
+    "redacted_form",
     "register_distribution",
     "register_type",
+    "require_written",
     "resource_digest",
     "shape_rule",
     "shown",
     "type_name",
     "unwrap",
+    "without_live",
     "wrap",
 ]

@@ -26,6 +26,9 @@ _MAX_DEPTH = 8
 class Holder(Protocol):
     """What the registry holds: a `Secret` whose value is known."""
 
+    guises: tuple[str, ...] | None
+    """Texts by which it would show, once they are known and cannot change."""
+
     def reveal(self) -> Any:
         """Return the value."""
 
@@ -42,9 +45,10 @@ def remember(secret: Holder) -> None:
     """
     key = id(secret)
 
-    def forget(ref: weakref.ref[Any]) -> None:
-        if LIVE.get(key) is ref:
-            del LIVE[key]
+    # The names of a module may be gone when the last secrets go.
+    def forget(ref: weakref.ref[Any], live: dict[int, weakref.ref[Any]] = LIVE) -> None:
+        if live.get(key) is ref:
+            del live[key]
 
     LIVE[key] = weakref.ref(secret, forget)
 
@@ -102,9 +106,16 @@ def live_texts() -> list[str]:
     """
     found: set[str] = set()
     for secret in live_secrets():
-        for text in texts_of(secret.reveal()):
-            found.update(_guises(text))
+        found.update(secret.guises or _guises_of(secret))
     return sorted(found, key=len, reverse=True)
+
+
+def _guises_of(secret: Holder) -> tuple[str, ...]:
+    value = secret.reveal()
+    guises = tuple({g for text in texts_of(value) for g in _guises(text)})
+    if isinstance(value, str | bytes):  # others may change
+        secret.guises = guises
+    return guises
 
 
 def live_bytes() -> list[bytes]:

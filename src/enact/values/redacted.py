@@ -110,7 +110,7 @@ def redacted_form(form: Form, redactor: Redactor) -> Form:
         return [redacted_form(item, redactor) for item in form]
     if type(form) is dict:
         name = form.get("$")
-        if name is None:
+        if type(name) is not str:
             return {
                 redactor(key): _named(key, item, redactor) for key, item in form.items()
             }

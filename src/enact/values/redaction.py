@@ -95,6 +95,9 @@ _NAMED = re.compile(
     r"""|(?:(?:basic|bearer|digest|token)[ \t]++)?[^\s"'&,;<>(){}\[\]\\]++)""",
     re.IGNORECASE | re.ASCII,
 )
+# Longer than any credential.
+_MARGIN = 1 << 16
+
 _OPENING = re.compile(r"""b?\\?["']""")
 _NOTHING = frozenset(("", "none", "null", "true", "false", "undefined", "***"))
 _RANDOM_TEXT = re.compile(r"(?=[^0-9]*+[0-9])(?=[^A-Za-z]*+[A-Za-z])\S{12,}+")
@@ -217,6 +220,22 @@ def _hidden(name: str, between: str, value: str) -> str | None:
     return rule and f"{opening}{mark(rule)}{closing}"
 
 
+def redact_ends(text: str, keep: int) -> str:
+    """Return a text without credentials, of which only the ends are to be shown.
+
+    Args:
+        text: any, however long.
+        keep: how many characters at each end will be shown at most.
+
+    Returns:
+        The text; of a very long one, enough of both ends.
+    """
+    keep += _MARGIN
+    if len(text) > 2 * keep:
+        text = text[:keep] + text[-keep:]
+    return redact(text)
+
+
 def _replacing(rule: str) -> Callable[[re.Match[str]], str]:
     def replace(match: re.Match[str]) -> str:
         if not match.re.groups:
@@ -251,7 +270,7 @@ def shown(value: Any, limit: int = 100) -> str:
         "{'api_key': '[redacted:api-key]', 'n': 1}"
     """
     try:
-        text = redact(repr(value))
+        text = redact_ends(repr(value), limit)
     except Exception as error:  # a broken __repr__ must not hide the message
         text = f"<{type(value).__qualname__}: repr() raised {type(error).__name__}>"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -60,14 +60,16 @@ class Secret(Generic[T]):
         True
     """
 
-    __slots__ = ("__weakref__", "_print", "_value")
+    __slots__ = ("__weakref__", "_print", "_value", "guises")
 
     _value: T
     _print: Print | None
+    guises: tuple[str, ...] | None
 
     def __init__(self, value: T) -> None:
         self._value = value
         self._print = None
+        self.guises = None
         remember(self)
 
     def reveal(self) -> T:
@@ -189,6 +191,7 @@ def loaded(stored: Print) -> Secret[Any]:
     secret: Secret[Any] = object.__new__(Secret)
     secret._value = _MISSING
     secret._print = stored
+    secret.guises = None
     return secret
 
 
@@ -249,6 +252,23 @@ def holds_secret(value: object) -> bool:
     encoder = Encoder(_drop)
     encoder.encode(value)
     return encoder.withheld is not None
+
+
+def require_written(value: object) -> None:
+    """See that a value comes back whole when it is loaded.
+
+    Args:
+        value: an outcome that somebody puts into a record.
+
+    Raises:
+        UnstorableValue: there is a secret in it.
+    """
+    if holds_secret(value):
+        raise UnstorableValue(
+            "an outcome that is put into a record is handed out from there, and of a "
+            "Secret in it nothing but a fingerprint would be: have the program make "
+            "the secret by itself"
+        )
 
 
 def _lower(encoder: Lowering, value: Secret[Any], frame: Frame) -> Form:

@@ -8,7 +8,7 @@ import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from enact.values.redaction import redact
+from enact.values.redaction import redact, redact_ends
 from enact.values.registry import LOWERERS, register_type
 
 if TYPE_CHECKING:
@@ -28,10 +28,14 @@ class _Repr(reprlib.Repr):
     """
 
     def repr_str(self, x: str, level: int) -> str:
-        return super().repr_str(redact(x), level)
+        return super().repr_str(redact_ends(x, MAX_REPR), level)
 
     def repr_instance(self, x: Any, level: int) -> str:
-        return super().repr_instance(_Shown(redact(repr(x))), level)
+        try:
+            shown = _Shown(redact_ends(repr(x), MAX_REPR))
+        except Exception:
+            return super().repr_instance(x, level)
+        return super().repr_instance(shown, level)
 
 
 class _Shown:
