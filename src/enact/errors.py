@@ -6,6 +6,8 @@ Errors say that something went wrong::
     EnactError(Exception)
     ├── ValueStorageError            a value and its stored form
     │   ├── UnstorableValue          (TypeError) cannot be stored; says where and why
+    │   │   └── SecretKeyUnavailable the key of secrets can be neither read nor made
+    │   ├── SecretNotStored          the value of a secret is in no store
     │   ├── UnregisteredType         (TypeError) the type is not known here
     │   ├── DuplicateName            two different classes under one name
     │   ├── SchemaMismatch           stored fields do not fit today's class
@@ -73,6 +75,14 @@ class UnstorableValue(ValueStorageError, TypeError):
 
     def __str__(self) -> str:
         return f"{self.reason} - at {self.path}"
+
+
+class SecretKeyUnavailable(UnstorableValue):
+    """The key that secrets are stored by can be neither read nor made."""
+
+
+class SecretNotStored(ValueStorageError):
+    """The value of a secret that was loaded is asked for, and is in no store."""
 
 
 class UnregisteredType(ValueStorageError, TypeError):

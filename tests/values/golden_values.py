@@ -164,6 +164,7 @@ GOLDEN: dict[str, Any] = {
     "wrapped": types.SimpleNamespace(x=1),
     "wrapper": Wrapper({"x": 1}),
     "opaque": values.Opaque("threading:Lock", "<unlocked>"),
+    "secret": values.Secret("correct horse"),
     "unknown": values.Unknown("nobody:Nothing", {"x": (1,)}),
     "long: numbers": list(range(3000)),
     "long: floats": [i / 7 for i in range(3000)],

@@ -2,6 +2,7 @@
 """Calls: registered, recorded, replayed."""
 
 from enact.calls.calling import LateCallWarning
+from enact.calls.credentials import PlainCredentialWarning
 from enact.calls.current import CurrentCall, annotate, current_call
 from enact.calls.divergence import name_of
 from enact.calls.exceptions import ExceptionResource, NativeException
@@ -26,6 +27,7 @@ __all__ = [
     "Invokable",
     "LateCallWarning",
     "NativeException",
+    "PlainCredentialWarning",
     "Request",
     "Response",
     "UnregisteredFunction",

@@ -36,7 +36,7 @@ from enact.calls.verdicts import (
 )
 from enact.calls.writing import announce
 from enact.errors import InvokableTypeError, RefError, ReplayError, Signal
-from enact.values import Ref, decode
+from enact.values import Ref, decode, require_written, shown
 
 if TYPE_CHECKING:
     from enact.calls.layout import Recorded
@@ -150,7 +150,7 @@ class Answer:
         call_input = self.call_input
         details = recorded.details
         if recorded.after != recorded.invokable:
-            after = decode(store.load_block(recorded.after), store)
+            after = call_input.load(recorded.after, store)
             call_input.restore(after, details.rebound if details is not None else None)
         if recorded.raised is not None:
             error = rebuild(decode(store.load_block(recorded.raised), store))
@@ -427,6 +427,7 @@ def _overriding(
         )
     store.adopt(ref)
     value = decode(store.load_block(ref.cid), store)
+    require_written(value)
     raised = decode(store.load_block(recorded.raised), store)
     if isinstance(raised, Signal):
         raised.check(value)
@@ -438,7 +439,7 @@ def _overriding(
             raise InvokableTypeError(
                 f"exception_override for {target.name!r} must give "
                 f"{type_in_words(annotation)}, gave {type(value).__qualname__}: "
-                f"{value!r:.100}"
+                f"{shown(value)}"
             )
     return ref
 

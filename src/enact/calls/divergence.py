@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from enact.errors import InDoubt, LiveCallForbidden, ReplayError
-from enact.values import cid_text, decode
+from enact.values import cid_text, decode, shown
 
 if TYPE_CHECKING:
     from enact.calls.inputs import Input
@@ -96,5 +96,4 @@ def name_of(invokable: Any) -> str:
 
 
 def _shorten(value: Any, limit: int = 200) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+    return shown(value, limit)

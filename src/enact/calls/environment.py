@@ -12,7 +12,10 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
+
+from enact.values import mark, name_rule, redact, without_live
 
 
 def describe_process() -> dict[str, Any]:
@@ -27,6 +30,7 @@ def describe_process() -> dict[str, Any]:
     True
     """
     facts = dict(_constant())
+    facts["argv"] = [without_live(argument) for argument in facts["argv"]]
     tree = _working_tree()
     if tree is not None:
         facts["git"] = {"commit": _commit(tree, _seconds() // 1), "dirty": _dirty(tree)}
@@ -40,8 +44,17 @@ def _constant() -> dict[str, Any]:
         "platform": platform.platform(),
         "pid": os.getpid(),
         "host": socket.gethostname(),
-        "argv": list(sys.argv),
+        "argv": list(_without_credentials(sys.argv)),
     }
+
+
+def _without_credentials(argv: list[str]) -> Iterator[str]:
+    """The command line without what looks like a credential, or is named as one."""
+    name = ""
+    for argument in argv:
+        rule = name_rule(name, argument)
+        yield redact(argument) if rule is None else mark(rule)
+        name = argument.lstrip("-") if argument.startswith("-") else ""
 
 
 if hasattr(os, "register_at_fork"):

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from enact.errors import Signal, UnstorableValue, WrappedException
-from enact.values import ImmutableResource, Opaque, register_type
+from enact.values import ImmutableResource, Opaque, Redacted, register_type, shown
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
@@ -64,17 +64,22 @@ register_type(NativeException, name="enact/NativeException")
 def capture(
     error: BaseException, run: Run, blocks: Blocks, frame: Frame
 ) -> tuple[bytes, bool]:
-    """The block of a raised exception, and whether a part could not be stored."""
-    if isinstance(error, (ExceptionResource, Signal)):
+    """The block of a raised exception, and whether a part of it is not stored.
+
+    Its texts are written without credentials. What a signal holds is no text about the
+    program, but for it.
+    """
+    if isinstance(error, Signal):
         return run.encode(error, blocks, frame, "raised")
+    if isinstance(error, ExceptionResource):
+        return run.encode(Redacted(error), blocks, frame, "raised")
     native = _native(error)
     try:
-        data, opaque = run.encode(native, blocks, None, "raised")
-        return data, opaque
+        return run.encode(Redacted(native), blocks, None, "raised")
     except UnstorableValue:
         bare = Opaque.of(error)
         native = dataclasses.replace(native, exception=bare, cause=None)
-        data, _ = run.encode(native, blocks, None, "raised")
+        data, _ = run.encode(Redacted(native), blocks, None, "raised")
         return data, True
 
 
@@ -124,7 +129,7 @@ def rebuild(raised: Any) -> BaseException:
         )
     if isinstance(raised, BaseException):
         return raised
-    raise WrappedException(f"what was raised is no exception here: {raised!r}")
+    raise WrappedException(f"what was raised is no exception here: {shown(raised)}")
 
 
 def reachable(

@@ -21,7 +21,7 @@ from enact.calls.session import Session
 from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
 from enact.errors import InvokableTypeError, MissingBlock, NotReplayable, Signal
 from enact.stores import ValueStore, memory_backend
-from enact.values import active_store, decode, qualified_name
+from enact.values import active_store, decode, find_live, qualified_name, shown
 from enact.values.cbor import decode_form
 
 
@@ -187,7 +187,7 @@ def resolve(fun: Any, args: tuple[Any, ...]) -> tuple[Target, tuple[Any, ...]]:
     if target is not None:
         return target, args
     if not callable(fun):
-        raise InvokableTypeError(f"cannot invoke {fun!r}: it is not callable")
+        raise InvokableTypeError(f"cannot invoke {shown(fun)}: it is not callable")
     return Target(fun, qualified_name(fun), registered=False), args
 
 
@@ -209,7 +209,7 @@ def invokable_of(recorded: Recorded, store: ValueStore) -> Any:
             "invocation cannot be replayed: decorate it with `@enact.register` and "
             "record it again"
         )
-    return decode(data, store)
+    return decode(data, store, secrets=find_live)
 
 
 class _DryRun(ValueStore):

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from enact.calls import layout, rest
+from enact.calls.credentials import look_for_live
 from enact.calls.exceptions import capture, reachable
 from enact.calls.inputs import Input
 from enact.calls.lanes import Lane, Path
@@ -27,7 +28,7 @@ from enact.errors import (
     InputChanged,
     Signal,
 )
-from enact.values import ATOMIC, cid_of, decode
+from enact.values import ATOMIC, LIVE, cid_of, decode, redact, redacted_form
 
 if TYPE_CHECKING:
     from enact.calls.calling import Answer
@@ -231,7 +232,9 @@ class Frame(Lane):
         """What the program told about this call, as JSON."""
         if self.usage is None:
             return None
-        return json.dumps(self.usage, sort_keys=True, separators=(",", ":"))
+        # It is for people to look at: no replay needs a credential in it.
+        usage = redacted_form(self.usage, redact)
+        return json.dumps(usage, sort_keys=True, separators=(",", ":"))
 
     def key(self) -> str:
         """Names the call within its run in the same way in every try."""
@@ -270,6 +273,8 @@ class Frame(Lane):
         if self.plain and call_input.fixed and not self.children:
             data = plain_scalar(output)
             if data is not None:
+                if LIVE:
+                    look_for_live(target, data, [], "output")
                 write_leaf(self, output, data, duration)
                 return output
         if self.pending:
@@ -292,7 +297,13 @@ class Frame(Lane):
                 details = layout.Details()
                 details.returned = returned
         blocks = call_input.blocks
-        data, opaque = self.run.encode(output, blocks, self, "output")
+        # What is returned because it came in is not taken from the record.
+        withheld: list[object] | None = None if details is None else []
+        chunks: layout.Blocks = []
+        data, opaque = self.run.encode(output, chunks, self, "output", withheld)
+        if LIVE:
+            look_for_live(target, data, chunks, "output")
+        blocks += chunks
         output_cid = cid_of(data)
         blocks.append((output_cid, data))
         if opaque or call_input.opaque:
@@ -420,13 +431,16 @@ class Frame(Lane):
 
     def _raised(self, error: BaseException) -> tuple[bytes, bool, bool]:
         """Identifier of what was raised, whether here, whether it lacks a part."""
+        withheld = self.run.withheld
         for known, _, cid in self.failures or ():
             if known is error:
-                return cid, False, False
+                return cid, False, cid in withheld
         blocks = self.call_input.blocks
         data, opaque = capture(error, self.run, blocks, self)
         cid = cid_of(data)
         blocks.append((cid, data))
+        if opaque:
+            withheld.add(cid)
         return cid, True, opaque
 
     def _name(self) -> str:

@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import types
 import warnings
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
+from enact.calls.credentials import look_at, look_for_live
 from enact.errors import InputChanged, UnstorableValue
-from enact.values import ATOMIC, assign_in_place, cid_of, decode
+from enact.values import (
+    ATOMIC,
+    LIVE,
+    Secret,
+    among,
+    assign_in_place,
+    cid_of,
+    decode,
+    print_of,
+)
 from enact.values.cids import CID_PREFIX
 
 if TYPE_CHECKING:
@@ -22,6 +33,7 @@ if TYPE_CHECKING:
     from enact.calls.layout import Blocks
     from enact.calls.runs import Run
     from enact.calls.targets import Target
+    from enact.stores import ValueStore
 
 
 class UntrackedStateWarning(UserWarning):
@@ -68,6 +80,7 @@ class Input:
         fixed: nothing in the input can change in place.
         opaque: some part could not be stored.
         receiver: the object whose method or ``call`` runs, else None.
+        withheld: secrets in it.
     """
 
     # Defaults of what most calls never set.
@@ -77,6 +90,7 @@ class Input:
     _request: bytes | None = None
     opaque = False
     receiver: Any = None
+    withheld: Sequence[object] = ()
 
     def __init__(
         self,
@@ -93,6 +107,7 @@ class Input:
         self.blocks: Blocks = []
         if target.cid not in run.known:
             run.introduce(target)
+            look_at(target, receiver, args, kwargs)
         if receiver is None:
             self.invokable = target.cid
         else:
@@ -103,14 +118,24 @@ class Input:
         else:
             value = self._value()
             self.fixed = type(value) in ATOMIC
-            data, opaque = run.encode(value, self.blocks, parent, "input")
+            found: list[object] = []
+            data, opaque = run.encode(value, self.blocks, parent, "input", found)
             self.opaque = self.opaque or opaque
+            if found:
+                self.withheld = [*self.withheld, *found]
         self.data = data
         self.cid = CID_PREFIX + sha256(data).digest()
+        if LIVE:
+            look_for_live(target, data, self.blocks, "input")
 
     def _take_receiver(self, run: Run, parent: Frame, receiver: Any) -> None:
         self.receiver = receiver
-        data, self.opaque = run.encode(self._invokable(), self.blocks, parent, "self")
+        found: list[object] = []
+        data, self.opaque = run.encode(
+            self._invokable(), self.blocks, parent, "self", found
+        )
+        if found:
+            self.withheld = found
         self.invokable = cid_of(data)
         self.blocks.append((self.invokable, data))
         self._before = list(self.blocks)
@@ -192,6 +217,19 @@ class Input:
         names = [k for k, v in self._held.items() if getattr(receiver, k, v) is not v]
         return names or None
 
+    def load(self, cid: bytes, store: ValueStore) -> Any:
+        """Load a block, with the secrets that came in wherever it has them."""
+        secrets = among(self.withheld) if self.withheld else None
+        return decode(store.load_block(cid), store, secrets=secrets)
+
+    def _has(self, withheld: list[object]) -> bool:
+        """Whether all these are secrets that came in, as they will in a replay."""
+        find = among(self.withheld)
+        return all(
+            isinstance(part, Secret) and find(print_of(part)) is not None
+            for part in withheld
+        )
+
     def restore(self, after: Any, rebound: list[str] | None) -> None:
         """Make the receiver what it was after the call, as the call did: in place."""
         receiver = self.receiver
@@ -203,8 +241,11 @@ class Input:
 
     def state_after(self, run: Run, frame: Frame) -> tuple[bytes, bool]:
         """Identifier of the invokable as it is now; whether a part is not stored."""
-        data, opaque = run.encode(self._invokable(), self.blocks, frame, "self")
+        found: list[object] = []
+        data, opaque = run.encode(self._invokable(), self.blocks, frame, "self", found)
         after = cid_of(data)
+        if found and after != self.invokable:
+            opaque = opaque or not self._has(found)
         extra = _untracked(self.receiver)
         if extra != self._extra:
             names = sorted(set(extra.items()) ^ set(self._extra.items()))
@@ -227,7 +268,7 @@ class Input:
         blocks: Blocks = []
         if self.opaque or self.receiver is None:
             return
-        data, opaque = run.encode(self._invokable(), blocks, None, "self")
+        data, opaque = run.encode(self._invokable(), blocks, None, "self", [])
         if opaque or cid_of(data) == self.invokable:
             return
         source = run.overlay(self._before)

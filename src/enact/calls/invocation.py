@@ -40,7 +40,10 @@ from enact.values import (
     Ref,
     active_store,
     decode,
+    find_live,
+    redact,
     register_type,
+    require_written,
 )
 
 T = TypeVar("T")
@@ -160,13 +163,14 @@ class Invocation(View):
     ) -> Invocation:
         store = self._store()
         output_cid = raised_cid = None
+        require_written(output if raises is None else raises)
         if raises is None:
             output_cid = store.commit(output).cid
         elif isinstance(raises, (ExceptionResource, Signal)):
             raised_cid = store.commit(raises).cid
         else:
             native = NativeException(
-                type(raises).__qualname__, str(raises), None, raises
+                type(raises).__qualname__, redact(str(raises)), None, raises
             )
             raised_cid = store.commit(native).cid
         cid = edits.given(
@@ -242,12 +246,16 @@ def from_cid(cid: bytes, store: ValueStore) -> Invocation:
 def program_of(inv: Invocation) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     """What was invoked, with its arguments: the callable as it is now.
 
+    Secrets in it have their values if they are alive in this process.
+
     Raises:
         NotReplayable: it was never registered.
         UnregisteredType: it is not known here.
     """
-    fun = invokable_of(inv._recorded(), inv._store())
-    value = inv.input
+    recorded = inv._recorded()
+    store = inv._store()
+    fun = invokable_of(recorded, store)
+    value = decode(store.load_block(recorded.input), store, secrets=find_live)
     if isinstance(value, CallArgs) and not hasattr(
         type(fun), "__enact_target_of_class__"
     ):

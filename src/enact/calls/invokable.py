@@ -21,7 +21,7 @@ from enact.calls.policy import Override
 from enact.calls.targets import Target
 from enact.calls.typecheck import fits, name
 from enact.errors import InvokableTypeError
-from enact.values import Ref, Resource, register_type, type_name
+from enact.values import Ref, Resource, register_type, shown, type_name
 
 I_contra = TypeVar("I_contra", contravariant=True)
 O_co = TypeVar("O_co", covariant=True)
@@ -234,7 +234,7 @@ def _fitter(target: Target, annotation: Any) -> Callable[[Any], tuple[Any, ...]]
         if args and not fits(args[0], annotation):
             raise InvokableTypeError(
                 f"{target.name} expects {name(annotation)}, got "
-                f"{type(args[0]).__qualname__}: {args[0]!r:.100}"
+                f"{type(args[0]).__qualname__}: {shown(args[0])}"
             )
         return tuple(args)
 
@@ -249,7 +249,7 @@ def _output_check(target: Target, annotation: Any) -> Callable[[Any], None] | No
         if not fits(output, annotation):
             raise InvokableTypeError(
                 f"{target.name} must give {name(annotation)}, gave "
-                f"{type(output).__qualname__}: {output!r:.100}"
+                f"{type(output).__qualname__}: {shown(output)}"
             )
 
     return check

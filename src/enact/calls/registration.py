@@ -13,7 +13,7 @@ from enact.calls.calling import call, call_async
 from enact.calls.lanes import CURRENT
 from enact.calls.targets import Target
 from enact.errors import DuplicateName, InvokableTypeError
-from enact.values import qualified_name, register_type
+from enact.values import qualified_name, register_type, shown
 
 F = TypeVar("F")
 
@@ -116,7 +116,7 @@ def register(
         return obj
     if not callable(obj):
         raise InvokableTypeError(
-            f"cannot register {obj!r}: it is neither a class nor callable"
+            f"cannot register {shown(obj)}: it is neither a class nor callable"
         )
     if retry not in (None, "never"):
         raise InvokableTypeError(f"retry must be None or 'never', not {retry!r}")
@@ -132,7 +132,7 @@ def register(
 def _name(obj: Any) -> str:
     if isinstance(obj, functools.partial) or not hasattr(obj, "__qualname__"):
         raise DuplicateName(
-            f"{obj!r} has no name of its own: give it one, as in "
+            f"{shown(obj)} has no name of its own: give it one, as in "
             "`enact.register(fn, name='pkg/fn')`"
         )
     return qualified_name(obj)

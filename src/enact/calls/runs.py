@@ -79,6 +79,7 @@ class Run:
         cautious: live calls are looked at before they run.
         record: the backend's way in for a finished call.
         known: invokables whose blocks were written already.
+        withheld: exceptions of which not all is written.
         epoch: what turns ``clock()`` into seconds since the epoch.
         on_unstorable: ``"warn"`` or ``"error"``.
         attended: whether somebody is there to answer questions.
@@ -100,6 +101,7 @@ class Run:
         "session",
         "started",
         "store",
+        "withheld",
     )
 
     def __init__(
@@ -116,6 +118,7 @@ class Run:
         self.cautious = policy.memoize or policy.live == "forbid" or policy.preview
         self.record = store.backend.record
         self.known: set[bytes] = set()
+        self.withheld: set[bytes] = set()
         self._subtrees: dict[frozenset[Any], bytes] = {}
         self.next_number = itertools.count(origin.next_number).__next__
         now = time.time()
@@ -178,7 +181,12 @@ class Run:
         self.store.backend.put([(target.cid, target.block)])
 
     def encode(
-        self, value: Any, blocks: Blocks, frame: Frame | None, what: str
+        self,
+        value: Any,
+        blocks: Blocks,
+        frame: Frame | None,
+        what: str,
+        withheld: list[object] | None = None,
     ) -> tuple[bytes, bool]:
         """The block of ``value``, and whether a part of it could not be stored.
 
@@ -188,6 +196,8 @@ class Run:
             frame: within which it occurs; None, or the frame above the first call,
                 makes what cannot be stored an error.
             what: the part of the call that it is, for messages.
+            withheld: takes the secrets in it; without it, a secret counts as a part
+                that could not be stored.
 
         Raises:
             UnstorableValue: see ``frame``.
@@ -201,14 +211,18 @@ class Run:
             blocks.append((cid, chunk))
 
         if frame is None or frame.caller is None or self.on_unstorable == "error":
-            return Encoder(emit, self.store.adopt).encode(value), False
+            encoder = Encoder(emit, self.store.adopt)
+            data = encoder.encode(value)
+            return data, _noted(encoder.withheld, withheld)
 
         def opaque(path: str, part: object, error: UnstorableValue) -> Opaque:
             found.append(path)
             _warn(frame, what, path, part, error)
             return Opaque.of(part)
 
-        return Encoder(emit, self.store.adopt, opaque).encode(value), bool(found)
+        encoder = Encoder(emit, self.store.adopt, opaque)
+        data = encoder.encode(value)
+        return data, _noted(encoder.withheld, withheld) or bool(found)
 
     def overlay(self, blocks: Blocks) -> _Overlay:
         """Reads blocks that are not written yet, and those of the store."""
@@ -223,6 +237,16 @@ class _Overlay:
     def load_block(self, cid: bytes) -> bytes:
         data = self._blocks.get(cid)
         return self._store.load_block(cid) if data is None else data
+
+
+def _noted(found: list[object] | None, withheld: list[object] | None) -> bool:
+    """Whether parts that were found and withheld make a call run again."""
+    if found is None:
+        return False
+    if withheld is None:
+        return True
+    withheld += found
+    return False
 
 
 def _warn(

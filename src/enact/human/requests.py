@@ -18,7 +18,7 @@ from enact.errors import (
     Signal,
     WrongAnswer,
 )
-from enact.values import Ref, adapter
+from enact.values import Ref, adapter, shown
 
 _NO_DEFAULT: Any = object()
 
@@ -69,7 +69,7 @@ class InputRequest(Signal):
         if not fits(value, self.requested_type):
             raise WrongAnswer(
                 f"the answer must be {type_in_words(self.requested_type)}, not "
-                f"{type(value).__qualname__}: {value!r:.100}. Nothing is lost: the "
+                f"{type(value).__qualname__}: {shown(value)}. Nothing is lost: the "
                 "question still waits"
             )
 

@@ -11,7 +11,7 @@ from enact.calls import Invocation
 from enact.errors import EnactError
 from enact.render.summary import invocation_summary
 from enact.render.text import short, visible
-from enact.values import Ref
+from enact.values import Ref, redact
 
 _WIDTH = 80
 
@@ -57,8 +57,8 @@ class PPrinter:
         return self
 
     def pformat(self, value: Any) -> str:
-        """The text for a value; control characters in it are visible."""
-        return visible(self._format(value, 0, set()))
+        """The text for a value: control characters are visible, credentials are not."""
+        return visible(redact(self._format(value, 0, set())))
 
     def pprint(self, value: Any, file: TextIO | None = None) -> None:
         """Print the text for a value.

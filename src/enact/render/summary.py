@@ -9,7 +9,7 @@ from typing import Any
 from enact.calls import CallArgs, Invocation, NativeException, type_in_words
 from enact.human import InputRequest
 from enact.render.text import short, short_name, visible
-from enact.values import decode
+from enact.values import decode, redact
 
 
 def invocation_summary(
@@ -35,7 +35,8 @@ def invocation_summary(
         width: longest form of a value, in characters.
 
     Returns:
-        The text. Control characters in it are made visible.
+        The text. Control characters in it are made visible, and what looks like a
+        credential is not shown.
 
     Example:
         >>> import enact
@@ -59,7 +60,9 @@ def invocation_summary(
         depth = len(item.path) - start
         call = _call(item, width, show_input)
         outcome = _outcome(item, width) if show_output else ""
-        lines.append(f"{'  ' * (depth + indent)}->{call}{outcome}")
+        # Names and values stand together only here.
+        line = redact(f"->{call}{outcome}")
+        lines.append(f"{'  ' * (depth + indent)}{line}")
         if max_depth is not None and depth >= max_depth:
             continue
         children = item.children

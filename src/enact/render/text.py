@@ -7,6 +7,8 @@ import re
 import types
 from typing import Any
 
+from enact.values import redact_ends
+
 # C0 and C1 controls, and what turns the direction of text or hides in it.
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
@@ -29,7 +31,7 @@ def _escape(character: str) -> str:
 
 
 def short(value: Any, limit: int = 60) -> str:
-    """The ``repr`` of a value on one line, shortened in the middle.
+    """The ``repr`` of a value on one line, without credentials, shortened.
 
     Args:
         value: any.
@@ -42,7 +44,8 @@ def short(value: Any, limit: int = 60) -> str:
         text = _repr(value, limit)
     except Exception as error:  # a broken __repr__ must not hide all the rest
         text = f"<{type(value).__qualname__}: repr() raised {type(error).__name__}>"
-    text = visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    # Before anything is cut off, so that no half of a credential remains.
+    text = visible(redact_ends(text, limit)).replace("\n", "\\n").replace("\t", "\\t")
     if len(text) <= limit:
         return text
     tail = max(1, (limit - 3) * 2 // 5)

@@ -13,12 +13,22 @@ from enact.values.decoder import Decoder, decode, decode_foreign
 from enact.values.distributions import register_distribution
 from enact.values.encoder import Encoder
 from enact.values.in_place import ATOMIC, assign_in_place, is_atomic
+from enact.values.live import LIVE, live_bytes, without_live
 from enact.values.lowered import Lowered
 from enact.values.names import (
     find_loaded,
     importable_name,
     module_name,
     qualified_name,
+)
+from enact.values.redacted import Redacted, redacted_form
+from enact.values.redaction import (
+    mark,
+    name_rule,
+    redact,
+    redact_ends,
+    shape_rule,
+    shown,
 )
 from enact.values.refs import Ref
 from enact.values.registry import (
@@ -36,12 +46,21 @@ from enact.values.resources import (
     unwrap,
     wrap,
 )
+from enact.values.secrets import (
+    Secret,
+    among,
+    find_live,
+    holds_secret,
+    print_of,
+    require_written,
+)
 from enact.values.trees import LinkList, Source, read_links
 from enact.values.unknown import Opaque, Unknown
 
 __all__ = [
     "ACTIVE",
     "ATOMIC",
+    "LIVE",
     "BlockStore",
     "Decoder",
     "Encoder",
@@ -50,13 +69,16 @@ __all__ = [
     "LinkList",
     "Lowered",
     "Opaque",
+    "Redacted",
     "Ref",
     "Resource",
+    "Secret",
     "Source",
     "TypeWrapper",
     "Unknown",
     "active_store",
     "adapter",
+    "among",
     "assign_in_place",
     "check_block",
     "checkout",
@@ -73,19 +95,32 @@ __all__ = [
     "distribution_of",
     "encode_form",
     "encode_links",
+    "find_live",
     "find_loaded",
+    "holds_secret",
     "importable_name",
     "is_atomic",
     "is_cid",
     "links",
+    "live_bytes",
     "lookup_type",
+    "mark",
     "module_name",
+    "name_rule",
+    "print_of",
     "qualified_name",
     "read_links",
+    "redact",
+    "redact_ends",
+    "redacted_form",
     "register_distribution",
     "register_type",
+    "require_written",
     "resource_digest",
+    "shape_rule",
+    "shown",
     "type_name",
     "unwrap",
+    "without_live",
     "wrap",
 ]

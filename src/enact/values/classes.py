@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from enact.errors import SchemaMismatch
 from enact.values.limits import MAX_DEPTH
 from enact.values.names import find_loaded
+from enact.values.redacted import lowered_without_live
 from enact.values.registry import (
     BY_TYPE,
     ENTRIES,
@@ -168,7 +169,7 @@ def _with_args(name: str, lowerer: Lowerer) -> Lowerer:
         if value.args and type(form) is dict and form.get("$") == name:
             part = (frame[0] + 1, frame, None, ".args")
             form["$args"] = encoder.lower(list(value.args), part)
-        return form
+        return lowered_without_live(encoder, value, form)
 
     return lower
 

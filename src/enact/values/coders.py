@@ -59,12 +59,18 @@ class Lowering(Protocol):
     def adopt(self, ref: Any) -> None:
         """Tell whoever asked that a ref is inside the value."""
 
+    def withhold(self, part: object) -> None:
+        """Note that of a part not all is written that it would take to load it."""
+
 
 class Raising(Protocol):
     """A decoder, as seen from a loader."""
 
     #: To be set when today's class would write the value differently.
     evolved: bool
+
+    #: Gives the secret with a fingerprint, if anybody has it.
+    secrets: Callable[[tuple[bytes, bytes]], object] | None
 
     def value(self, form: Any, depth: int) -> Any:
         """Return the value of a form."""

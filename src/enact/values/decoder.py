@@ -9,7 +9,7 @@ nothing that was stored is run: names find only what is registered or loaded alr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from enact.errors import (
     EnactError,
@@ -37,6 +37,8 @@ from enact.values.unknown import Unknown
 
 T = TypeVar("T")
 
+FindSecret: TypeAlias = Callable[[tuple[bytes, bytes]], object]
+
 _MAX_DEPTH = MAX_DEPTH + DEPTH_SLACK
 
 #: What loaders raise when a block does not hold what they expect.
@@ -51,7 +53,11 @@ _UNFIT = (
 
 
 def decode(
-    data: bytes, source: Source | None = None, *, unknown: bool = False
+    data: bytes,
+    source: Source | None = None,
+    *,
+    unknown: bool = False,
+    secrets: FindSecret | None = None,
 ) -> object:
     """Return the value that a block holds, fresh every time.
 
@@ -59,6 +65,8 @@ def decode(
         data: the bytes of the block.
         source: has the chunks of long lists and strings; refs in the value remember it.
         unknown: give `Unknown` for types that are not known here.
+        secrets: gives the secret with a fingerprint, or None; without it, secrets are
+            loaded without their values.
 
     Returns:
         The value.
@@ -74,7 +82,9 @@ def decode(
         >>> decode(bytes.fromhex("a161618201f6"))
         {'a': [1, None]}
     """
-    return Decoder(source, unknown).decode(data)
+    decoder = Decoder(source, unknown)
+    decoder.secrets = secrets
+    return decoder.decode(data)
 
 
 def decode_foreign(data: bytes, source: Source | None = None) -> object:
@@ -123,7 +133,7 @@ class Decoder:
         unknown: give `Unknown` for types that are not known here.
     """
 
-    __slots__ = ("_budget", "_source", "_text", "_unknown", "evolved")
+    __slots__ = ("_budget", "_source", "_text", "_unknown", "evolved", "secrets")
 
     #: Makes a ref; set by `refs`, which in turn decodes.
     make_ref: ClassVar[type]
@@ -135,6 +145,8 @@ class Decoder:
         self._text = MAX_TEXT_BYTES
         #: Set when a value was read that today's class would write differently.
         self.evolved = False
+        #: Gives the secret with a fingerprint, if anybody has it.
+        self.secrets: FindSecret | None = None
 
     def decode(self, data: bytes) -> object:
         """Return the value that a block holds.

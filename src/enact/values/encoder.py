@@ -51,7 +51,7 @@ class Encoder:
         'a161618201f6'
     """
 
-    __slots__ = ("_adopt", "_emit", "_opaque", "budget", "table")
+    __slots__ = ("_adopt", "_emit", "_opaque", "budget", "table", "withheld")
 
     def __init__(
         self,
@@ -66,6 +66,8 @@ class Encoder:
         self.budget = MAX_NODES
         #: Lowerers by exact type, for the functions that lower containers.
         self.table: Table = LOWERERS
+        #: Parts of which not all was written, once there is one.
+        self.withheld: list[object] | None = None
 
     def encode(self, value: object) -> bytes:
         """Return the canonical bytes of a value.
@@ -297,6 +299,16 @@ class Encoder:
         """
         if self._adopt is not None:
             self._adopt(ref)
+
+    def withhold(self, part: object) -> None:
+        """Note that of a part not all is written that it would take to load it.
+
+        Args:
+            part: a secret, or an exception that tells one.
+        """
+        if self.withheld is None:
+            self.withheld = []
+        self.withheld.append(part)
 
     def _lower_again(self, value: object, error: Exception) -> Form:
         """Lower a value that is too deep or too large, and say so if it still is."""

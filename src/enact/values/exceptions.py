@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from enact.errors import MalformedBlock, UnstorableValue
+from enact.values.redacted import lowered_without_live
 from enact.values.registry import (
     LOADERS,
     lookup_type,
@@ -59,7 +60,7 @@ def _lower_exception(encoder: Lowering, value: BaseException, frame: Frame) -> F
             continue  # an exception is still itself without a handle or a lock
     if attributes:
         form["attributes"] = attributes
-    return form
+    return lowered_without_live(encoder, value, form)
 
 
 def _attributes(value: BaseException) -> dict[str, object]:

@@ -12,6 +12,8 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from enact.values.redaction import redact_ends
+
 #: Depth, frame of the container, the container or None, and the part in it; where the
 #: container is None, the last is the text of the step.
 Frame: TypeAlias = "tuple[int, Frame | None, Any, Any]"
@@ -57,7 +59,7 @@ def key_step(key: object) -> str:
     if isinstance(key, str) and key.isidentifier():
         return f".{key}"
     try:
-        text = reprlib.repr(key)
+        text = reprlib.repr(redact_ends(key, 30) if isinstance(key, str) else key)
     except Exception:
         text = f"<{type(key).__name__}>"
     return f"[{text}]"

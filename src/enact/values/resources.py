@@ -18,6 +18,7 @@ from enact.values.registry import (
     REGISTRATION_HOOKS,
     TypeEntry,
 )
+from enact.values.secrets import among
 
 if typing.TYPE_CHECKING:
     from enact.values.cbor import Form
@@ -213,7 +214,8 @@ def deepcopy(value: T) -> T:
         value: any value that can be stored.
 
     Returns:
-        What checking it out of a store would give. Refs in it remember their stores.
+        What checking it out of a store would give, but with the secrets that are in
+        it. Refs in it remember their stores.
 
     Raises:
         UnstorableValue: a part cannot be stored; says which and why.
@@ -224,8 +226,12 @@ def deepcopy(value: T) -> T:
         {'a': [1]}
     """
     copying = _Copying()
-    data = Encoder(copying.blocks.__setitem__, copying.adopt).encode(value)
-    return _CopyDecoder(copying).decode(data)  # type: ignore[return-value]
+    encoder = Encoder(copying.blocks.__setitem__, copying.adopt)
+    data = encoder.encode(value)
+    decoder = _CopyDecoder(copying)
+    if encoder.withheld is not None:
+        decoder.secrets = among(encoder.withheld)
+    return decoder.decode(data)  # type: ignore[return-value]
 
 
 def resource_digest(value: object) -> str:

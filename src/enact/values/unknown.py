@@ -8,6 +8,7 @@ import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from enact.values.redaction import redact, redact_ends
 from enact.values.registry import LOWERERS, register_type
 
 if TYPE_CHECKING:
@@ -19,8 +20,35 @@ if TYPE_CHECKING:
 #: Characters of the description of what could not be stored.
 MAX_REPR = 500
 
-# Stays short for containers of any size, also of those that contain themselves.
-_REPR = reprlib.Repr()
+
+class _Repr(reprlib.Repr):
+    """Stays short for containers of any size, also of those that contain themselves.
+
+    Takes credentials out before it cuts, so that no half of one remains.
+    """
+
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(redact_ends(x, MAX_REPR), level)
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        try:
+            shown = _Shown(redact_ends(repr(x), MAX_REPR))
+        except Exception:
+            return super().repr_instance(x, level)
+        return super().repr_instance(shown, level)
+
+
+class _Shown:
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+_REPR = _Repr()
 _REPR.maxstring = _REPR.maxother = MAX_REPR
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -80,9 +108,9 @@ class Opaque:
         """
         kind = type(value)
         try:
-            text = _REPR.repr(value)
+            text = redact(_REPR.repr(value))
         except Exception as error:
-            text = f"<{kind.__qualname__}, the repr of which raises {error!r}>"
+            text = redact(f"<{kind.__qualname__}, the repr of which raises {error!r}>")
         # The same object has the same description in every run.
         text = _ADDRESS.sub("", text)
         if len(text) > MAX_REPR:
