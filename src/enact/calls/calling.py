@@ -335,7 +335,8 @@ REQUEST_CHANGED = "rerun: request changed"
 def _verdict(plan: Plan, index: int, recorded: Recorded) -> str | None:
     """Why a call that was found must run again; None if its outcome stands."""
     details = recorded.details
-    if plan.retried(index):
+    given = details is not None and details.origin is not None
+    if plan.retried(index) and not given:
         return RESUMED if recorded.children else RETRIED
     if details is not None:
         if details.opaque:

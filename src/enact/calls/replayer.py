@@ -346,6 +346,11 @@ class Plan:
             )
         )
 
+    def ended(self) -> None:
+        """The frame has ended; one that had failed may have done other things now."""
+        if self.recorded.status == "failed":
+            self.session.explained = True
+
     def _left(self, lane: Lane, call: Input, recorded: Recorded | None) -> ReplayError:
         session = self.session
         frame = lane.frame
