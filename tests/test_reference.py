@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import inspect
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
-from hypothesis import assume, given
+import pytest
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import enact
@@ -134,7 +136,21 @@ def within(world: World) -> World:
     """Make a world the one that programs run in."""
     global _now
     _now = world
+    world.begun = 0
     return world
+
+
+def bounded(check: Callable[..., Any], *args: Any) -> None:
+    """Check a program, if it does not take too long."""
+    TooLong.happened = False
+    try:
+        if inspect.iscoroutinefunction(check):
+            asyncio.run(check(*args))
+        else:
+            check(*args)
+    except BaseException:
+        assume(not TooLong.happened)
+        raise
 
 
 # --- what is compared ---------------------------------------------------------------
@@ -271,8 +287,6 @@ class Plain:
         within(World(program.source, PLAIN))
         try:
             self.untracked = None, in_words(PLAIN["main"](program.argument))
-        except TooLong:
-            assume(False)
         except Exception as error:
             self.untracked = in_words(error), None
         self.untracked_log = _now.log
@@ -338,14 +352,14 @@ def check_steps(program: Program, steps: Sequence[Step]) -> None:
 
 @given(programs())
 def test_a_recorded_program_does_what_it_does_untracked(program: Program) -> None:
-    check_record(program)
+    bounded(check_record, program)
 
 
 @given(programs(), st.lists(STEPS, max_size=4))
 def test_partial_programs_go_on_as_specified(
     program: Program, steps: list[Step]
 ) -> None:
-    check_steps(program, steps)
+    bounded(check_steps, program, steps)
 
 
 def check_strict(program: Program, count: int, strict: bool) -> None:
@@ -364,7 +378,7 @@ def check_strict(program: Program, count: int, strict: bool) -> None:
 def test_a_program_that_left_the_record_is_noticed(
     program: Program, count: int, strict: bool
 ) -> None:
-    check_strict(program, count, strict)
+    bounded(check_strict, program, count, strict)
 
 
 # --- programs with tasks --------------------------------------------------------------
@@ -487,8 +501,6 @@ class Tasks:
         world.names.update(tasks.names())
         try:
             output = await tasks.main(ASYNC["main"](self.program.argument))
-        except TooLong:
-            assume(False)
         except Exception as error:
             return in_words(error), None, world.log
         return None, in_words(output), world.log
@@ -554,14 +566,14 @@ async def check_exact(program: Program, first: list[int], second: list[int]) -> 
 
 @given(programs(tasks=True, shared=True), SCHEDULES)
 def test_tasks_are_recorded_as_they_run(program: Program, schedule: list[int]) -> None:
-    asyncio.run(check_record_tasks(program, schedule))
+    bounded(check_record_tasks, program, schedule)
 
 
 @given(programs(tasks=True, shared=True), SCHEDULES, SCHEDULES)
 def test_tasks_are_replayed_exactly(
     program: Program, first: list[int], second: list[int]
 ) -> None:
-    asyncio.run(check_exact(program, first, second))
+    bounded(check_exact, program, first, second)
 
 
 async def check_changes(
@@ -590,4 +602,23 @@ async def check_changes(
 def test_partial_programs_with_tasks_go_on_as_specified(
     program: Program, schedule: list[int], changes: list[Step]
 ) -> None:
-    asyncio.run(check_changes(program, schedule, changes))
+    bounded(check_changes, program, schedule, changes)
+
+
+# --- many more ------------------------------------------------------------------------
+
+EACH = [
+    test_a_recorded_program_does_what_it_does_untracked,
+    test_partial_programs_go_on_as_specified,
+    test_a_program_that_left_the_record_is_noticed,
+    test_tasks_are_recorded_as_they_run,
+    test_tasks_are_replayed_exactly,
+    test_partial_programs_with_tasks_go_on_as_specified,
+]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("test", EACH)
+def test_many_programs(test: Callable[[], None]) -> None:
+    settings(max_examples=1000)(test)()
