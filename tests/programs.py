@@ -30,11 +30,17 @@ class Oops(Exception):
 # --- the world --------------------------------------------------------------------
 
 
+# How many functions and tasks may begin in one run of a program. Between two of those
+# no program does much: loops are short and not nested, and values stay small.
+LIMIT = 300
+
+
 class World:
     """What is around a running program.
 
     Attributes:
         log: the leaf calls that ran, in order.
+        begun: how many functions and tasks have begun in this run.
         epoch: changes the samples that are drawn.
         knob: something that programs depend on and nobody records.
     """
@@ -43,6 +49,7 @@ class World:
         self, source: str, names: dict[str, Any], *, ordered: bool = True
     ) -> None:
         self.log: list[tuple[str, str]] = []
+        self.begun = 0
         self.ordered = ordered
         self.epoch = 0
         self.knob = 0
@@ -50,19 +57,26 @@ class World:
             **HELPERS,
             "knob": lambda: self.knob,
             "draw": self.draw,
+            "begin": self.begin,
             **names,
         }
         exec(compile(LEAVES + source, "<program>", "exec"), self.names)
 
     def body(self, name: str) -> Callable[..., Any]:
         """The coroutine function that runs when ``name`` is called."""
+        self.begin()
         return self.names[f"{name}_body"]
+
+    def begin(self) -> None:
+        """A function or a task begins."""
+        self.begun += 1
+        if self.begun > LIMIT:
+            TooLong.happened = True
+            raise TooLong
 
     def draw(self, name: str, *request: Any) -> int:
         """A sample, for a leaf call that runs."""
         self.log.append((name, repr(plain(request))))
-        if len(self.log) > 400:
-            raise TooLong
         if self.ordered:
             return len(self.log) + 50 * self.epoch
         return crc((name, plain(request), self.epoch)) % 50
@@ -70,6 +84,8 @@ class World:
 
 class TooLong(BaseException):
     """The program runs for too long to be an example."""
+
+    happened = False  # whatever became of the exception
 
 
 def crc(value: object) -> int:
@@ -105,11 +121,16 @@ def odd(value: Any) -> bool:
     return value % 2 == 1 if type(value) is int else crc(plain(value)) % 2 == 1
 
 
+def short(value: Any, length: int = 80) -> Any:
+    """A copy of a value; of one that is long, a number, so that values stay small."""
+    if len(repr(plain(value))) > length:
+        return crc(plain(value)) % 1000
+    return copy.deepcopy(value)
+
+
 def done(*values: Any) -> Any:
-    """What functions return: all that they know, but never much."""
-    if len(repr(plain(values))) > 160:
-        return crc(plain(values)) % 1000
-    return copy.deepcopy(list(values))
+    """What functions return: all that they know."""
+    return short(list(values), 160)
 
 
 def words(outcomes: list[Any]) -> list[Any]:
@@ -141,6 +162,7 @@ HELPERS = {
     "first_error": first_error,
     "odd": odd,
     "plus": plus,
+    "short": short,
     "words": words,
 }
 
@@ -220,7 +242,7 @@ class Where:
         knob: it may look at something that nobody records.
         distinct: no two tasks make equal calls.
         depth: of the blocks around it.
-        in_try, in_task, in_agent: what is around it.
+        in_try, in_loop, in_task, in_agent: what is around it.
     """
 
     callees: tuple[str, ...] = ()
@@ -230,6 +252,7 @@ class Where:
     distinct: bool = False
     depth: int = 0
     in_try: bool = False
+    in_loop: bool = False
     in_task: bool = False
     in_agent: bool = False
 
@@ -279,7 +302,7 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
     kinds: list[tuple[int, Lines]] = [
         (12, [f"{name} = {made}" for name in variables for made in calls(where)]),
         (1, [f"{name} = {value}" for name in variables for value in values(where)]),
-        (1, [f"v3.append(copy({value}))" for value in values(where)]),
+        (1, [f"v3.append(short({value}))" for value in values(where)]),
         (1, fresh),
         (3 * where.tasks, ["await pause()"]),
         (4 * where.shared, [f"shared.append({made})" for made in calls(where)]),
@@ -287,7 +310,8 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
     simple = [(w, st.sampled_from(lines).map(lambda x: [x])) for w, lines in kinds]
     compound = []
     if where.depth < 3:
-        compound += [(5, tries(where)), (2, conditions(where)), (2, loops(where))]
+        compound += [(5, tries(where)), (2, conditions(where))]
+        compound += [] if where.in_loop else [(2, loops(where))]
     if where.depth < 2 and where.tasks:
         compound += [(5, gathers(where)), (5, spawns(where))]
     return often(*simple, *compound)
@@ -296,7 +320,7 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
 @functools.cache
 def blocks(where: Where) -> st.SearchStrategy[Lines]:
     """Some statements; now and then the last one leaves the function."""
-    kinds = ["raise ValueError(copy({}))", "raise Oops(copy({}))", "return done({})"]
+    kinds = ["raise ValueError(short({}))", "raise Oops(short({}))", "return done({})"]
     leave = [[kind.format(value)] for kind in kinds for value in values(where)]
     ends = st.sampled_from([[]] * 5 * len(leave) + leave)
     body = st.lists(statements(where), max_size=3 if where.tasks else 4).map(flat)
@@ -321,7 +345,7 @@ def conditions(where: Where) -> st.SearchStrategy[Lines]:
 def loops(where: Where) -> st.SearchStrategy[Lines]:
     return st.builds(
         lambda count, body: [f"for _ in range({count}):", *indented(body)],
-        st.integers(1, 3), blocks(where.inner()),
+        st.integers(1, 3), blocks(where.inner(in_loop=True)),
     )  # fmt: skip
 
 
@@ -329,7 +353,7 @@ def tries(where: Where) -> st.SearchStrategy[Lines]:
     handlers = [
         "v1 = words([error])",
         "pass",
-        "raise Oops(copy(v1)) from error",
+        "raise Oops(short(v1)) from error",
         "raise",
     ]
     return st.builds(
@@ -350,7 +374,7 @@ OUTCOMES = st.sampled_from(["words", "first_error", "all_errors"])
 
 def tasks(where: Where) -> st.SearchStrategy[tuple[Lines, str]]:
     """The definition of a task, and the expression that makes its coroutine."""
-    own = ["v3 = []"]
+    own = ["begin()", "v3 = []"]
     if where.distinct:
         own += ["call = marked(#)"]
     other = "Tally()" if where.in_agent else "Agent()"  # else it would never end

@@ -3,32 +3,34 @@
 
 It is written to be read, not to be fast, and shares no code with the package. A program
 is a coroutine function, or an object whose ``call`` is one. It makes a tracked call
-with ``await call(fn, *args)``, starts a task with ``spawn``, waits for tasks with
-``join``, and lets other tasks go on with ``pause``. ``record`` runs a program and gives
-the ``Call`` at the top; ``rewind``, ``rewind_to`` and ``edit`` give partial ones, and
-``replay`` goes on from there:
+with ``await call(fn, *args)`` and starts a task with ``spawn``; what tasks wait with is
+in ``loop.py``. ``record`` runs a program and gives the ``Call`` at the top; ``rewind``,
+``rewind_to`` and ``edit`` give partial ones, and ``replay`` goes on from there:
 
 >>> async def roll(): return 4
 >>> async def game(): return [await call(roll), await call(roll)]
->>> first, _ = record(game)
->>> again, _ = replay(edit(first, (1,), output=6))
+>>> first = record(game)
+>>> again = replay(edit(first, (1,), output=6))
 >>> first.output, again.output
 ([4, 4], [4, 6])
 """
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import dataclasses
+import itertools
 import types
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
+from tests import loop
+
 Path = tuple[int, ...]
-Event = tuple[int, bool]  # of a frame: the index of a child, and whether it ended
 
 
-class ReplayError(Exception):
+class ReplayError(BaseException):
     """The program left the record, and nothing explains it."""
 
 
@@ -40,66 +42,51 @@ class InputChanged(Exception):
 class Call:
     """A recorded call: what was asked, what came of it, and the calls made on the way.
 
-    ``target`` and ``after`` are the invokable before and after. ``returned`` says which
-    of the target and the arguments the output is, if it is one of these very objects.
-    ``retry`` has the children whose exceptions ended the call. A child is named by its
-    lane and its place among the children of that lane: ``()`` is the body of the call,
-    ``(*lane, n)`` the n-th task that a lane starts.
+    A call is named by its ``lane`` in the call above, and its place among the calls of
+    that lane: ``()`` is the body of the call above, ``(*lane, n)`` the n-th task that a
+    lane starts. ``began`` and ``ended`` order it among the calls beside it.
     """
 
-    target: Any
+    target: Any  # what was called, as it was before
     args: tuple[Any, ...]
-    after: Any = None
+    lane: Path = ()
+    began: int = -1
+    ended: int = -1  # not yet
+    after: Any = None  # the target as it was afterwards
     status: str = "incomplete"  # then "completed" or "failed"
     output: Any = None
-    returned: int | None = None
+    returned: int | None = None  # the output is this one of (target, *args)
     raised: Exception | None = None
-    raised_here: bool = False
+    raised_here: bool = False  # not an exception of a call below
+    retry: bool = False  # its exception ended the call above
     edited: bool = False
-    retry: list[int] = dataclasses.field(default_factory=list)
     children: list[Call] = dataclasses.field(default_factory=list)
-    lanes: list[Path] = dataclasses.field(default_factory=list)
-    events: list[Event] = dataclasses.field(default_factory=list)
 
     def asks(self, other: Call) -> bool:
-        """Whether both are calls of the same, as it was, with the same input."""
-        return same((self.target, self.args), (other.target, other.args))
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same; 1 and True are not."""
-    return repr(one) == repr(other)
+        """Whether both call the same with the same, going by looks: 1 is not True."""
+        return repr((self.target, self.args)) == repr((other.target, other.args))
 
 
 # --- changing what was recorded ---------------------------------------------------
 
 
-def reopened(old: Call, keep: Iterable[int]) -> Call:
-    """``old`` before it ended, with the first children only: ``keep`` is 0, 1, ..."""
-    kept = [index for index in keep if 0 <= index < len(old.children)]
-    return Call(
-        old.target,
-        old.args,
-        after=old.target,
-        retry=[index for index in old.retry if index in kept],
-        children=[old.children[index] for index in kept],
-        lanes=[old.lanes[index] for index in kept],
-        events=[event for event in old.events if event[0] in kept],
-    )
+def reopened(old: Call, count: int) -> Call:
+    """``old`` before it ended, when it had made the first ``count`` calls."""
+    new = Call(old.target, old.args, old.lane, old.began, after=old.target)
+    return dataclasses.replace(new, retry=old.retry, children=old.children[:count])
 
 
 def rewind(old: Call, count: int = 1) -> Call:
     """Drop the outcome and the last ``count`` calls."""
-    return reopened(old, range(len(old.children) - count))
+    return reopened(old, max(0, len(old.children) - count))
 
 
 def rewind_to(old: Call, path: Path) -> Call:
     """Cut the call at ``path``, and what began after it at every level above."""
     if len(path) <= 1:
-        return reopened(old, range(*path or (0,)))
-    new = reopened(old, range(path[0] + 1))
-    new.children[path[0]] = rewind_to(old.children[path[0]], path[1:])
-    new.events = [event for event in new.events if event != (path[0], True)]
+        return reopened(old, path[0] if path else 0)
+    new = reopened(old, path[0] + 1)
+    new.children[path[0]] = rewind_to(new.children[path[0]], path[1:])
     return new
 
 
@@ -107,320 +94,206 @@ def edit(
     old: Call, path: Path, output: Any = None, raises: Exception | None = None
 ) -> Call:
     """Replace the outcome at ``path``; the calls above have not ended yet."""
-    if not path:
-        return dataclasses.replace(
-            reopened(old, range(len(old.children))),
-            edited=True,
-            status="completed" if raises is None else "failed",
-            output=copy.deepcopy(output),
-            raised=raises,
-            raised_here=raises is not None,
-            retry=[],
-        )
-    first, *rest = path
-    new = reopened(old, range(len(old.children)))
-    new.children[first] = edit(old.children[first], tuple(rest), output, raises)
-    new.retry = [index for index in new.retry if index != first]
-    if rest:
-        new.events = [event for event in new.events if event != (first, True)]
+    new = reopened(old, len(old.children))
+    new.retry = False
+    if path:
+        new.children[path[0]] = edit(new.children[path[0]], path[1:], output, raises)
+    else:
+        new.children = [dataclasses.replace(c, retry=False) for c in old.children]
+        new.edited, new.ended = True, old.ended
+        new.status = "completed" if raises is None else "failed"
+        new.output, new.raised = copy.deepcopy(output), raises
+        new.raised_here = raises is not None
     return new
 
 
-# --- running ----------------------------------------------------------------------
+# --- recording and replaying a call -----------------------------------------------
 
 
 class Frame:
     """A call that runs: ``call`` is written, ``recorded`` is what it is to repeat."""
 
-    def __init__(self, call: Call, recorded: Call | None) -> None:
+    def __init__(self, call: Call, recorded: Call) -> None:
         self.call = call
-        self.recorded = recorded or Call(None, ())
-        self.expected = list(self.recorded.events)
-        self.used = [False] * len(self.recorded.children)
-        self.lanes: dict[Path, Path] = {(): ()}  # what runs -> what was recorded
         self.spawned: dict[Path, int] = {}
-        self.failures: list[tuple[int, Exception]] = []
+        self.lanes: dict[Path, Path] = {(): ()}  # what runs -> what was recorded
+        self.left: dict[Path, list[Call]] = {}  # of each recorded lane: what is to come
+        for child in recorded.children:
+            self.left.setdefault(child.lane, []).append(child)
+        times = [(c.began, c.lane) for c in recorded.children]
+        times += [(c.ended, c.lane) for c in recorded.children if c.ended >= 0]
+        self.expected = sorted(times)  # starts and ends to come: when, in which lane
 
-    def begin(self, path: Path, child: Call) -> int:
-        """Write down that a call starts in the lane ``path``; gives its index."""
-        slot = len(self.call.children)
-        self.call.children.append(child)
-        self.call.lanes.append(path)
-        self.call.events.append((slot, False))
-        return slot
+    def find(self, asked: Call) -> Call | None:
+        """The recorded call that the program makes now; None for a new one."""
+        if asked.lane not in self.lanes:
+            self.lanes[asked.lane] = self.choose_lane(asked)
+        left = self.left.get(self.lanes[asked.lane], [])
+        found = next((child for child in left if child.asks(asked)), None)
+        if left and found is not left[0]:
+            leave_record(f"recorded {left[0]}, now {asked}")
+            similar = repr(left[0].target) == repr(asked.target)
+            if found is None and similar and left[0].children:
+                found = left[0]  # runs again; what is below it may still serve
+        if found is not None:
+            del left[: left.index(found) + 1]
+        return found
 
-    def left(self, path: Path) -> list[int]:
-        """The recorded calls of a lane that come next."""
-        lane = self.lanes.get(path)
-        children = range(len(self.recorded.children))
-        indices = [i for i in children if self.recorded.lanes[i] == lane]
-        last_used = max((i for i in indices if self.used[i]), default=-1)
-        return [i for i in indices if i > last_used]
-
-    def find(self, path: Path, asked: Call) -> int | None:
-        """The recorded call that the lane ``path`` makes now; None for a new one."""
-        children = self.recorded.children
-        if path not in self.lanes:
-            self.lanes[path] = self.choose_lane(path, asked)
-        left = self.left(path)
-        equal = [index for index in left if children[index].asks(asked)]
-        if left[:1] != equal[:1] and _run.strict and not _run.explained:
-            raise ReplayError(f"recorded {children[left[0]]}, now {asked}")
-        if left and not equal and children[left[0]].children:
-            if same(children[left[0]].target, asked.target):
-                equal = left  # runs again; what was recorded below it may serve
-        if equal:
-            self.used[equal[0]] = True
-        return equal[0] if equal else None
-
-    def choose_lane(self, path: Path, asked: Call) -> Path:
-        """The recorded lane for a new one: of its name, else one that begins alike.
+    def choose_lane(self, first: Call) -> Path:
+        """The recorded lane for a new one: one that begins alike, or that of its name.
 
         Tasks that make no tracked call may be missing or extra, so names may shift.
         """
-        lanes = self.recorded.lanes
-        free = [lane for lane in lanes if lane not in self.lanes.values()]
-        firsts = {lane: self.recorded.children[lanes.index(lane)] for lane in free}
-        fitting = [lane for lane, first in firsts.items() if first.asks(asked)]
-        if path in free and (path in fitting or not fitting):
-            return path
-        return fitting[0] if fitting else (-1,)  # which names no recorded lane
-
-    def check_used_up(self) -> None:
-        """The program made all the calls that were recorded."""
-        if _run.strict and not _run.explained and not all(self.used):
-            raise ReplayError("a recorded call was not made")
-
-    # Turns: answers take no time, so the tasks of a replay would overtake each other.
+        free = [lane for lane in self.left if lane not in self.lanes.values()]
+        alike = [lane for lane in free if self.left[lane][0].asks(first)]
+        if first.lane in (alike or free):
+            return first.lane
+        return alike[0] if alike else (-1,)  # which names no recorded lane
 
     def is_turn(self, path: Path) -> bool:
-        """Whether the next event is that of a lane, or of one that it starts."""
-        if not self.expected:
-            return True
-        wanted = self.recorded.lanes[self.expected[0][0]]
+        """Whether what was recorded to come next is in this lane, or nothing is.
+
+        Answers take no time, so the tasks of a replay would overtake each other.
+        """
+        coming = [lane for _, lane in self.expected]
         own = self.lanes.get(path, path)
-        return wanted == own or (self.begins(own, wanted))
+        return own not in coming or coming[0] == own
 
-    def begins(self, own: Path, wanted: Path) -> bool:
-        """Whether a lane may be about to start another one."""
-        return wanted[: len(own)] == own and wanted not in self.lanes.values()
-
-    def is_free(self, path: Path) -> bool:
-        """Whether nothing was recorded of what a lane does from here on."""
-        lanes = {self.recorded.lanes[index] for index, _ in self.expected}
-        own = self.lanes.get(path, path)
-        return own not in lanes and not any(self.begins(own, lane) for lane in lanes)
-
-    async def turn(self, event: Event) -> None:
-        """Wait until all that was recorded before ``event`` has happened."""
-        await until(lambda: event not in self.expected[1:])
-        self.expected = [other for other in self.expected if other != event]
-
-    def never(self, index: int) -> None:
-        """Nobody need wait for the recorded call ``index``."""
-        self.expected = [event for event in self.expected if event[0] != index]
-
-
-class Task:
-    """A coroutine in a lane; it is over when it has a result or an error."""
-
-    def __init__(
-        self, body: Coroutine[Any, Any, Any], frame: Frame, path: Path
-    ) -> None:
-        self.body = body
-        self.frame, self.path = frame, path
-        self.ready: Callable[[], bool] = lambda: True
-        self.over = False
-        self.result: Any = None
-        self.error: Exception | None = None
-
-    def step(self) -> None:
-        """Go on until the next wait, or the end."""
-        try:
-            self.ready = self.body.send(None)
-        except StopIteration as stop:
-            self.over, self.result = True, stop.value
-        except Exception as error:
-            self.over, self.error = True, error
-
-
-class Run:
-    """An execution. ``schedule`` says which of the tasks that can go on goes on."""
-
-    def __init__(self, strict: bool, schedule: Sequence[int]) -> None:
-        self.strict = strict
-        self.schedule = schedule
-        self.explained = False  # a call was not answered: the program may differ now
-        self.steps = 0
-        self.frames: list[Frame] = []
-        self.tasks: list[Task] = []
-        self.current: Task
-
-    def step(self) -> None:
-        """Let one task go on."""
-        able = [t for t in self.tasks if not t.over and t.ready()]
-        turn = [t for t in able if t.frame.is_turn(t.path)]
-        able = turn or [t for t in able if t.frame.is_free(t.path)]
-        if not able:  # what was recorded to come next will not happen
-            waiting = [frame for frame in self.frames if frame.expected]
-            del waiting[-1].expected[0]
-            return
-        number = self.schedule[self.steps % len(self.schedule)] if self.schedule else 0
-        self.steps += 1
-        self.current = able[number % len(able)]
-        self.current.step()
-
-
-_run: Run
-
-
-def execute(
-    target: Any, args: Sequence[Any], recorded: Call | None, run: Run
-) -> tuple[Call, Exception | None]:
-    """Make the call at the top; gives its record, and what came out of it."""
-    global _run
-    _run = run
-    program = None
-    if recorded is not None:
-        program = Call(None, (), children=[recorded], lanes=[()])
-        program.retry = (
-            [0] if recorded.status == "failed" and not recorded.edited else []
-        )
-    top = Frame(Call(None, ()), program)
-    main = Task(call(target, *args), top, ())
-    run.tasks.append(main)
-    while not main.over:
-        run.step()
-    if isinstance(main.error, ReplayError):
-        raise main.error
-    return top.call.children[0], main.error
-
-
-def record(
-    target: Any, *args: Any, schedule: Sequence[int] = ()
-) -> tuple[Call, Exception | None]:
-    """Run a program and record it."""
-    return execute(target, args, None, Run(True, schedule))
-
-
-def replay(
-    old: Call, *, strict: bool = True, schedule: Sequence[int] = ()
-) -> tuple[Call, Exception | None]:
-    """Run a program again: recorded calls are answered, the rest runs live."""
-    target, args = copy.deepcopy((old.target, old.args))
-    return execute(target, args, old, Run(strict, schedule))
-
-
-# --- what programs do -------------------------------------------------------------
+    def happened(self, path: Path, time: int) -> None:
+        """A lane has come to what was recorded at some time."""
+        own = self.lanes[path]
+        self.expected = [e for e in self.expected if e[0] > time or e[1] != own]
 
 
 async def call(target: Any, *args: Any) -> Any:
     """Make a tracked call: the one way in."""
-    task = _run.current
-    frame, path = task.frame, task.path
-    asked = Call(copy.deepcopy(target), copy.deepcopy(args))
-    index = frame.find(path, asked)
-    old = None if index is None else frame.recorded.children[index]
-    retried = index in frame.recorded.retry and not old.edited
-    same_request = old is not None and old.asks(asked)
-    if same_request and old.status != "incomplete" and not retried:
-        return await answer(frame, path, index, (target, *args))
-    if index is not None:
-        frame.never(index)
-    if retried or not (same_request and old.children):
-        _run.explained = True
-    slot = frame.begin(path, asked)
-    inner = task.frame = Frame(asked, old)
-    task.path = ()
-    _run.frames.append(inner)
+    frame, path = _here.get()
+    await loop.until(lambda: frame.is_turn(path), gives_up=True)
+    asked = Call(copy.deepcopy(target), copy.deepcopy(args), path)
+    old = frame.find(asked) or Call(None, ())
+    retried = old.retry and not old.edited
+    answered = old.asks(asked) and old.status != "incomplete" and not retried
+    if answered:
+        asked = dataclasses.replace(old, lane=path, retry=False)
+    if old.edited or not (answered or (old.asks(asked) and old.children)):
+        _whole.explained = True
+    asked.began = next(_clock)
+    frame.call.children.append(asked)
+    frame.happened(path, old.began)
+    try:
+        if answered:
+            await loop.until(lambda: frame.is_turn(path), gives_up=True)
+            return answer(asked, target, args)
+        return await run(Frame(asked, old), target, args)
+    finally:
+        asked.ended = next(_clock)
+        frame.happened(path, old.ended)
+        _whole.explained = _whole.explained or retried
+
+
+def answer(call: Call, target: Any, args: tuple[Any, ...]) -> Any:
+    """Hand out a recorded outcome."""
+    restore(target, call.after)
+    call.raised = copy.deepcopy(call.raised)
+    if call.raised is not None:
+        raise call.raised
+    if call.returned is not None:
+        return [target, *args][call.returned]
+    return copy.deepcopy(call.output)
+
+
+async def run(frame: Frame, target: Any, args: tuple[Any, ...]) -> Any:
+    """Run the code of a call and record its outcome."""
+    call = frame.call
+    above = _here.set((frame, ()))
     try:
         try:
             output = await getattr(target, "call", target)(*args)
-            inner.check_used_up()
         finally:
-            if not same(args, asked.args):
-                raise InputChanged(f"of {asked.target}")
+            if repr(args) != repr(call.args):
+                raise InputChanged(f"of {call.target}")
     except Exception as error:
-        asked.status, asked.raised = "failed", error
         causes = list(reachable(error))
-        asked.raised_here = all(error is not known for _, known in inner.failures)
-        asked.retry = sorted(s for s, e in inner.failures if e in causes)
-        frame.failures.append((slot, error))
+        for child in call.children:
+            child.retry = child.raised in causes
+        call.status, call.raised = "failed", error
+        call.raised_here = error not in [child.raised for child in call.children]
         raise
     else:
-        asked.status, asked.output = "completed", copy.deepcopy(output)
-        objects = enumerate((target, *args))
-        asked.returned = next((n for n, value in objects if value is output), None)
+        if any(frame.left.values()):
+            leave_record("a recorded call was not made")
+        call.status, call.output = "completed", copy.deepcopy(output)
+        same = [n for n, value in enumerate([target, *args]) if value is output]
+        call.returned = same[0] if same else None
         return output
     finally:
-        asked.after = copy.deepcopy(target)
-        task.frame, task.path = frame, path
-        inner.expected.clear()
-        frame.call.events.append((slot, True))
-
-
-async def answer(frame: Frame, path: Path, index: int, objects: tuple[Any, ...]) -> Any:
-    """Hand out a recorded outcome, when its turn has come."""
-    old = frame.recorded.children[index]
-    _run.explained = _run.explained or old.edited
-    await frame.turn((index, False))
-    slot = frame.begin(path, old)
-    await frame.turn((index, True))
-    frame.call.events.append((slot, True))
-    restore(objects[0], old.after)
-    if old.raised is not None:
-        error = copy.deepcopy(old.raised)
-        frame.failures.append((slot, error))
-        raise error
-    return copy.deepcopy(old.output) if old.returned is None else objects[old.returned]
+        call.after = copy.deepcopy(target)
+        _here.reset(above)
 
 
 def reachable(error: BaseException | None) -> Iterator[BaseException]:
     """What led to an exception: groups, causes and contexts, and itself."""
     if error is not None:
         yield error
-        yield from reachable(error.__cause__)
-        yield from reachable(error.__context__)
-        for part in getattr(error, "exceptions", ()):
+        parts = getattr(error, "exceptions", ())
+        for part in (error.__cause__, error.__context__, *parts):
             yield from reachable(part)
 
 
-def restore(target: Any, after: Any) -> None:
+def restore(target: Any, after: Any) -> Any:
     """Make an object equal to another; its parts stay the same objects."""
     if isinstance(target, list):
         target[:] = copy.deepcopy(after)
     elif dataclasses.is_dataclass(target):
         for name, value in vars(after).items():
-            part = getattr(target, name)
-            if isinstance(part, list) or dataclasses.is_dataclass(part):
-                restore(part, value)
-            else:
-                setattr(target, name, copy.deepcopy(value))
+            setattr(target, name, restore(getattr(target, name), value))
+    else:
+        return copy.deepcopy(after)
+    return target
 
 
-@types.coroutine
-def until(condition: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
-    """Let other tasks go on until the condition holds."""
-    while not condition():
-        yield condition
+# --- whole programs ---------------------------------------------------------------
 
 
-@types.coroutine
-def pause() -> Iterator[Callable[[], bool]]:
-    """Let other tasks go on."""
-    yield lambda: True
+_clock = itertools.count()
+_here: contextvars.ContextVar[tuple[Frame, Path]] = contextvars.ContextVar("here")
+_whole = types.SimpleNamespace(explained=False)  # of the execution; see leave_record
 
 
-def spawn(body: Coroutine[Any, Any, Any]) -> Task:
+def leave_record(difference: str) -> None:
+    """The program may differ only if some call before was not simply answered."""
+    if not _whole.explained:
+        raise ReplayError(difference)
+
+
+def execute(
+    target: Any, args: Sequence[Any], recorded: list[Call], schedule: Sequence[int] = ()
+) -> Call:
+    """Make the call at the top."""
+    top = Frame(Call(None, ()), Call(None, (), children=recorded))
+    _here.set((top, ()))
+    loop.run(call(target, *args), schedule)
+    return top.call.children[0]
+
+
+def record(target: Any, *args: Any, schedule: Sequence[int] = ()) -> Call:
+    """Run a program and record it."""
+    return execute(target, args, [], schedule)
+
+
+def replay(old: Call, strict: bool = True) -> Call:
+    """Run a program again: recorded calls are answered, the rest runs live."""
+    target, args = copy.deepcopy((old.target, old.args))
+    top = dataclasses.replace(old, retry=old.status == "failed")
+    _whole.explained = not strict
+    return execute(target, args, [top])
+
+
+def spawn(body: Coroutine[Any, Any, Any]) -> loop.Task:
     """Start a task, in a lane of its own."""
-    frame, path = _run.current.frame, _run.current.path
+    frame, path = _here.get()
     number = frame.spawned[path] = frame.spawned.get(path, -1) + 1
-    task = Task(body, frame, (*path, number))
-    _run.tasks.append(task)
+    here = _here.set((frame, (*path, number)))
+    task = loop.start(body)  # in a copy of the context
+    _here.reset(here)
     return task
-
-
-async def join(*tasks: Task) -> list[Any]:
-    """Wait for tasks; gives the result of each, or the exception that ended it."""
-    await until(lambda: all(task.over for task in tasks))
-    return [task.result if task.error is None else task.error for task in tasks]

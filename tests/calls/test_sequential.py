@@ -255,6 +255,40 @@ def test_retry_follows_causes_and_groups(store):
     assert RAN == [0, 0, 0, 0, 1, "kept"]
 
 
+def test_after_a_retried_call_the_program_may_go_another_way(store):
+    fails = True
+
+    @enact.register(name="test/fails_late")
+    def fails_late():
+        value = leaf("early")
+        if fails:
+            raise ValueError(value)
+        return value
+
+    @enact.register(name="test/handles")
+    def handles():
+        try:
+            value = fails_late()
+        except ValueError as error:
+            raise RuntimeError(leaf("handled")) from error
+        return value, leaf("fine")
+
+    inv = enact.invoke(handles, wrap_exceptions=True)
+    assert inv.response().details["retry"] == [0]
+    fails = False
+    assert inv.replay().output == ("early:1", "fine:3")
+
+
+def test_an_edited_failure_is_not_retried(store):
+    inv = enact.invoke(fragile, ("a",), wrap_exceptions=True)
+    edited = inv.edit(inv[0], raises=ValueError("edited"))
+    RAN.clear()
+    for _ in range(2):
+        edited = edited.replay(wrap_exceptions=True)
+        assert isinstance(edited.error, ValueError)
+        assert edited.response().details["retry"] == [0] and RAN == []
+
+
 def test_a_rewound_failure_no_longer_raises(store):
     inv = enact.invoke(fragile, ("a",), wrap_exceptions=True)
     assert inv.rewind(0).get_raised() is None

@@ -360,7 +360,7 @@ def _replayed(
             session.explain(path, recorded.details.origin)
         return answer
     plan.drop(index)
-    if plan.retried(index):
+    if verdict in (RETRIED, RESUMED) and plan.retried(index):
         plan.cut(lane)
     if ref is not None:
         frame = _begin(lane, target, call_input, verdict, recorded)

@@ -391,6 +391,11 @@ class Plan:
         left = sorted(index for index in rest if index not in self._retry)
         return [self.calls[n] for n in left], [self.lane_of(n) for n in left]
 
+    def ended(self) -> None:
+        """The frame has ended; one that had failed may have done other things now."""
+        if self.recorded.status == "failed":
+            self.session.explained = True
+
 
 class Match(NamedTuple):
     """A recorded call that stands for one that the program makes.

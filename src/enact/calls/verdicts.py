@@ -79,11 +79,11 @@ def _open(plan: Plan, index: int, recorded: Recorded, target: Target) -> str | N
     """Why a recorded call has no outcome that could stand; None if it has one."""
     details = recorded.details
     again = RESUMED if recorded.children else RETRIED
+    if details is not None and details.origin is not None:
+        return None
     if plan.retried(index) and (target.retry is None or recorded.children):
         return again
     if details is not None:
-        if details.origin is not None:
-            return None
         if details.opaque:
             return NOT_STORED
         if details.status == "paused":

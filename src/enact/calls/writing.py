@@ -80,6 +80,8 @@ def write(
     else:
         parent.plain = False
         parent.unwound = [*(parent.unwound or ()), cid]
+    if frame.plan is not None:
+        frame.plan.ended()
     # Let go of what would keep this frame alive until the garbage collector runs.
     frame.frame = frame.ended
     frame.failures = frame.pending = frame.started_work = frame.plan = None

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An event loop in small: which of the tasks that can go on does, is up to a schedule.
+
+Coroutines wait with ``until``, ``pause`` and ``join`` alone. Each task runs in a copy
+of the context in which it was started, as in ``asyncio``.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+import types
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from typing import Any
+
+
+class Task:
+    """A coroutine that runs; when it is over it has a result, or what ended it."""
+
+    def __init__(self, body: Coroutine[Any, Any, Any]) -> None:
+        self.body = body
+        self.context = contextvars.copy_context()
+        self.ready: Callable[[], bool] = lambda: True
+        self.gives_up = False
+        self.over = False
+        self.result: Any = None
+
+    def step(self, forced: bool = False) -> None:
+        """Go on until the next wait, or the end."""
+        try:
+            wait = self.context.run(self.body.send, forced or None)
+            self.ready, self.gives_up = wait
+        except StopIteration as stop:
+            self.over, self.result = True, stop.value
+        except Exception as error:
+            self.over, self.result = True, error
+
+
+_tasks: list[Task]
+
+
+def run(body: Coroutine[Any, Any, Any], schedule: Sequence[int]) -> None:
+    """Run a task, and what it starts, until it is over."""
+    global _tasks
+    _tasks = [Task(body)]
+    numbers = itertools.cycle(schedule or [0])
+    while not _tasks[0].over:
+        waiting = [task for task in _tasks if not task.over]
+        able = [task for task in waiting if task.ready()]
+        if able:
+            able[next(numbers) % len(able)].step()
+        else:
+            next(task for task in waiting if task.gives_up).step(forced=True)
+
+
+def start(body: Coroutine[Any, Any, Any]) -> Task:
+    """Start a task."""
+    _tasks.append(Task(body))
+    return _tasks[-1]
+
+
+Wait = tuple[Callable[[], bool], bool]
+
+
+@types.coroutine
+def until(
+    condition: Callable[[], bool], gives_up: bool = False
+) -> Generator[Wait, bool, None]:
+    """Wait for a condition; ``gives_up``: or until no task can go on any more."""
+    forced = False
+    while not (forced or condition()):
+        forced = yield condition, gives_up
+
+
+@types.coroutine
+def pause() -> Generator[Wait, bool, None]:
+    """Let other tasks go on."""
+    yield lambda: True, False
+
+
+async def join(*tasks: Task) -> list[Any]:
+    """Wait for tasks; gives the result of each, or the exception that ended it."""
+    await until(lambda: all(task.over for task in tasks))
+    return [task.result for task in tasks]
