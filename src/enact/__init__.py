@@ -46,6 +46,7 @@ from enact.errors import (
     AmbiguousCall,
     CallError,
     CorruptBlock,
+    Declined,
     DuplicateName,
     EnactError,
     FrameworkError,
@@ -85,6 +86,7 @@ from enact.errors import (
 from enact.human import (
     InputRequest,
     InvocationGenerator,
+    PendingRequest,
     RequestInput,
     request_input,
 )
@@ -131,6 +133,7 @@ __all__ = [
     "CallError",
     "CorruptBlock",
     "CurrentCall",
+    "Declined",
     "DuplicateName",
     "EnactError",
     "ExceptionResource",
@@ -162,6 +165,7 @@ __all__ = [
     "NotResumable",
     "Opaque",
     "PPrinter",
+    "PendingRequest",
     "PlainCredentialWarning",
     "Ref",
     "RefError",

@@ -40,7 +40,8 @@ Errors say that something went wrong::
         │   └── InDoubt              a call that must not be tried twice was in flight
         ├── InvokableTypeError       (TypeError) wrong type in or out of an invokable
         ├── WrongAnswer              (TypeError) an answer of the wrong type
-        └── AlreadyAnswered          a question has its answer
+        ├── AlreadyAnswered          a question has its answer
+        └── Declined                 a person declined to answer
 
 Signals are no errors: they end a call early on purpose, and ``except Exception``
 must not swallow them::
@@ -236,6 +237,13 @@ class WrongAnswer(CallError, TypeError):
 
 class AlreadyAnswered(CallError):
     """A question to a person has its answer already."""
+
+
+class Declined(CallError):
+    """A person declined to answer; the text says why.
+
+    Raised in the program, where it asked.
+    """
 
 
 class Signal(BaseException):

@@ -55,6 +55,8 @@ class Outcome(NamedTuple):
         error: what came out of it, None if it returned.
         verdicts: of the replay.
         branch: the run whose calls these are tries of.
+        run: the run itself.
+        below: versions of the code that ran.
     """
 
     cid: bytes | None
@@ -62,6 +64,8 @@ class Outcome(NamedTuple):
     error: BaseException | None
     verdicts: dict[str, str]
     branch: str | None = None
+    run: str | None = None
+    below: frozenset[Any] = frozenset()
 
 
 class _Execution:
@@ -101,7 +105,10 @@ class _Execution:
             cid.interrupt("incomplete")
             cid = top.children[0]
         self.run.end(self.name, _status(error), cid)
-        return Outcome(cid, self.store, error, self.session.verdicts, self.run.branch)
+        return Outcome(
+            cid, self.store, error, self.session.verdicts, self.run.branch,
+            self.run.id, frozenset(top.below or ()),
+        )  # fmt: skip
 
 
 def _status(error: BaseException | None) -> str:

@@ -24,9 +24,11 @@ from enact.calls.execution import (
 from enact.calls.frames import INTERRUPTS
 from enact.calls.inputs import CallArgs
 from enact.calls.lanes import CURRENT
+from enact.calls.partial import origin_of, recorded_by
 from enact.calls.policy import Override, Policy
 from enact.calls.runs import Origin
 from enact.calls.targets import Target, add
+from enact.calls.verdicts import CODE_CHANGED
 from enact.calls.views import View
 from enact.errors import (
     CallError,
@@ -139,7 +141,13 @@ class Invocation(View):
             self._check_output(self[path], output)
         return self._given(path, output, raises, "edited", drop_rest=False)
 
-    def answer(self, call: Invocation | str, value: Any) -> Invocation:
+    def answer(
+        self,
+        call: Invocation | str,
+        value: Any = None,
+        *,
+        raises: BaseException | None = None,
+    ) -> Invocation:
         """Put in the answer to a question; ``replay`` goes on with it.
 
         What the tasks that lead to the question did after it is dropped. See
@@ -148,9 +156,10 @@ class Invocation(View):
         Args:
             call: a view of the call that asked, or its path.
             value: the answer.
+            raises: or what asking is to raise in place of an answer.
         """
         path = self._path_of(call)
-        return self._given(path, value, None, "answered", drop_rest=True)
+        return self._given(path, value, raises, "answered", drop_rest=True)
 
     def _given(
         self,
@@ -330,7 +339,7 @@ def invoke(
         return keep(execute(task))
 
     def inner(*_: Any, **__: Any) -> Invocation:
-        return keep(execute(task))
+        return keep(_noted(execute(_within(task))))
 
     nested = Target(inner, INVOKE, builtin=True)
     return call(lane, nested, None, *_as_call(task))  # type: ignore[no-any-return]  # an Invocation
@@ -360,7 +369,7 @@ async def invoke_async(
         return keep(await execute_async(task))
 
     async def inner(*_: Any, **__: Any) -> Invocation:
-        return keep(await execute_async(task))
+        return keep(_noted(await execute_async(_within(task))))
 
     nested = Target(inner, INVOKE, builtin=True)
     return await call_async(lane, nested, None, *_as_call(task))  # type: ignore[no-any-return]  # an Invocation
@@ -377,6 +386,42 @@ def _as_call(task: Task) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if task.policy.override is not None:
         options["exception_override"] = task.policy.override
     return (task.fun, list(task.args), task.kwargs), options
+
+
+def _within(task: Task) -> Task:
+    """What the call that runs here, an ``invoke`` within an invocation, is to do.
+
+    After a crash it goes on with the run that it had begun. If it runs again since the
+    code that it invoked has changed, what that recorded still answers.
+    """
+    lane = CURRENT.get()
+    assert lane is not None
+    frame = lane.frame
+    run, store = frame.run, frame.run.store
+    within = f"{run.branch}/{frame.key()}"
+    origin = (task.origin or Origin())._replace(within=within)
+    if run.origin.row is not None:
+        for row in store.backend.runs(since=run.started):
+            if row.meta.get("within") == within:
+                cid = recorded_by(row, store)
+                if cid is not None:
+                    origin = origin_of(row, store)
+                    return task._replace(recorded=edits.read(cid, store), origin=origin)
+    if frame.replaces is not None and frame.verdict == CODE_CHANGED:
+        output = edits.read(frame.replaces, store).output
+        if output is not None:
+            policy = task.policy._replace(strict=False)
+            recorded = edits.read(output, store)
+            return task._replace(recorded=recorded, policy=policy, origin=origin)
+    return task._replace(origin=origin)
+
+
+def _noted(outcome: Outcome) -> Outcome:
+    """Note what code an ``invoke`` ran within the call that runs here."""
+    lane = CURRENT.get()
+    assert lane is not None
+    lane.frame.ran(None, outcome.below)
+    return outcome
 
 
 def _task(
@@ -420,6 +465,7 @@ class Keep:
         invocation.__dict__["_verdicts"] = outcome.verdicts
         # A replay of just this tries its failed calls again, under the same keys.
         invocation.__dict__["_branch"] = outcome.branch
+        invocation.__dict__["_run"] = outcome.run
         return invocation
 
     def _goes_on(self, error: BaseException | None) -> bool:

@@ -17,8 +17,9 @@ from enact.calls.edits import read
 from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
 from enact.calls.order import Start, read_order
+from enact.calls.runs import Origin
 from enact.calls.verdicts import RESUMED, RETRIED
-from enact.stores import CallRow, ValueStore
+from enact.stores import CallRow, RunRow, ValueStore
 from enact.values import cid_of
 
 
@@ -44,6 +45,28 @@ def partial_invocation(rows: Sequence[CallRow], store: ValueStore) -> bytes | No
     # Each try of the run has a call at the top; it refers to the one before.
     last = max(tops, key=lambda row: row.number)
     return _Rebuild(by_parent, store).call(last).cid
+
+
+def recorded_by(row: RunRow, store: ValueStore) -> bytes | None:
+    """What a run recorded so far, complete or partial; None if nothing began.
+
+    Args:
+        row: of the run.
+        store: where it is.
+    """
+    if row.invocation is not None and row.status != "running":
+        return row.invocation
+    return partial_invocation(list(store.backend.calls(run=row.id)), store)
+
+
+def origin_of(row: RunRow, store: ValueStore) -> Origin:
+    """How the next try of a run goes on with it."""
+    rows = store.backend.calls(run=row.id, newest_first=True, limit=1)
+    following = max((call.number + 1 for call in rows), default=0)
+    return Origin(
+        row.derived_from, row.how, row.meta.get("branch"), row.meta.get("within"),
+        row, following,
+    )  # fmt: skip
 
 
 class _Call(NamedTuple):

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from enact.calls.divergence import in_doubt
-from enact.calls.edits import read
 from enact.calls.execution import Task, execute, execute_async
 from enact.calls.invocation import (
     RAISED,
@@ -17,24 +16,15 @@ from enact.calls.invocation import (
     program_of,
 )
 from enact.calls.lanes import CURRENT
-from enact.calls.partial import partial_invocation
+from enact.calls.partial import origin_of, recorded_by
 from enact.calls.policy import Policy
-from enact.calls.runs import LIVE, Origin
+from enact.calls.runs import LIVE
 from enact.calls.targets import live
 from enact.errors import FrameworkError, NotFound, NotResumable, RunIsLive
 from enact.stores import RunRow, ValueStore
 
-
-def recorded_by(row: RunRow, store: ValueStore) -> bytes | None:
-    """What a run recorded so far, complete or partial; None if nothing began.
-
-    Args:
-        row: of the run.
-        store: where it is.
-    """
-    if row.invocation is not None and row.status != "running":
-        return row.invocation
-    return partial_invocation(list(store.backend.calls(run=row.id)), store)
+# Called with a run, what it recorded, and the store: what to go on from.
+BEFORE_RESUMING: list[Callable[[str, Invocation, ValueStore], Invocation]] = []
 
 
 def status_of(row: RunRow, store: ValueStore) -> str:
@@ -99,18 +89,15 @@ def _task(run: str, store: ValueStore, policy: Policy) -> Iterator[Task]:
                 f"run {run} of {row.name!r} was cut off before its first call began, "
                 "so its arguments are not recorded: invoke it again"
             )
-        rows = store.backend.calls(run=run, newest_first=True, limit=1)
-        following = max((call.number + 1 for call in rows), default=0)
-        origin = Origin(
-            row.derived_from, row.how, row.meta.get("branch"), row.meta.get("within"),
-            row, following,
-        )  # fmt: skip
         partial = from_cid(cid, store)
+        for prepare in BEFORE_RESUMING:
+            partial = prepare(run, partial, store)
         if policy.in_doubt == "raise":
             _check_doubt(partial, row, store)
         fun, args, kwargs = program_of(partial)
+        origin = origin_of(row, store)
         with store:
-            yield Task(fun, args, kwargs, read(cid, store), policy, origin)
+            yield Task(fun, args, kwargs, partial._recorded(), policy, origin)
 
 
 def _check_doubt(partial: Invocation, row: RunRow, store: ValueStore) -> None:

@@ -11,6 +11,7 @@ import secrets
 import time
 import warnings
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls import layout
@@ -41,6 +42,9 @@ class UnstorableWarning(UserWarning):
 
 _warned: set[tuple[str, str, type]] = set()
 
+
+# Told of each run that pauses: the store, the run, the invocation.
+ON_PAUSE: list[Callable[[ValueStore, str, bytes], None]] = []
 
 # Runs that this process executes at the moment.
 LIVE: set[str] = set()
@@ -142,6 +146,9 @@ class Run:
         LIVE.discard(self.id)
         duration = time.time() - self.started
         self.store.backend.end_run(self._row(name, status, invocation, duration))
+        if status == "paused" and invocation is not None:
+            for tell in ON_PAUSE:
+                tell(self.store, self.id, invocation)
 
     def _describe(self) -> dict[str, Any]:
         meta: dict[str, Any] = {

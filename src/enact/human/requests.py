@@ -8,6 +8,7 @@ continued with an answer later, elsewhere, and more than once.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from enact.calls import Invocation, Invokable, fits, register, type_in_words
@@ -104,8 +105,14 @@ class InputRequest(Signal):
         self.check(value)
         for view in waiting(invocation):
             if view.get_raised() == self:
+                for tell in ON_CONTINUED:
+                    tell(invocation, view)
                 return invocation.answer(view, value)
         raise NoSuchCall("the invocation does not wait for an answer to this question")
+
+
+# Told of each question that the program answers by itself: the invocation, the call.
+ON_CONTINUED: list[Callable[[Invocation, Invocation], None]] = []
 
 
 def waiting(invocation: Invocation) -> list[Invocation]:

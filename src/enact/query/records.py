@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from enact.calls import Invocation
 from enact.calls.invocation import from_cid
-from enact.calls.resuming import recorded_by, status_of
+from enact.calls.partial import recorded_by
+from enact.calls.resuming import status_of
 from enact.stores import CallRow, RunRow
 from enact.values import Ref
 

@@ -13,6 +13,7 @@ from enact.calls import Invocation, Request
 from enact.calls.invocation import from_cid
 from enact.calls.views import name_of_invokable
 from enact.errors import FrameworkError, NotFound
+from enact.human import PendingRequest, pending_requests
 from enact.query.records import Call, Run
 from enact.stores import (
     Backend,
@@ -171,6 +172,27 @@ class Store(ValueStore):
         ended = [row for row in rows if row.status in ("completed", "failed")]
         ended.sort(key=lambda row: (row.started, row.run, row.number))
         return [from_cid(row.invocation, self) for row in ended if row.invocation]
+
+    def pending(self) -> list[PendingRequest]:
+        """The questions to people that nobody has answered, oldest first.
+
+        They outlive the process that asked: answer them from any other, then go on
+        with ``enact.resume(pending.run)``.
+
+        Example:
+            >>> import enact
+            >>> @enact.register
+            ... def greet():
+            ...     return f"Hello, {enact.request_input(str, context='Your name?')}!"
+            >>> with enact.InMemoryStore() as store:
+            ...     inv = enact.invoke(greet)
+            ...     question = store.pending()[0]
+            ...     question.answer("Ada")
+            ...     question.context, enact.resume(question.run).output
+            ('Your name?', 'Hello, Ada!')
+        """
+        self._check_open()
+        return pending_requests(self)
 
     # --- tags -----------------------------------------------------------------------
 
