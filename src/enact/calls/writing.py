@@ -44,7 +44,7 @@ def write(
     if call_input.receiver is not None:
         after, details = _state_after(frame, call_input, details)
     subtree = None if frame.below is None else run.subtree(frame.below, blocks)
-    if children or details is not None:
+    if children or details is not None or subtree is not None:
         data = layout.response(
             after, output, raised, raised_here, children, target.code, subtree,
             details, blocks,
