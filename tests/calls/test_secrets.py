@@ -18,6 +18,7 @@ import pytest
 
 import enact
 from enact import PlainCredentialWarning
+from enact.calls import environment
 
 PLAIN = "correct horse battery staple"
 OTHER = "Tr0ub4dor and 3 more"
@@ -230,6 +231,42 @@ def test_an_invoked_object_gets_its_secret_back() -> None:
     inv = enact.invoke(Client(key), ("a",))
     assert inv.rewind(0).replay().output == "a, by 28"
     assert inv.request().invokable() == Client(key)
+
+
+def test_a_run_that_was_cut_off_goes_on_with_the_secret_that_is_alive(
+    store: enact.Store,
+) -> None:
+    @enact.register(name="secrets/cut off")
+    def program(key: enact.Secret[str]) -> list[str]:
+        first = ask(key, "a")
+        if len(RAN) == 1:
+            raise KeyboardInterrupt
+        return [first, ask(key, "b")]
+
+    key = enact.Secret(PLAIN)
+    with pytest.raises(KeyboardInterrupt):
+        enact.invoke(program, (key,))
+    RAN.append("again")
+    assert enact.resume(store.runs()[0]).output == ["a: 28", "b: 28"]
+    assert RAN == ["a", "again", "b"]
+    assert key.reveal() == PLAIN
+
+
+def test_what_is_told_about_a_call_has_no_credentials(store: enact.Store) -> None:
+    key = enact.Secret(PLAIN)
+    enact.invoke(annotated, (key,))
+    (call,) = store.calls(invokable=annotated)
+    assert call.usage == {
+        "model": "x [redacted:secret]",
+        "deep": {
+            "[redacted:secret]": [
+                "[redacted:secret]",
+                {"password": "[redacted:password]"},
+            ]
+        },
+        "n": 3,
+    }
+    assert key.reveal() == PLAIN
 
 
 @enact.register
@@ -532,6 +569,12 @@ def takes(*args: Any, **kwargs: Any) -> str:
 
 
 @enact.register
+def annotated(key: enact.Secret[str]) -> None:
+    text = key.reveal()
+    enact.annotate(model=f"x {text}", deep={text: [text, {"password": OTHER}]}, n=3)
+
+
+@enact.register
 async def takes_later(value: Any) -> Any:
     await asyncio.sleep(0)
     return value
@@ -562,6 +605,7 @@ def program_with_secrets(key: enact.Secret[str]) -> list[str]:
     client = Client(key)
     client("a")
     client.renew(key)
+    annotated(key)
     login(key)
     pass_on(key)
     asyncio.run(takes_later([key]))
@@ -577,6 +621,7 @@ def test_no_byte_of_a_secret_gets_into_a_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["prog", "--api-key", OTHER, f"--x={PLAIN}"])
+    environment._constant.cache_clear()
     key = enact.Secret(PLAIN)
     store = enact.SQLiteStore(tmp_path / "runs.db")
     spy = Spy(store.backend)
@@ -608,6 +653,7 @@ def test_no_byte_of_a_secret_gets_into_a_store(
         assert not leaks(secret, files)
     assert not leaks(PLAIN, [str(warning.message).encode() for warning in told])
     assert not leaks(PLAIN, [summary.encode()])
+    environment._constant.cache_clear()
     # The same search finds what is there.
     assert leaks("a mark that is easy to find", spy.given)
     assert leaks("a mark that is easy to find", files)
