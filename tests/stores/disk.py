@@ -103,10 +103,10 @@ class _Os:
         self._fail("open", path)
         made = flags & os.O_CREAT and not os.path.exists(path)
         fd = os.open(path, flags, *mode)
-        if self._disk.covers(path) and not os.path.isdir(path):
-            self._files[fd] = path, self._disk.number(path, made=made)
-        elif path == self._disk.directory:
+        if os.path.isdir(path):
             self._files[fd] = path + os.sep, None
+        elif self._disk.covers(path):
+            self._files[fd] = path, self._disk.number(path, made=made)
         return fd
 
     def close(self, fd):
@@ -136,9 +136,9 @@ class _Os:
             # The system takes these pages for clean now: no later call writes them.
             self._disk.note("lost", number, begin)
             raise
-        if number is None:
+        if path == self._disk.directory + os.sep:
             self._disk.note("sync directory", begin)
-        else:
+        elif number is not None:
             self._disk.note("sync", number, begin)
 
     fsync = fdatasync

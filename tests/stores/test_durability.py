@@ -12,7 +12,7 @@ import time
 import pytest
 
 from enact.errors import StoreUnavailable
-from enact.stores import RunRow, files, sqlite_backend, tail
+from enact.stores import RunRow, files, fold, intake, sqlite_backend, tail
 from enact.testing.backends import sample_block, sample_call
 
 RUN = RunRow("0a", "shop:draft", "running", None, 1.0, 0.0)
@@ -128,8 +128,6 @@ def test_flush_forces_all_to_the_disk(disk):
 
 
 def test_a_batch_that_is_being_folded_is_flushed_with_the_call(disk, monkeypatch):
-    from enact.stores import fold, intake
-
     go_on = threading.Event()
     into = fold.Archive.fold
 
@@ -145,6 +143,30 @@ def test_a_batch_that_is_being_folded_is_flushed_with_the_call(disk, monkeypatch
     tails = [p for p in disk.directory.iterdir() if "-tail-" in p.name]
     assert len(tails) == 2 and disk.at_risk() == 0
     go_on.set()
+    backend.close()
+
+
+def test_a_tail_is_on_the_disk_before_the_next_one_is_begun(disk, monkeypatch):
+    def refuse(self, *args):
+        raise StoreUnavailable("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fold.Archive, "fold", refuse)
+        patch.setattr(intake, "FOLD_BYTES", 100)
+        backend = backend_on(disk, "end")
+        record(backend, 0, 0.0)
+        record(backend, 1, 0.0)
+        _, second = sorted(disk.directory.glob("*-tail-*"))
+        assert disk.at_risk() == second.stat().st_size
+    backend.close()
+
+
+def test_an_entry_is_written_after_what_it_may_refer_to(disk):
+    backend = backend_on(disk, "end")
+    record(backend, 0, 0.0)
+    assert disk.at_risk() > 0
+    assert backend.swap("tag", "best", None, "0")
+    assert disk.at_risk() == 0
     backend.close()
 
 
