@@ -13,11 +13,13 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from enact.calls.credentials import look_at, look_for_live
 from enact.calls.divergence import describe_input, forbidden, in_doubt
 from enact.calls.exceptions import rebuild
-from enact.calls.frames import INTERRUPTS, Frame, clock
-from enact.calls.inputs import Input
+from enact.calls.frames import INTERRUPTS, Frame
+from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
+from enact.calls.layout import plain_call_args
 from enact.calls.memo import find_answer
 from enact.calls.replayer import Given, Plan, path_of_next, same
 from enact.calls.rest import cancellation, forever
@@ -34,9 +36,8 @@ from enact.calls.verdicts import (
     REUSED,
     decide,
 )
-from enact.calls.writing import announce
 from enact.errors import InvokableTypeError, RefError, ReplayError, Signal
-from enact.values import Ref, decode, require_written, shown
+from enact.values import LIVE, Ref, decode, require_written, shown
 
 if TYPE_CHECKING:
     from enact.calls.layout import Recorded
@@ -176,7 +177,7 @@ def call(
     arrival = arrive(lane, target, receiver, args, kwargs)
     if type(arrival) is Given:
         return arrival.value
-    if isinstance(arrival, Answer):
+    if type(arrival) is Answer:
         turns = arrival.turns
         if turns is not None:
             arrival.wait_in_thread(turns, False)
@@ -185,7 +186,7 @@ def call(
         else:
             arrival.begin()
         return arrival.give()
-    if not isinstance(arrival, Frame):
+    if type(arrival) is not Frame:
         return _run_untracked(target, receiver, args, kwargs)
     frame = arrival
     token = CURRENT.set(frame)
@@ -233,7 +234,7 @@ async def call_async(
         return arrival.give()
     if type(arrival) is Given:
         return arrival.value
-    if not isinstance(arrival, Frame):
+    if type(arrival) is not Frame:
         return await _run_untracked(target, receiver, args, kwargs)
     frame = arrival
     token = CURRENT.set(frame)
@@ -282,65 +283,43 @@ def arrive(
             receiver, args = args[0], args[1:]
     plan = parent.plan
     if plan is not None and lane is parent and receiver is None:
-        given = plan.quick_answer(parent, target, args, kwargs)
-        if given is not None:
-            return given
+        answer = plan.quick_answer(parent, target, args, kwargs)
+        if answer is not None:
+            return answer
+    run = parent.run
     if target.takes_value:
         args = target.fit(args)
-    call_input = Input(parent.run, parent, target, receiver, args, kwargs)
-    if plan is None or lane.unwinding:
-        if target.memoize or parent.run.cautious:
-            return _live(lane, target, call_input, None)
-        return _begin(lane, target, call_input, None)
-    return _replayed(lane, target, call_input, plan)
-
-
-def _begin(
-    lane: Lane,
-    target: Target,
-    call_input: Input,
-    verdict: str | None,
-    recorded: Recorded | None = None,
-) -> Frame:
-    parent = lane.frame
-    run = parent.run
-    frame = Frame(run, target, lane, call_input)
-    if verdict is not None:
-        frame.verdict = verdict
-    if recorded is not None:
-        frame.replaces = recorded.cid
-    if lane is parent and not (lane.spawned or lane.unwinding):
-        children = parent.children
-        frame.slot = len(children)
-        children.append(frame)
-        lane.position += 1
-    elif lane.unwinding:
-        lane.position += 1
-        frame.plain = False
+    if target.cid not in run.known:
+        run.introduce(target)
+        look_at(target, receiver, args, kwargs)
+    data = None
+    if receiver is None and not target.takes_value:
+        data = plain_call_args(args, kwargs)
+    given: Input | PlainInput
+    if data is not None:
+        given = args, kwargs, data
+        if LIVE:
+            look_for_live(target, data, [], "input")
     else:
-        frame.slot = parent.enter(lane, frame)
-    if target.check_output is not None or call_input.receiver is not None:
-        frame.plain = False
-    frame.number = run.next_number()
-    frame.position_there = lane.position - 1
-    frame.begun = clock()
-    if target.retry is not None or parent.target is None:
-        announce(frame)
-        if target.retry is not None:
-            run.store.backend.flush()
-    return frame
+        given = Input(run, parent, target, receiver, args, kwargs)
+    if plan is not None and not lane.unwinding:
+        return _replayed(lane, target, given, plan)
+    if target.memoize or run.cautious:
+        return _live(lane, target, given, None)
+    return Frame(lane, target, given)
 
 
 def _replayed(
-    lane: Lane, target: Target, call_input: Input, plan: Plan
+    lane: Lane, target: Target, given: Input | PlainInput, plan: Plan
 ) -> Frame | Answer | Given:
     """Begin a call in a frame that has a recording."""
     session = plan.session
     if session.error is not None:
         raise session.error
+    call_input = Input.of(target, given)
     found = plan.match(lane, call_input)
     if found is None:
-        return _live(lane, target, call_input, NEW)
+        return _live(lane, target, given, NEW)
     index, recorded, in_turn = found
     path = path_of_next(lane)
     if same(recorded, call_input):
@@ -363,7 +342,7 @@ def _replayed(
     if verdict in (RETRIED, RESUMED) and plan.retried(index):
         plan.cut(lane)
     if ref is not None:
-        frame = _begin(lane, target, call_input, verdict, recorded)
+        frame = Frame(lane, target, given, verdict, recorded)
         session.tell(frame)
         return Given(frame.settle(ref.cid, EDITED))
     if target.retry is not None and recorded.status == "incomplete":
@@ -371,8 +350,8 @@ def _replayed(
             said = f"{target.name!r}, {describe_input(call_input)},"
             raise session.failed(in_doubt(path, said))
     if not recorded.children:
-        return _live(lane, target, call_input, verdict, recorded)
-    frame = _begin(lane, target, call_input, verdict, recorded)
+        return _live(lane, target, given, verdict, recorded)
+    frame = Frame(lane, target, given, verdict, recorded)
     if verdict not in (RESUMED, REUSED):
         session.tell(frame)
     Plan(recorded, session, frame.run.store).start(frame)
@@ -382,7 +361,7 @@ def _replayed(
 def _live(
     lane: Lane,
     target: Target,
-    call_input: Input,
+    given: Input | PlainInput,
     verdict: str | None,
     recorded: Recorded | None = None,
 ) -> Frame | Answer:
@@ -396,6 +375,7 @@ def _live(
     session = run.session
     policy = session.policy
     path = path_of_next(lane)
+    call_input = Input.of(target, given)
     if (policy.memoize or target.memoize) and verdict != RETRIED:
         known = find_answer(run.store, call_input, session.versions)
         if known is not None:
@@ -403,7 +383,7 @@ def _live(
             return Answer(lane, call_input, known)
     if policy.live == "forbid" and not target.builtin:
         raise session.failed(forbidden(path, call_input, verdict or NEW))
-    frame = _begin(lane, target, call_input, verdict, recorded)
+    frame = Frame(lane, target, given, verdict, recorded)
     if verdict is not None:
         session.tell(frame)
     return frame

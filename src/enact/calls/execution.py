@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from enact.calls import layout
 from enact.calls.calling import call, call_async
-from enact.calls.frames import INTERRUPTS, Frame
+from enact.calls.frames import INTERRUPTS, Top
 from enact.calls.lanes import CURRENT, leave_lane
 from enact.calls.layout import Recorded
 from enact.calls.policy import Policy
@@ -83,7 +83,7 @@ class _Execution:
         self.kwargs = task.kwargs
         self.session = Session(task.policy, self.store)
         self.run = Run(self.store, self.session, task.origin or Origin())
-        self.top = Frame(self.run, None, None, None)
+        self.top = Top(self.run)
         if recorded is not None:
             TopPlan(recorded, self.session, self.store).start(self.top)
         self.name = self.target.name

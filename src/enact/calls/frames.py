@@ -12,17 +12,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from enact.calls import layout, rest
 from enact.calls.credentials import look_for_live
 from enact.calls.exceptions import capture, reachable
-from enact.calls.inputs import Input
+from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import Lane, Path
 from enact.calls.layout import plain_scalar
 from enact.calls.order import Teller
-from enact.calls.writing import write, write_leaf
+from enact.calls.writing import announce, write, write_leaf
 from enact.errors import (
     IncompleteSubinvocationError,
     InputChanged,
@@ -32,6 +32,7 @@ from enact.values import ATOMIC, LIVE, cid_of, decode, redact, redacted_form
 
 if TYPE_CHECKING:
     from enact.calls.calling import Answer
+    from enact.calls.layout import Recorded
     from enact.calls.replayer import Plan
     from enact.calls.runs import Run
     from enact.calls.targets import Target
@@ -53,7 +54,7 @@ class Frame(Lane):
         caller: the lane that made the call.
         slot: index among the children of the calling frame; -1 while unwinding.
         number: order of start within the run.
-        call_input: the invokable and the input, as they were when it started.
+        given: the input; see ``call_input``.
         children: of each call made here, in order of start, its identifier, or the
             frame while it runs.
         lanes: the lane of each child, once there is more than one lane.
@@ -71,16 +72,13 @@ class Frame(Lane):
     # Stands for the frame of those who have ended; set below.
     ended: ClassVar[Frame]
 
+    run: Run
+    given: Input | PlainInput
+
     # One lock for all: it is held for a few list operations at most.
     lock = threading.Lock()
 
     # Most frames are leaves that never touch these: defaults save the setting.
-    path: Path = ()
-    position = 0
-    spawned = 0
-    cursor = 0
-    queue: Sequence[int] = ()
-    unwinding = False
     lanes: list[Path] | None = None
     events: list[int] | None = None
     teller: Teller | None = None
@@ -109,20 +107,51 @@ class Frame(Lane):
 
     def __init__(
         self,
-        run: Run,
-        target: Target | None,
-        caller: Lane | None,
-        call_input: Input | None,
+        caller: Lane,
+        target: Target,
+        given: Input | PlainInput,
+        verdict: str | None = None,
+        recorded: Recorded | None = None,
     ) -> None:
         self.frame = self
-        self.thread = _get_ident()
-        self.run = run
-        # These three are None for the frame above the first call, and only for that:
-        # it neither runs nor ends.
-        self.target: Any = target
+        self.thread = caller.thread  # it makes the call
         self.caller: Any = caller
-        self.call_input: Any = call_input
+        self.target: Any = target
+        self.given = given
         self.children: list[Any] = []
+        parent = caller.frame
+        self.run = run = parent.run
+        if verdict is not None:
+            self.verdict = verdict
+        if recorded is not None:
+            self.replaces = recorded.cid
+        if caller is parent and not (caller.spawned or caller.unwinding):
+            # As ``enter`` does, for most calls by far.
+            siblings = parent.children
+            self.slot = len(siblings)
+            siblings.append(self)
+            caller.position += 1
+        elif caller.unwinding:
+            caller.position += 1
+            self.plain = False
+        else:
+            self.slot = parent.enter(caller, self)
+        self.position_there = caller.position - 1
+        self.number = run.next_number()
+        self.begun = clock()
+        if target.retry is not None or parent.target is None:
+            announce(self)
+            if target.retry is not None:
+                run.store.backend.flush()
+
+    @property
+    def call_input(self) -> Input:
+        """The invokable and the input, as they were when it started.
+
+        Most calls come to their end without: see ``write_leaf``.
+        """
+        made = self.given = Input.of(self.target, self.given)
+        return made
 
     # --- children ---------------------------------------------------------------
 
@@ -138,17 +167,21 @@ class Frame(Lane):
             slot = len(children)
             children.append(child)
             lane.position += 1
-            if self.lanes is None:
+            if self.lanes is None or self.events is None:
                 if lane is self:
                     return slot
-                self._become_concurrent(slot)
-            self.lanes.append(lane.path)  # type: ignore[union-attr]  # set just above
-            self._note(0)
+                lanes, events = self._become_concurrent(slot)
+            else:
+                lanes, events = self.lanes, self.events
+            lanes.append(lane.path)
+            events.append(0)
+            if not self.watched:
+                self._watch()
             return slot
 
-    def _become_concurrent(self, slot: int) -> None:
+    def _become_concurrent(self, slot: int) -> tuple[list[Path], list[int]]:
         """Start to keep lanes and events: what was before was one call at a time."""
-        self.lanes = [()] * slot
+        lanes: list[Path] = [()] * slot
         events: list[int] = []
         self.teller = teller = Teller()
         for index, child in enumerate(self.children[:slot]):
@@ -156,7 +189,9 @@ class Frame(Lane):
             if type(child) is bytes:
                 events.append(index + 1)
                 teller.answered[index] = child
+        self.lanes = lanes
         self.events = events
+        return lanes, events
 
     def leave(self, slot: int, cid: bytes) -> None:
         """Note that the call in ``slot`` has ended, as the invocation ``cid``.
@@ -198,7 +233,12 @@ class Frame(Lane):
     def _note(self, event: int) -> None:
         assert self.events is not None
         self.events.append(event)
-        if self.watched or (self.plan is not None and self.plan.has_turns()):
+        if not self.watched:
+            self._watch()
+
+    def _watch(self) -> None:
+        """Note when all that can react to the event just noted has done so."""
+        if self.plan is not None and self.plan.has_turns():
             return  # what is replayed rests where it was recorded to rest
         loop = rest.running_loop()
         if loop is not None:
@@ -268,15 +308,16 @@ class Frame(Lane):
         if self.closed:
             return output
         duration = clock() - self.begun
-        call_input = self.call_input
-        target = self.target
-        if self.plain and call_input.fixed and not self.children:
+        given = self.given
+        if type(given) is tuple and self.plain and not self.children:
             data = plain_scalar(output)
             if data is not None:
                 if LIVE:
-                    look_for_live(target, data, [], "output")
-                write_leaf(self, output, data, duration)
+                    look_for_live(self.target, data, [], "output")
+                write_leaf(self, given[2], output, data, duration)
                 return output
+        call_input = self.call_input
+        target = self.target
         if self.pending:
             raise self.pause(duration)
         wrong: BaseException | None = self._running_children() or self._changed_input()
@@ -480,6 +521,19 @@ class Frame(Lane):
         )
 
 
+class Top(Frame):
+    """The frame above the first call: it neither runs nor ends."""
+
+    announced = True  # there is nothing to announce
+
+    def __init__(self, run: Run) -> None:
+        self.frame = self
+        self.thread = _get_ident()
+        self.run = run
+        self.target = self.caller = None
+        self.children = []
+
+
 class _Ended(Frame):
     """Stands for the frame of lanes whose call has ended."""
 
@@ -491,4 +545,4 @@ class _Ended(Frame):
 Frame.ended = _Ended()
 
 
-__all__ = ["INTERRUPTS", "Frame", "clock"]
+__all__ = ["INTERRUPTS", "Frame", "Top", "clock"]

@@ -49,8 +49,7 @@ def start_task(
         lane = lane_of_thread(lane, thread)
     frame = lane.frame
     with frame.lock:
-        child = lane.spawn()
-    child.thread = thread
+        child = lane.spawn(thread)
     plan = frame.plan
     if plan is not None and plan.turns is not None:
         coro = plan.turns.drive(child, coro)

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
-from enact.calls.credentials import look_at, look_for_live
+from enact.calls.credentials import look_for_live
 from enact.errors import InputChanged, UnstorableValue
 from enact.values import (
     ATOMIC,
@@ -70,6 +70,10 @@ class CallArgs:
         return f"CallArgs(args={self.args!r}, kwargs={self.kwargs!r})"
 
 
+PlainInput = tuple[tuple[Any, ...], dict[str, Any], bytes]
+"""Arguments and keyword arguments that are short scalars, and their block."""
+
+
 class Input:
     """The invokable and the input of one call.
 
@@ -105,28 +109,35 @@ class Input:
         self.args = args
         self.kwargs = kwargs
         self.blocks: Blocks = []
-        if target.cid not in run.known:
-            run.introduce(target)
-            look_at(target, receiver, args, kwargs)
         if receiver is None:
             self.invokable = target.cid
         else:
             self._take_receiver(run, parent, receiver)
-        data = None if target.takes_value else layout.plain_call_args(args, kwargs)
-        if data is not None:
-            self.fixed = True
-        else:
-            value = self._value()
-            self.fixed = type(value) in ATOMIC
-            found: list[object] = []
-            data, opaque = run.encode(value, self.blocks, parent, "input", found)
-            self.opaque = self.opaque or opaque
-            if found:
-                self.withheld = [*self.withheld, *found]
+        value = self._value()
+        self.fixed = type(value) in ATOMIC
+        found: list[object] = []
+        data, opaque = run.encode(value, self.blocks, parent, "input", found)
+        self.opaque = self.opaque or opaque
+        if found:
+            self.withheld = [*self.withheld, *found]
         self.data = data
         self.cid = CID_PREFIX + sha256(data).digest()
         if LIVE:
             look_for_live(target, data, self.blocks, "input")
+
+    @staticmethod
+    def of(target: Target, given: Input | PlainInput) -> Input:
+        """The input of a call that may have been given plain scalars only."""
+        if isinstance(given, Input):
+            return given
+        made = object.__new__(Input)
+        made.target = target
+        made.args, made.kwargs, made.data = given
+        made.blocks = []
+        made.invokable = target.cid
+        made.fixed = True
+        made.cid = CID_PREFIX + sha256(made.data).digest()
+        return made
 
     def _take_receiver(self, run: Run, parent: Frame, receiver: Any) -> None:
         self.receiver = receiver

@@ -46,24 +46,27 @@ class Lane:
 
     frame: Frame
 
-    def __init__(self, frame: Frame, path: Path) -> None:
+    # Most lanes are frames or tasks that never touch these: defaults save the setting.
+    path: Path = ()
+    position = 0
+    cursor = 0
+    queue: Sequence[int] = ()
+    spawned = 0
+    unwinding = False
+
+    def __init__(self, frame: Frame, path: Path, thread: int = 0) -> None:
         self.frame = frame
         self.path = path
-        self.thread = 0
-        self.position = 0
-        self.cursor = 0
-        self.spawned = 0
-        self.unwinding = False
-        self.queue: Sequence[int] = ()
+        self.thread = thread
 
-    def spawn(self) -> Lane:
+    def spawn(self, thread: int = 0) -> Lane:
         """The lane of the next task, thread or work item that this one starts."""
         number = self.spawned
         self.spawned = number + 1
-        lane = Lane(self.frame, (*self.path, number))
-        plan = self.frame.plan
-        if plan is not None:
-            plan.enlist(lane)
+        frame = self.frame
+        lane = Lane(frame, (*self.path, number), thread)
+        if frame.plan is not None:
+            frame.plan.enlist(lane)
         return lane
 
 

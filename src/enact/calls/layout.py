@@ -42,12 +42,13 @@ the two together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from enact.errors import MalformedBlock
 from enact.values import Encoder, Ref, cid_text, decode, encode_links, read_links
 from enact.values.cbor import decode_form, encode_form
+from enact.values.chunks import SMALL, Shrinker
 
 Cid = bytes
 Blocks = list[tuple[Cid, bytes]]
@@ -74,6 +75,8 @@ DETAILS = (
 )
 
 _LINKS = ("ahead", "unwinding")
+# These may have links or any text in them, and take more to encode than the rest.
+_ENCODED = (*_LINKS, "rebound", "returned")
 
 
 class Details:
@@ -102,8 +105,14 @@ class Details:
         return None if all(v is None for v in fields.values()) else fields
 
 
-_INT64 = 2**63
+_MIN_INT = -(2**63)
+_MAX_INT = 2**63 - 1
 _SHORT = 1000
+
+# An input without keyword arguments is the list of arguments between these two.
+_ARGS_HEAD, _ARGS_TAIL = encode_form(
+    {"$": CALL_ARGS, "args": "here", "kwargs": {}}
+).split(encode_form("here"))
 
 
 def plain_call_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes | None:
@@ -112,7 +121,7 @@ def plain_call_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes | No
     Such arguments cannot change in place, and encode as themselves.
     """
     # Lists of more items or more keywords may need chunks or keep an order.
-    if len(kwargs) > 1 or len(args) > 8:
+    if len(args) > 8 or len(kwargs) > 1:
         return None
     for value in (*args, *kwargs.values()) if kwargs else args:
         kind = type(value)
@@ -120,13 +129,16 @@ def plain_call_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes | No
             if len(value) > _SHORT:
                 return None
         elif kind is int:
-            if not -_INT64 <= value < _INT64:
+            if not _MIN_INT <= value <= _MAX_INT:
                 return None
         elif value is not None and kind is not bool:
             return None
-    if "$" in kwargs:
-        return None
     try:
+        if not kwargs:
+            return _ARGS_HEAD + encode_form([*args]) + _ARGS_TAIL
+        (name,) = kwargs
+        if name == "$" or type(name) is not str or not 0 < len(name) < 64:
+            return None  # given by ``**``: such keys have another form
         return encode_form({"$": CALL_ARGS, "args": [*args], "kwargs": kwargs})
     except ValueError:  # lone surrogates
         return None
@@ -139,7 +151,7 @@ def plain_scalar(value: Any) -> bytes | None:
         if len(value) > _SHORT:
             return None
     elif kind is int:
-        if not -_INT64 <= value < _INT64:
+        if not _MIN_INT <= value <= _MAX_INT:
             return None
     elif value is not None and kind is not bool:
         return None
@@ -194,12 +206,7 @@ def response(
     def emit(cid: Cid, data: bytes) -> None:
         blocks.append((cid, data))
 
-    form = None
-    fields = None if details is None else details.as_map()
-    if fields is not None:
-        for name in _LINKS:
-            fields[name] = fields[name] and [Ref(cid) for cid in fields[name]]
-        form = Encoder(emit).form(fields)
+    form = None if details is None else _details_form(details, emit)
     return encode_form(
         {
             "$": RESPONSE,
@@ -213,6 +220,19 @@ def response(
             "subtree": subtree,
         }
     )
+
+
+def _details_form(details: Details, emit: Callable[[Cid, bytes], None]) -> Any:
+    fields = details.as_map()
+    if fields is None:
+        return None
+    if all(fields[name] is None for name in _ENCODED):
+        # Lists of small integers are forms as they are. They may be long.
+        data = encode_form(fields)
+        return Shrinker(emit).shrink(fields, data) if len(data) > SMALL else fields
+    for name in _LINKS:
+        fields[name] = fields[name] and [Ref(cid) for cid in fields[name]]
+    return Encoder(emit).form(fields)
 
 
 #: Of a leaf, in the order of ``Recorded.of_leaf``: request, response, invokable, input,

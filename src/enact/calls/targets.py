@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from enact.calls.code import code_digest
+from enact.calls.fixed_blocks import FixedBlocks
 from enact.errors import UnregisteredType, UnstorableValue
 from enact.values import adapter, cid_of, encode_form, qualified_name
 
@@ -49,7 +50,10 @@ class Target:
         builtin: part of enact itself.
         code: digest of the code, as of the last ``refresh_code``; None before the
             first, and for what enact itself brings along.
+        code_bytes: the same digest, not as text.
         version: name and code.
+        fixed: what blocks of leaf calls have in common; there after the first
+            ``refresh_code``.
     """
 
     __slots__ = (
@@ -62,6 +66,7 @@ class Target:
         "code",
         "code_bytes",
         "deterministic",
+        "fixed",
         "former",
         "fit",
         "fn",
@@ -103,6 +108,7 @@ class Target:
         self.code: str | None = None
         self.code_bytes: bytes | None = None
         self.version: tuple[str, str] | None = None
+        self.fixed: Any = None  # a FixedBlocks
         self._owners: dict[type, bool] = {}
         self.wrapper: Callable[..., Any] = fn
         self.former: frozenset[bytes] = frozenset()
@@ -112,9 +118,12 @@ class Target:
         if not self.builtin:
             code = code_digest(self.fn)
             if code != self.code:
-                self.code = code
+                self.fixed = FixedBlocks(self.cid, code)
                 self.code_bytes = bytes.fromhex(code)
                 self.version = self.name, code
+                self.code = code
+        elif self.fixed is None:
+            self.fixed = FixedBlocks(self.cid, None)
         return self.code
 
     def returns(self) -> Any:

@@ -7,9 +7,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
+from enact.calls.fixed_blocks import INVOCATION_HEAD, INVOCATION_MIDDLE
+from enact.calls.layout import READY
 from enact.errors import UnstorableValue
 from enact.stores import CallRow
-from enact.values import cid_of, encode_form
+from enact.values import cid_of
 from enact.values.cids import CID_PREFIX
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def write(
     parent = caller.frame
     parent.ran(target.version, frame.below or ())
     slot = frame.slot
-    if not parent.announced and parent.target is not None:
+    if not parent.announced:
         announce(parent)
     order = parent.ending(slot) if slot >= 0 else None
     run.record(
@@ -87,53 +89,40 @@ def write(
     frame.failures = frame.pending = frame.started_work = frame.plan = None
 
 
-def write_leaf(frame: Frame, value: Any, output: bytes, duration: float) -> None:
+def write_leaf(
+    frame: Frame, input_data: bytes, output: Any, output_data: bytes, duration: float
+) -> None:
     """``write`` for most calls by far: scalars in, a scalar out, no calls.
 
     It does the same in fewer steps; ``tests/golden`` holds both to the same bytes.
     """
-    call_input = frame.call_input
     target = frame.target
     caller = frame.caller
     run = frame.run
     parent = caller.frame
-    invokable = call_input.invokable
-    input_cid = call_input.cid
-    code = target.code
     slot = frame.slot
-    output_cid = CID_PREFIX + sha256(output).digest()
-    request_data = encode_form(
-        {"$": layout.REQUEST, "input": input_cid, "invokable": invokable}
-    )
-    request = CID_PREFIX + sha256(request_data).digest()
-    data = encode_form(
-        {
-            "$": layout.RESPONSE,
-            "children": _NONE,
-            "code": code,
-            "details": None,
-            "invokable": invokable,
-            "output": output_cid,
-            "raised": None,
-            "raised_here": False,
-            "subtree": None,
-        }
-    )
-    response = CID_PREFIX + sha256(data).digest()
-    invocation = encode_form(
-        {"$": layout.INVOCATION, "request": request, "response": response}
-    )
+    fixed = target.fixed
+    input_hash = sha256(input_data).digest()
+    input_cid = CID_PREFIX + input_hash
+    request_data = fixed.request_head + input_hash + fixed.request_tail
+    request_hash = sha256(request_data).digest()
+    request = CID_PREFIX + request_hash
+    output_hash = sha256(output_data).digest()
+    output_cid = CID_PREFIX + output_hash
+    data = fixed.response_head + output_hash + fixed.response_tail
+    response_hash = sha256(data).digest()
+    response = CID_PREFIX + response_hash
+    invocation = INVOCATION_HEAD + request_hash + INVOCATION_MIDDLE + response_hash
     cid = CID_PREFIX + sha256(invocation).digest()
     frame.closed = True
-    if not parent.announced and parent.target is not None:
+    if not parent.announced:
         announce(parent)
     order = None if parent.events is None else parent.ending(slot)
     run.record(
         [
-            *call_input.blocks,
-            (input_cid, call_input.data),
+            (input_cid, input_data),
             (request, request_data),
-            (output_cid, output),
+            (output_cid, output_data),
             (response, data),
             (cid, invocation),
         ],
@@ -148,21 +137,20 @@ def write_leaf(frame: Frame, value: Any, output: bytes, duration: float) -> None
         ),
     )  # fmt: skip
     ready = run.store.ready
-    if len(ready) > layout.READY:
+    if len(ready) > READY:
         ready.clear()
     if parent.below is None:
         parent.below = {target.version}
     else:
         parent.below.add(target.version)
-    ready[cid] = (request, response, invokable, input_cid, output_cid, code, value)
-    if parent.lanes is None and not parent.spawned:
+    ready[cid] = (
+        request, response, target.cid, input_cid, output_cid, target.code, output,
+    )  # fmt: skip
+    if order is not None or (parent.lanes is None and not parent.spawned):
         parent.children[slot] = cid
     else:
         parent.ended_as(slot, cid, order)
     frame.frame = frame.ended
-
-
-_NONE: list[bytes] = []
 
 
 def _state_after(
@@ -183,7 +171,7 @@ def _state_after(
 def announce(frame: Frame) -> None:
     """Write rows of calls that have begun and have ended children already."""
     frames: list[Frame] = []
-    while not frame.announced and frame.target is not None:
+    while not frame.announced:
         frames.append(frame)
         frame = frame.caller.frame
     for frame in reversed(frames):
@@ -240,7 +228,10 @@ def _add_ahead(
 
 
 def _sequential(events: list[int]) -> bool:
-    return len(events) % 2 == 0 and all(
-        event == (0 if place % 2 == 0 else place // 2 + 1)
-        for place, event in enumerate(events)
+    """Whether each call ended before the next one started: 0, 1, 0, 2, 0, 3, ..."""
+    starts, ends = events[::2], events[1::2]
+    return (
+        len(starts) == len(ends)
+        and not any(starts)
+        and ends == list(range(1, len(ends) + 1))
     )
