@@ -86,12 +86,14 @@ class Run:
 
     def begin(self, name: str) -> None:
         """Write that the run has begun."""
+        self.store.note_types()
         self.store.backend.begin_run(self._row(name, "running", None, 0.0))
 
     def end(self, name: str, status: str, invocation: bytes | None) -> None:
         """Write how the run ended."""
         duration = time.time() - self.started
         self.store.backend.end_run(self._row(name, status, invocation, duration))
+        self.store.note_types()
 
     def _row(
         self, name: str, status: str, invocation: bytes | None, duration: float

@@ -10,8 +10,8 @@ from enact.errors import MissingBlock, StoreClosed
 from enact.stores import activation
 from enact.stores.backend import Backend
 from enact.stores.closure import copy_closure, graph, missing
-from enact.stores.requirements import requirements
-from enact.values import Encoder, Ref, decode
+from enact.stores.requirements import note, recorded, requirements
+from enact.values import WRITTEN, Encoder, Ref, decode
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="ValueStore")
@@ -44,6 +44,7 @@ class ValueStore:
         #: Decoded things that upper layers keep at hand, by identifier.
         self.ready: dict[bytes, Any] = {}
         self._closed = False
+        self._types_noted = 0
 
     def commit(self, value: T) -> Ref[T]:
         """Stores a value.
@@ -71,6 +72,7 @@ class ValueStore:
         cid = Encoder(emit, self.adopt).commit(value)
         if blocks:
             self.backend.put(blocks)
+        self.note_types()
         return Ref(cid, self)
 
     def checkout(self, ref: Ref[T]) -> T:
@@ -161,21 +163,48 @@ class ValueStore:
             for cid, children in found.items()
         }
 
-    def get_distribution_requirements(self, ref: Ref[Any]) -> dict[str, str]:
-        """Says which installed packages define what a ref needs.
+    def requirements(self, ref: Ref[Any]) -> dict[str, str]:
+        """Says which packages define the types that a ref needs.
 
         Args:
             ref: to a value that is here, with all that it links to.
 
         Returns:
-            Versions by name of the distribution, as installed here; what comes with
+            Versions by name of the distribution: as recorded when values of a type
+            were last written here, also where the package is not installed; as
+            installed here for types of which nothing is recorded. What comes with
             Python, or was not installed, needs nothing.
 
         Raises:
             MissingBlock: something that is reached is not here.
+
+        Example:
+            >>> from enact.stores import ValueStore, memory_backend
+            >>> store = ValueStore(memory_backend())
+            >>> store.requirements(store.commit([1, "a"]))
+            {}
         """
         self._check_open()
-        return requirements(self, ref.cid)
+        return requirements(self, ref.cid, self.backend)
+
+    get_distribution_requirements = requirements
+
+    def requirement(self, name: str) -> tuple[str, str] | None:
+        """Says which package and version defined a type when it was last written.
+
+        Args:
+            name: of the type in stored data.
+
+        Returns:
+            Name of the distribution and its version; None when nothing is recorded.
+        """
+        self._check_open()
+        return recorded(self.backend, name)
+
+    def note_types(self) -> None:
+        """Writes down where types come from that are new; does nothing if none is."""
+        if self._types_noted != len(WRITTEN):
+            self._types_noted = note(self.backend, self._types_noted)
 
     def close(self) -> None:
         """Folds everything into place and lets go of it; may be called again.

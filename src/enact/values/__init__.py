@@ -10,7 +10,7 @@ from enact.values.cids import cid_from_text, cid_of, cid_text, is_cid
 from enact.values.committing import checkout, checkout_async, commit, commit_async
 from enact.values.context import ACTIVE, BlockStore, active_store
 from enact.values.decoder import Decoder, decode, decode_foreign
-from enact.values.distributions import register_distribution
+from enact.values.distributions import loaded_distribution, register_distribution
 from enact.values.encoder import Encoder
 from enact.values.in_place import ATOMIC, assign_in_place, is_atomic
 from enact.values.lowered import Lowered
@@ -22,6 +22,7 @@ from enact.values.names import (
 )
 from enact.values.refs import Ref
 from enact.values.registry import (
+    WRITTEN,
     distribution_of,
     lookup_type,
     register_type,
@@ -42,6 +43,7 @@ from enact.values.unknown import Opaque, Unknown
 __all__ = [
     "ACTIVE",
     "ATOMIC",
+    "WRITTEN",
     "BlockStore",
     "Decoder",
     "Encoder",
@@ -78,6 +80,7 @@ __all__ = [
     "is_atomic",
     "is_cid",
     "links",
+    "loaded_distribution",
     "lookup_type",
     "module_name",
     "qualified_name",
