@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar, cast
 
 from enact.errors import MissingBlock, StoreClosed
@@ -11,7 +12,9 @@ from enact.stores import activation
 from enact.stores.backend import Backend
 from enact.stores.closure import copy_closure, graph, missing
 from enact.stores.requirements import note, recorded, requirements
-from enact.values import WRITTEN, Encoder, Ref, decode
+from enact.stores.tombstones import KIND as TOMBSTONE
+from enact.stores.tombstones import purged_error
+from enact.values import WRITTEN, Encoder, Ref, cid_text, decode
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="ValueStore")
@@ -45,6 +48,9 @@ class ValueStore:
         self.ready: dict[bytes, Any] = {}
         self._closed = False
         self._types_noted = 0
+        # Of backends that collect garbage: what keeps a block that is referred to.
+        self._keep = getattr(backend, "keep", backend.has)
+        self._busy = getattr(backend, "busy", nullcontext())
 
     def commit(self, value: T) -> Ref[T]:
         """Stores a value.
@@ -61,6 +67,7 @@ class ValueStore:
         Raises:
             UnstorableValue: a part of it cannot be stored; says which.
             MissingBlock: it holds a ref to a block that cannot be found.
+            Purged: this very value was purged.
             StoreClosed: the store was closed.
         """
         self._check_open()
@@ -69,9 +76,10 @@ class ValueStore:
         def emit(cid: bytes, data: bytes) -> None:
             blocks.append((cid, data))
 
-        cid = Encoder(emit, self.adopt).commit(value)
-        if blocks:
-            self.backend.put(blocks)
+        with self._busy:
+            cid = Encoder(emit, self.adopt).commit(value)
+            if blocks:
+                self.backend.put(blocks)
         self.note_types()
         return Ref(cid, self)
 
@@ -105,11 +113,12 @@ class ValueStore:
             MissingBlock: it is not here, nor in the store that the ref came from.
         """
         cid = ref.cid
-        if self.has_block(cid):
+        self._check_open()
+        if self._keep((cid,)):
             return
         origin = ref.origin
         if origin is None or origin is self:
-            raise missing(cid, "this store")
+            raise self._missing(cid)
         copy_closure(origin, self.backend, cid)
 
     def load_block(self, cid: bytes) -> bytes:
@@ -117,13 +126,14 @@ class ValueStore:
 
         Raises:
             MissingBlock: it is not here.
+            Purged: it was removed for good.
             CorruptBlock: the stored bytes have another identifier.
         """
         if self._closed:
             self._check_open()
         data = self.backend.get((cid,)).get(cid)
         if data is None:
-            raise missing(cid, "this store")
+            raise self._missing(cid)
         return data
 
     def load_blocks(self, cids: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -136,7 +146,7 @@ class ValueStore:
         found = self.backend.get(cids)
         if len(found) < len(set(cids)):
             lacking = next(cid for cid in cids if cid not in found)
-            raise missing(lacking, "this store")
+            raise self._missing(lacking)
         return found
 
     def has_block(self, cid: bytes) -> bool:
@@ -224,6 +234,13 @@ class ValueStore:
 
     def __exit__(self, *exc: object) -> None:
         activation.leave(self)
+
+    def _missing(self, cid: bytes) -> MissingBlock:
+        """Builds the error for a block that is not here: it may have been purged."""
+        text = self.backend.entries(TOMBSTONE, cid_text(cid)).get(cid_text(cid))
+        if text is not None:
+            return purged_error(cid, text)
+        return missing(cid, "this store")
 
     def _check_open(self) -> None:
         if self._closed:
