@@ -16,6 +16,7 @@ Errors say that something went wrong::
     │   └── RefError                 (ValueError) no name of a value, or no more
     ├── StoreError                   a store and its backend
     │   ├── MissingBlock             (KeyError) no store at hand has the block
+    │   │   └── Purged               it was removed for good; says when and why
     │   ├── CorruptBlock             the bytes do not match their identifier
     │   ├── NotAStore                the file is something else
     │   ├── StoreVersionError        made by a newer enact
@@ -119,6 +120,10 @@ class MissingBlock(StoreError, KeyError):
 
     def __str__(self) -> str:  # KeyError would show the repr of the message
         return str(self.args[0]) if self.args else ""
+
+
+class Purged(MissingBlock):
+    """The block was removed for good, and its content is not taken in again."""
 
 
 class CorruptBlock(StoreError):

@@ -139,6 +139,7 @@ class Run:
     def begin(self, name: str) -> None:
         """Write that the run has begun."""
         LIVE.add(self.id)
+        self.store.note_types()
         self.store.backend.begin_run(self._row(name, "running", None, 0.0))
 
     def end(self, name: str, status: str, invocation: bytes | None) -> None:
@@ -149,6 +150,7 @@ class Run:
         if status == "paused" and invocation is not None:
             for tell in ON_PAUSE:
                 tell(self.store, self.id, invocation)
+        self.store.note_types()
 
     def _describe(self) -> dict[str, Any]:
         meta: dict[str, Any] = {

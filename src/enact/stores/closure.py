@@ -61,6 +61,7 @@ def copy_closure(source: BlockSource, target: Backend, root: bytes) -> int:
     Raises:
         MissingBlock: the source lacks a block that is needed; nothing was copied.
     """
+    keep = getattr(target, "keep", target.has)
     found: dict[bytes, bytes] = {}
     children: dict[bytes, list[bytes]] = {}
     seen = {root}
@@ -68,7 +69,7 @@ def copy_closure(source: BlockSource, target: Backend, root: bytes) -> int:
     while front:
         there: set[bytes] = set()
         for batch in batches(front):
-            there |= target.has(batch)
+            there |= keep(batch)
         front = [cid for cid in front if cid not in there]
         following: list[bytes] = []
         for batch in batches(front):

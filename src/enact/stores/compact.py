@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tidying up a database when it is closed."""
+"""Tidying up a database: a little when it is closed, all of it on request."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from enact.stores.fold import Archive
-from enact.stores.packs import PACK_BYTES, decode_pack, encode_pack
+from enact.stores.packs import PACK_BYTES, decode_pack
 
 _SMALL = PACK_BYTES // 2
 _TOO_MANY = 8
+
+
+class _Unpacked(NamedTuple):
+    first: int
+    written: float
+    blocks: list[bytes]
 
 
 def compact(archive: Archive) -> None:
@@ -23,16 +29,26 @@ def compact(archive: Archive) -> None:
     archive.shrink()
 
 
-def _merge_packs(archive: Archive) -> None:
-    """Makes one pack of small ones that follow each other."""
+def merge_small_packs(archive: Archive, begin: int, end: int) -> int:
+    """Makes one pack of small ones that follow each other; inside a transaction.
+
+    Args:
+        archive: the database.
+        begin: number of the first block to look at.
+        end: number before which the packs to look at begin.
+
+    Returns:
+        How many packs there are fewer.
+    """
     packs: list[Any] = archive.connection.execute(
-        "SELECT id, blocks, size FROM packs ORDER BY id"
+        "SELECT id, blocks, size, written FROM packs WHERE id >= ? AND id < ?"
+        " ORDER BY id",
+        (begin, end),
     ).fetchall()
-    if sum(size < _SMALL for _, _, size in packs) < _TOO_MANY:
-        return
-    joined: list[tuple[int, list[bytes]]] = []
+    fewer = 0
+    joined: list[_Unpacked] = []
     room, following = 0, 0
-    for first, count, size in packs:
+    for first, count, size, written in packs:
         blocks: list[bytes] = []
         if size < _SMALL:
             data: Any = archive.connection.execute(
@@ -40,29 +56,35 @@ def _merge_packs(archive: Archive) -> None:
             ).get
             blocks = decode_pack(data, size)
         if first != following or size > room or len(blocks) != count:
-            _join(archive, joined)
+            fewer += _join(archive, joined)
             joined, room = [], PACK_BYTES
         if len(blocks) == count:  # else damaged: what is left of it stays as it is
-            joined.append((first, blocks))
+            joined.append(_Unpacked(first, written, blocks))
             room -= size
             following = first + count
-    _join(archive, joined)
+    return fewer + _join(archive, joined)
 
 
-def _join(archive: Archive, packs: list[tuple[int, list[bytes]]]) -> None:
+def _merge_packs(archive: Archive) -> None:
+    small = archive.connection.execute(
+        "SELECT count(*) FROM packs WHERE size < ?", (_SMALL,)
+    ).get
+    # Of two copies of a block, one dropped and one new, joining might keep the wrong.
+    if small >= _TOO_MANY and not archive.has_dropped():
+        merge_small_packs(archive, 0, 1 << 32)
+
+
+def _join(archive: Archive, packs: list[_Unpacked]) -> int:
     if len(packs) < 2:
-        return
+        return 0
     # A block that comes again leaves an empty place, to keep the numbers right.
     seen: set[bytes] = set()
     blocks: list[bytes] = []
-    for _, unpacked in packs:
-        blocks += [b"" if block in seen else block for block in unpacked]
-        seen.update(unpacked)
+    for pack in packs:
+        blocks += [b"" if block in seen else block for block in pack.blocks]
+        seen.update(pack.blocks)
     archive.connection.executemany(
-        "DELETE FROM packs WHERE id = ?", ((first,) for first, _ in packs)
+        "DELETE FROM packs WHERE id = ?", ((pack.first,) for pack in packs)
     )
-    size = 4 * (len(blocks) + 1) + sum(map(len, blocks))
-    archive.connection.execute(
-        "INSERT INTO packs VALUES (?, ?, ?, ?)",
-        (packs[0][0], len(blocks), size, encode_pack(blocks)),
-    )
+    archive.write_pack(packs[0].first, blocks, max(pack.written for pack in packs))
+    return len(packs) - 1

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ import apsw
 from enact.errors import StoreError
 from enact.stores.backend import CallRow, RunRow
 from enact.stores.connect import connect, told
+from enact.stores.dropped import is_dropped, read_dropped
 from enact.stores.packs import decode_pack, encode_pack, group
 from enact.stores.rows import meta_text, run_check
 from enact.stores.sheets import (
@@ -19,7 +21,7 @@ from enact.stores.sheets import (
     Sheets,
     sorted_entries,
 )
-from enact.values import cid_of
+from enact.values import cid_of, cid_text
 
 T = TypeVar("T")
 
@@ -44,6 +46,11 @@ class Archive:
 
     Args:
         path: of the file, which is a store already.
+
+    Attributes:
+        connection: to the database.
+        blocks: the index of blocks.
+        requests: the index of calls by request.
     """
 
     def __init__(self, path: str) -> None:
@@ -52,8 +59,8 @@ class Archive:
             self.connection = connect(path)
         self._sorter = apsw.Connection(":memory:")
         self._names: dict[str | bytes, int] = {}
-        self._blocks = Sheets("block", self.connection)
-        self._requests = Sheets("request", self.connection)
+        self.blocks = Sheets("block", self.connection)
+        self.requests = Sheets("request", self.connection)
         self._seen: int | None = None
         self._added_blocks = 0
         self._added_requests = 0
@@ -74,26 +81,29 @@ class Archive:
         Raises:
             StoreUnavailable: the disk does not take them.
         """
-        cids, blocks = list(held), list(held.values())
-        packs = [
-            (begin, end - begin, size, encode_pack(blocks[begin:end]))
-            for begin, end, size in group(blocks)
-        ]
+        packed = _packed(held)
 
         def write() -> None:
-            first = self.next_block(len(blocks))
+            left = self._without_purged(held)
+            cids, packs = packed if len(left) == len(held) else _packed(left)
+            first = self.next_block(len(cids))
+            now = time.time()
             for some in batched(packs, _ROWS_PER_STATEMENT):
                 self.connection.execute(
-                    rows_sql("INSERT INTO packs", 4, len(some)),
-                    [v for begin, *rest in some for v in (first + begin, *rest)],
+                    rows_sql("INSERT INTO packs", 5, len(some)),
+                    [
+                        value
+                        for begin, count, size, data in some
+                        for value in (first + begin, count, size, now, data)
+                    ],
                 )
-            numbers = array("I", range(first, first + len(blocks)))
-            self._blocks.add(sorted_entries(self._sorter, cids, numbers))
+            numbers = array("I", range(first, first + len(cids)))
+            self.blocks.add(sorted_entries(self._sorter, cids, numbers))
             self._write_runs(runs)
             self._write_calls(calls)
 
         self.transact(write)
-        self._added_blocks += len(blocks)
+        self._added_blocks += len(held)
         self._added_requests += len(calls)
 
     def transact(self, write: Callable[[], None]) -> None:
@@ -140,8 +150,8 @@ class Archive:
     def merge_sheets(self) -> None:
         """Makes one sheet of all, if that is worth its while; in a transaction."""
         for sheets, added in (
-            (self._blocks, self._added_blocks),
-            (self._requests, self._added_requests),
+            (self.blocks, self._added_blocks),
+            (self.requests, self._added_requests),
         ):
             sizes = sheets.sizes()
             total = sum(sizes)
@@ -160,14 +170,37 @@ class Archive:
         with self.connection:
             seen = self.connection.pragma("data_version")
             if seen != self._seen:  # somebody else has written
-                self._blocks.load()
-                self._requests.load()
+                self.blocks.load()
+                self.requests.load()
                 self._seen = seen
             if write != self._rebuild and (
-                self._blocks.damaged or self._requests.damaged
+                self.blocks.damaged or self.requests.damaged
             ):
                 raise DamagedIndex
             write()
+
+    def write_pack(self, first: int, blocks: Sequence[bytes], written: float) -> None:
+        """Writes one pack in the place of others; inside a transaction."""
+        size = 4 * (len(blocks) + 1) + sum(map(len, blocks))
+        self.connection.execute(
+            "INSERT OR REPLACE INTO packs(id, blocks, size, written, data)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (first, len(blocks), size, written, encode_pack(blocks)),
+        )
+
+    def has_dropped(self) -> bool:
+        """Says whether there are blocks that shall go and are still in packs."""
+        return bool(self.connection.execute("SELECT 1 FROM dropped LIMIT 1").get)
+
+    def _without_purged(self, held: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+        """Leaves out blocks that were purged after their writer last looked."""
+        keys: list[Any] = self.connection.execute(
+            "SELECT key FROM entries WHERE kind = 'tombstone'"
+        ).fetchall()
+        if not keys:
+            return held
+        purged = {key for (key,) in keys}
+        return {cid: data for cid, data in held.items() if cid_text(cid) not in purged}
 
     def _write_runs(self, runs: Iterable[RunRow]) -> None:
         self.connection.executemany(
@@ -201,7 +234,7 @@ class Archive:
                     callers.append(call)
             sql = rows_sql("INSERT OR REPLACE INTO calls", 17, len(some))
             self.connection.execute(sql, values)
-        self._requests.add(sorted_entries(self._sorter, requests, callers))
+        self.requests.add(sorted_entries(self._sorter, requests, callers))
 
     def _columns(self, call: int, row: CallRow, check: int) -> tuple[object, ...]:
         lane, code = row.lane, row.code
@@ -248,6 +281,7 @@ class Archive:
     def _rebuild(self) -> None:
         cids: list[bytes] = []
         numbers = array("I")
+        dropped = read_dropped(self.connection)
         packs: list[Any] = self.connection.execute(
             "SELECT id, size FROM packs"
         ).fetchall()
@@ -256,15 +290,28 @@ class Archive:
                 "SELECT data FROM packs WHERE id = ?", (first,)
             ).get
             for number, block in enumerate(decode_pack(data, size), first):
-                cids.append(cid_of(block))
-                numbers.append(number)
-        self._blocks.rebuild(sorted_entries(self._sorter, cids, numbers))
+                if block and not is_dropped(dropped, number):
+                    cids.append(cid_of(block))
+                    numbers.append(number)
+        self.blocks.rebuild(sorted_entries(self._sorter, cids, numbers))
         calls: list[Any] = self.connection.execute(
             "SELECT request, id FROM calls WHERE request IS NOT NULL"
         ).fetchall()
         requests = [request for request, _ in calls]
         callers = array("Q", (call for _, call in calls))
-        self._requests.rebuild(sorted_entries(self._sorter, requests, callers))
+        self.requests.rebuild(sorted_entries(self._sorter, requests, callers))
+
+
+def _packed(
+    held: Mapping[bytes, bytes],
+) -> tuple[list[bytes], list[tuple[int, int, int, bytes]]]:
+    """Makes packs: where each begins, how many blocks it has, its size, its data."""
+    blocks = list(held.values())
+    packs = [
+        (begin, end - begin, size, encode_pack(blocks[begin:end]))
+        for begin, end, size in group(blocks)
+    ]
+    return list(held), packs
 
 
 def batched(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TypeVar
 
 import apsw
@@ -15,10 +15,13 @@ from enact.errors import EnactError, StoreClosed, StoreError, StoreUnavailable
 from enact.stores.backend import Block, CallRow, RunRow
 from enact.stores.batch import Batch
 from enact.stores.durability import WINDOW_SECONDS, Policy
-from enact.stores.fold import Archive
+from enact.stores.fold import Archive, batched
+from enact.stores.owners import GENERATION, Owner
 from enact.stores.packs import MAX_BLOCK
-from enact.stores.tail import TailWriter, encode_record
+from enact.stores.tail import BLOCKS, TailWriter, encode_record
+from enact.stores.tombstones import purged_error
 from enact.stores.worker import Worker
+from enact.values import cid_of, encode_form
 
 T = TypeVar("T")
 
@@ -28,6 +31,7 @@ FOLD_BYTES = 4 << 20
 _MOST_BYTES = 16 * FOLD_BYTES
 _HOT_BLOCKS = 50_000
 _RETRY_SECONDS = 1.0
+_LINKS_PER_PIN = 500
 
 
 class Intake:
@@ -41,9 +45,18 @@ class Intake:
         path: of the database.
         store_id: 16 bytes, written into each tail.
         policy: when to force data to the disk.
+        owner: this process, as others see it.
+        purged: reads which blocks must not come back.
     """
 
-    def __init__(self, path: str, store_id: bytes, policy: Policy) -> None:
+    def __init__(
+        self,
+        path: str,
+        store_id: bytes,
+        policy: Policy,
+        owner: Owner,
+        purged: Callable[[], set[bytes]],
+    ) -> None:
         self._path = path
         self._store_id = store_id
         self._policy = policy
@@ -58,6 +71,12 @@ class Intake:
         # so they are remembered once they are in the database.
         self._again: set[bytes] = set()
         self._hot: set[bytes] = set()
+        # Which is true until somebody takes blocks out of the database.
+        self._owner = owner
+        self._signal = owner.signal
+        self._generation = owner.generation
+        self._read_purged = purged
+        self._purged = purged()
         self._archive: Archive | None = None
         self._failure: Exception | None = None
         self._failed_at = 0.0
@@ -88,16 +107,23 @@ class Intake:
         Raises:
             StoreUnavailable: the disk does not take it.
             StoreClosed: the store was closed.
+            Purged: one of the blocks was purged, and no call needs it.
         """
         if self._trouble is not None:
             self._complain()
+        if self._purged:
+            blocks = self._without_purged(blocks, refuse=not encoded)
         with self._lock:
             batch = self._current or self._begin()
             if batch.tail.size > FOLD_BYTES:
                 batch = self._hand_over()
             new = self._unknown(batch, blocks)
-            if not new and not encoded:
-                return
+            if not encoded:
+                # No row leads to what is left out here, so it might be taken for
+                # garbage before something else refers to it.
+                new.update(self._pins(batch, blocks, new))
+                if not new:
+                    return
             record = encode_record(kind, encoded, new.values())
             if len(record) > MAX_BLOCK:
                 _check_sizes(blocks)
@@ -108,6 +134,8 @@ class Intake:
                 batch.calls.append(call)
             elif run is not None:
                 batch.runs.append(run)
+            if self._signal[GENERATION] != self._generation:
+                self._renew(batch, blocks)
             end = tail.size
         if seconds > self._policy.threshold:
             self.sync(batch, end)
@@ -115,6 +143,14 @@ class Intake:
             self._dirty = True
             if not self._flusher.ask():
                 self.sync()
+
+    def pin(self, cids: Collection[bytes]) -> None:
+        """Makes blocks of the database count as needed, as if written now.
+
+        A block with links to them does it, until it is as old as garbage gets.
+        """
+        for some in batched(sorted(cids), _LINKS_PER_PIN):
+            self.add(BLOCKS, b"", [_pin(some)], 0.0)
 
     def find(self, cid: bytes) -> bytes | None:
         """Looks for a block that is not in the database yet."""
@@ -192,6 +228,18 @@ class Intake:
             archive.transact(run)
             return found[0]
 
+    def fold_now(self) -> None:
+        """Folds all that was taken in before this was called.
+
+        Raises:
+            StoreUnavailable: the disk does not take it.
+        """
+        with self._fold_lock:
+            self._fold_one()
+            with self._lock:
+                self._start_folding()
+            self._fold_one()
+
     def close(self) -> Archive | None:
         """Takes in no more and folds all that there is.
 
@@ -207,11 +255,7 @@ class Intake:
         self._folder.stop()
         self._flusher.stop()
         try:
-            with self._fold_lock:
-                self._fold_one()
-                with self._lock:
-                    self._start_folding()
-                self._fold_one()
+            self.fold_now()
         except BaseException:
             for batch in (self._folding, self._current):
                 if batch is not None:
@@ -237,6 +281,9 @@ class Intake:
         if isinstance(self._trouble, StoreClosed):
             self._complain()
         self._current = Batch(self._make_tail())
+        self._owner.appear()
+        self._signal = self._owner.signal
+        self._current = Batch(TailWriter(self._path, self._store_id))
         return self._current
 
     def _make_tail(self) -> TailWriter:
@@ -252,6 +299,36 @@ class Intake:
         if len(new) < len(blocks):
             self._again.update(cid for cid, _ in blocks if cid not in new)
         return new
+
+    def _pins(
+        self, batch: Batch, blocks: Sequence[Block], new: dict[bytes, bytes]
+    ) -> list[Block]:
+        """Makes pins for the blocks that were left out and are in no tail."""
+        held, old = batch.blocks, self._old
+        out = [c for c, _ in blocks if c not in new and c not in held and c not in old]
+        pins = [_pin(some) for some in batched(out, _LINKS_PER_PIN)]
+        return [(cid, data) for cid, data in pins if cid not in held]
+
+    def _renew(self, batch: Batch, blocks: Sequence[Block]) -> None:
+        """Writes what was left out, since blocks were taken out of the database."""
+        self._generation = self._signal[GENERATION]
+        self._hot.clear()
+        with suppress(StoreError):  # folding looks again
+            self._purged = self._read_purged()
+        new = self._unknown(batch, blocks)
+        if new:
+            batch.tail.append(encode_record(BLOCKS, b"", new.values()))
+            batch.blocks.update(new)
+
+    def _without_purged(
+        self, blocks: Sequence[Block], *, refuse: bool
+    ) -> Sequence[Block]:
+        """Leaves out purged blocks: of a call, what is left is still worth keeping."""
+        purged = self._purged
+        left = [block for block in blocks if block[0] not in purged]
+        if refuse and len(left) < len(blocks):
+            raise purged_error(next(cid for cid, _ in blocks if cid in purged))
+        return left
 
     def _hand_over(self) -> Batch:
         """Gives a full batch to the folding thread, and waits while it is busy."""
@@ -309,18 +386,21 @@ class Intake:
         batch = self._folding
         if batch is None:
             return
+        generation = self._owner.generation
         self.archive().fold(batch.blocks, batch.calls, batch.runs)
-        with self._sync_lock:
-            batch.tail.remove()
         with self._lock:
             again = {cid for cid in self._again if cid in batch.blocks}
-            if len(self._hot) < _HOT_BLOCKS:
+            if generation == self._owner.generation and len(self._hot) < _HOT_BLOCKS:
                 self._hot |= again
             self._again -= again
             self._old = {}
             self._folding = None
             self._failure = None
             self._changed.notify_all()
+        # Only now: what is left out because it is in this tail must be seen there by
+        # whoever looks for garbage.
+        with self._sync_lock:
+            batch.tail.remove()
 
     def _flush_quietly(self) -> None:
         try:
@@ -336,6 +416,11 @@ class Intake:
         if trouble is not None:
             self._trouble = None
             raise trouble
+
+
+def _pin(cids: Sequence[bytes]) -> Block:
+    data = encode_form(list(cids))
+    return cid_of(data), data
 
 
 def _check_sizes(blocks: Sequence[Block]) -> None:

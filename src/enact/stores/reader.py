@@ -12,6 +12,7 @@ import apsw
 
 from enact.errors import CorruptBlock
 from enact.stores.connect import told
+from enact.stores.dropped import is_dropped, read_dropped
 from enact.stores.packs import MAX_RAW, Pack, PackCache, decode_pack
 from enact.stores.sheets import (
     HASH_START,
@@ -135,8 +136,11 @@ class Reader:
             "SELECT id, blocks FROM packs ORDER BY id DESC"
         ).fetchall()
         whole = True
+        dropped = read_dropped(self._connection)
         for first, count in packs:
             for number in range(first, first + count):
+                if is_dropped(dropped, number):
+                    continue
                 block = self._packs.get(number)
                 if block is not None and cid_of(block) == cid:
                     return block

@@ -68,7 +68,13 @@ CREATE TABLE packs(
     id INTEGER PRIMARY KEY,
     blocks INTEGER NOT NULL,
     size INTEGER NOT NULL,
+    written REAL NOT NULL,
     data BLOB NOT NULL
+);
+
+CREATE TABLE dropped(
+    id INTEGER PRIMARY KEY,
+    places BLOB NOT NULL
 );
 
 CREATE TABLE segments(

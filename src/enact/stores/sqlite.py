@@ -30,6 +30,7 @@ from enact.stores.reader import Reader
 from enact.stores.rows import call_check, encode_call, encode_run
 from enact.stores.schema import migrate, version
 from enact.stores.tail import BLOCKS, CALL, RUN
+from enact.stores.tombstones import purged_in
 
 
 class SQLiteBackend:
@@ -67,6 +68,7 @@ class SQLiteBackend:
     ) -> None:
         policy = Policy(durability)
         self.path = os.path.realpath(path)
+        self.busy = threading.RLock()
         self._refusal: str | None = None
         self._closing = threading.Lock()
         connection, writable = _open(self.path)
@@ -81,8 +83,12 @@ class SQLiteBackend:
         self._owner = Owner(self.path)
         self._foreign = ForeignTails(self.path, store_id)
         self._foreign_lock = threading.Lock()
-        self._intake = Intake(self.path, store_id, policy) if writable else None
-        if self._intake is not None:
+        self._intake: Intake | None = None
+        if writable:
+            self._intake = Intake(
+                self.path, store_id, policy, self._owner, purged_in(self._entries)
+            )
+            self._owner.sweep()
             self._take_over(self._intake)
         _open_backends.add(self)
 
@@ -113,6 +119,23 @@ class SQLiteBackend:
     def has(self, cids: Iterable[bytes]) -> set[bytes]:
         """Says which blocks are here; see `Backend.has`."""
         return set(self.get(cids))
+
+    def keep(self, cids: Iterable[bytes]) -> set[bytes]:
+        """Says which blocks are here, and will be; see `Care.keep`."""
+        wanted = set(cids)
+        intake = self._intake
+        if intake is None:
+            return self.has(wanted)
+        rest = {cid for cid in wanted if intake.find(cid) is None}
+        while rest:
+            generation = self._owner.generation
+            here = self.has(rest)
+            intake.pin(here)
+            if generation == self._owner.generation and generation % 2 == 0:
+                return wanted - rest | here
+            # Somebody takes blocks out, or may do so: wait until that is over.
+            intake.transact(lambda connection: self._owner.settle())
+        return wanted
 
     def put(self, blocks: Sequence[Block]) -> None:
         """Keeps blocks; see `Backend.put`."""

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar, cast
 
 from enact.errors import MissingBlock, StoreClosed
 from enact.stores import activation
 from enact.stores.backend import Backend
 from enact.stores.closure import copy_closure, graph, missing
-from enact.stores.requirements import requirements
-from enact.values import Encoder, Ref, decode
+from enact.stores.requirements import note, recorded, requirements
+from enact.stores.tombstones import KIND as TOMBSTONE
+from enact.stores.tombstones import purged_error
+from enact.values import WRITTEN, Encoder, Ref, cid_text, decode
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="ValueStore")
@@ -44,6 +47,10 @@ class ValueStore:
         #: Decoded things that upper layers keep at hand, by identifier.
         self.ready: dict[bytes, Any] = {}
         self._closed = False
+        self._types_noted = 0
+        # Of backends that collect garbage: what keeps a block that is referred to.
+        self._keep = getattr(backend, "keep", backend.has)
+        self._busy = getattr(backend, "busy", nullcontext())
 
     def commit(self, value: T) -> Ref[T]:
         """Stores a value.
@@ -60,6 +67,7 @@ class ValueStore:
         Raises:
             UnstorableValue: a part of it cannot be stored; says which.
             MissingBlock: it holds a ref to a block that cannot be found.
+            Purged: this very value was purged.
             StoreClosed: the store was closed.
         """
         self._check_open()
@@ -68,9 +76,11 @@ class ValueStore:
         def emit(cid: bytes, data: bytes) -> None:
             blocks.append((cid, data))
 
-        cid = Encoder(emit, self.adopt).commit(value)
-        if blocks:
-            self.backend.put(blocks)
+        with self._busy:
+            cid = Encoder(emit, self.adopt).commit(value)
+            if blocks:
+                self.backend.put(blocks)
+        self.note_types()
         return Ref(cid, self)
 
     def checkout(self, ref: Ref[T]) -> T:
@@ -103,11 +113,12 @@ class ValueStore:
             MissingBlock: it is not here, nor in the store that the ref came from.
         """
         cid = ref.cid
-        if self.has_block(cid):
+        self._check_open()
+        if self._keep((cid,)):
             return
         origin = ref.origin
         if origin is None or origin is self:
-            raise missing(cid, "this store")
+            raise self._missing(cid)
         copy_closure(origin, self.backend, cid)
 
     def load_block(self, cid: bytes) -> bytes:
@@ -115,13 +126,14 @@ class ValueStore:
 
         Raises:
             MissingBlock: it is not here.
+            Purged: it was removed for good.
             CorruptBlock: the stored bytes have another identifier.
         """
         if self._closed:
             self._check_open()
         data = self.backend.get((cid,)).get(cid)
         if data is None:
-            raise missing(cid, "this store")
+            raise self._missing(cid)
         return data
 
     def load_blocks(self, cids: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -134,7 +146,7 @@ class ValueStore:
         found = self.backend.get(cids)
         if len(found) < len(set(cids)):
             lacking = next(cid for cid in cids if cid not in found)
-            raise missing(lacking, "this store")
+            raise self._missing(lacking)
         return found
 
     def has_block(self, cid: bytes) -> bool:
@@ -161,21 +173,48 @@ class ValueStore:
             for cid, children in found.items()
         }
 
-    def get_distribution_requirements(self, ref: Ref[Any]) -> dict[str, str]:
-        """Says which installed packages define what a ref needs.
+    def requirements(self, ref: Ref[Any]) -> dict[str, str]:
+        """Says which packages define the types that a ref needs.
 
         Args:
             ref: to a value that is here, with all that it links to.
 
         Returns:
-            Versions by name of the distribution, as installed here; what comes with
+            Versions by name of the distribution: as recorded when values of a type
+            were last written here, also where the package is not installed; as
+            installed here for types of which nothing is recorded. What comes with
             Python, or was not installed, needs nothing.
 
         Raises:
             MissingBlock: something that is reached is not here.
+
+        Example:
+            >>> from enact.stores import ValueStore, memory_backend
+            >>> store = ValueStore(memory_backend())
+            >>> store.requirements(store.commit([1, "a"]))
+            {}
         """
         self._check_open()
-        return requirements(self, ref.cid)
+        return requirements(self, ref.cid, self.backend)
+
+    get_distribution_requirements = requirements
+
+    def requirement(self, name: str) -> tuple[str, str] | None:
+        """Says which package and version defined a type when it was last written.
+
+        Args:
+            name: of the type in stored data.
+
+        Returns:
+            Name of the distribution and its version; None when nothing is recorded.
+        """
+        self._check_open()
+        return recorded(self.backend, name)
+
+    def note_types(self) -> None:
+        """Writes down where types come from that are new; does nothing if none is."""
+        if self._types_noted != len(WRITTEN):
+            self._types_noted = note(self.backend, self._types_noted)
 
     def close(self) -> None:
         """Folds everything into place and lets go of it; may be called again.
@@ -195,6 +234,13 @@ class ValueStore:
 
     def __exit__(self, *exc: object) -> None:
         activation.leave(self)
+
+    def _missing(self, cid: bytes) -> MissingBlock:
+        """Builds the error for a block that is not here: it may have been purged."""
+        text = self.backend.entries(TOMBSTONE, cid_text(cid)).get(cid_text(cid))
+        if text is not None:
+            return purged_error(cid, text)
+        return missing(cid, "this store")
 
     def _check_open(self) -> None:
         if self._closed:

@@ -10,7 +10,7 @@ from enact.values.cids import cid_from_text, cid_of, cid_text, is_cid
 from enact.values.committing import checkout, checkout_async, commit, commit_async
 from enact.values.context import ACTIVE, BlockStore, active_store
 from enact.values.decoder import Decoder, decode, decode_foreign
-from enact.values.distributions import register_distribution
+from enact.values.distributions import loaded_distribution, register_distribution
 from enact.values.encoder import Encoder
 from enact.values.in_place import ATOMIC, assign_in_place, is_atomic
 from enact.values.live import LIVE, live_bytes, without_live
@@ -32,6 +32,7 @@ from enact.values.redaction import (
 )
 from enact.values.refs import Ref
 from enact.values.registry import (
+    WRITTEN,
     distribution_of,
     lookup_type,
     register_type,
@@ -61,6 +62,7 @@ __all__ = [
     "ACTIVE",
     "ATOMIC",
     "LIVE",
+    "WRITTEN",
     "BlockStore",
     "Decoder",
     "Encoder",
@@ -103,6 +105,7 @@ __all__ = [
     "is_cid",
     "links",
     "live_bytes",
+    "loaded_distribution",
     "lookup_type",
     "mark",
     "module_name",

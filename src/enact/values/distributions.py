@@ -49,6 +49,28 @@ def distribution_of_module(module: str) -> tuple[str, str] | None:
     return _REGISTERED.get(top) or _installed(top)
 
 
+def loaded_distribution(module: str) -> tuple[str, str] | None:
+    """Return the distribution of a module that is in use here.
+
+    As `distribution_of_module`, but a program that was not installed, being a script
+    or standing beside one, is told without a search through all that is installed.
+
+    Args:
+        module: a dotted name; only its first part counts.
+
+    Returns:
+        Name and version, or None.
+
+    Example:
+        >>> loaded_distribution("json") is None
+        True
+    """
+    top = _top(module)
+    if top in _REGISTERED:
+        return _REGISTERED[top]
+    return _installed(top) if top in sys.modules else None
+
+
 def _top(name: str) -> str:
     return name.partition(".")[0].replace("-", "_")
 

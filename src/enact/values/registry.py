@@ -56,6 +56,10 @@ RESOLVERS: list[Callable[[type], Lowerer | str | None]] = []
 #: Asked in order for names that no table holds.
 LOADER_RESOLVERS: list[Callable[[str], Loader | None]] = []
 
+#: Types of which this process has written values: name and module, in the order in
+#: which they came up. It only grows, so whoever has seen its length has seen all.
+WRITTEN: list[tuple[str, str]] = []
+
 #: Called for each class as it is registered.
 REGISTRATION_HOOKS: list[Callable[[TypeEntry], None]] = []
 
@@ -240,6 +244,7 @@ def find_lowerer(cls: type) -> Lowerer | str:
         if isinstance(found, str):
             return found
         if found is not None:
+            WRITTEN.append((type_name(cls), cls.__module__))
             LOWERERS[cls] = found
             return found
     return (
