@@ -43,7 +43,7 @@ def test_credentials_are_known_by_their_shape(rule: str) -> None:
 
 def test_every_shape_has_an_example() -> None:
     others = {"bearer-token", "url-password"}
-    assert {rule for rule, _ in SHAPES} == SHAPED.keys() | others
+    assert {rule for rule, _, _ in SHAPES} == SHAPED.keys() | others
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,7 @@ def test_every_shape_has_an_example() -> None:
             "postgres://ada:[redacted:url-password]@db:5432/x",
         ),
         ("redis://:hunter2@db", "redis://:[redacted:url-password]@db"),
+        ("BEARER abcdef123456", "BEARER [redacted:bearer-token]"),
         ("Bearer abcdef123456", "Bearer [redacted:bearer-token]"),
         ("{'password': 'hunter2'}", "{'password': '[redacted:password]'}"),
         ('{"api_key":"hunter2","n":1}', '{"api_key":"[redacted:api-key]","n":1}'),

@@ -77,9 +77,10 @@ def test_a_stored_secret_is_a_fingerprint() -> None:
 
 
 def test_a_fingerprint_depends_on_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encode(enact.Secret(TEXT))
+    which, fingerprint = values.print_of(enact.Secret(TEXT))
     monkeypatch.setenv("ENACT_SECRET_KEY", "another key for tests")
-    assert encode(enact.Secret(TEXT)) != data
+    assert values.print_of(enact.Secret(TEXT))[0] != which
+    assert values.print_of(enact.Secret(TEXT))[1] != fingerprint
 
 
 def test_a_loaded_secret_says_how_to_get_it_back() -> None:
@@ -307,6 +308,13 @@ def test_what_stands_for_an_unstorable_part_shows_no_secret() -> None:
 
     for value in (Client(), [Client()], {"a": Client()}, secret.reveal()):
         assert "horse" not in values.Opaque.of(value).repr
+
+
+def test_what_stands_for_an_unstorable_part_shows_nothing_named_as_a_credential() -> (
+    None
+):
+    shown = values.Opaque.of({"password": "hunter2", "lock": object()}).repr
+    assert "'password': '[redacted:password]'" in shown
 
 
 def test_paths_show_no_secret() -> None:

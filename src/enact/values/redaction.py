@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from enact.values.live import MARK, without_live
@@ -34,38 +35,38 @@ _PRIVATE_KEY = (
     r"(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?"
 )
 
+_SLACK = r"xox[abeoprs]-(?=[a-z-]{0,80}+[0-9])[A-Za-z0-9_-]{10,}+"
+_JWT = r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+"
+_URL_PASSWORD = r"(?<=://)[^\s/:@'\"\\]{0,200}+:([^\s/@'\"]{1,200}+)@"
+
 _BEARER = (
-    r"[Bb](?:earer|EARER)[ \t]{1,8}+"
+    r"[ \t]{1,8}+"
     r"((?=[A-Za-z._~+/=-]{0,80}+[0-9])[A-Za-z0-9._~+/=-]{8,}+"
     r"|[A-Za-z0-9._~+/=-]{32,}+)"
 )
 
-#: Name of the rule, and what it takes out; of a pattern with a group, the group.
-SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(pattern))
-    for name, pattern in (
-        ("private-key", _PRIVATE_KEY),
-        ("anthropic-key", _START + r"sk-ant-[A-Za-z0-9_-]{12,}+"),
-        ("openai-key", _START + r"sk-" + _RANDOM + r"[A-Za-z0-9_-]{16,}+"),
-        ("stripe-key", _START + r"[rs]k_(?:live|test)_[A-Za-z0-9]{10,}+"),
-        ("github-token", _START + r"gh[opsru]_[A-Za-z0-9]{20,}+"),
-        ("github-token", _START + r"github_pat_[A-Za-z0-9_]{20,}+"),
-        ("gitlab-token", _START + r"glpat-[A-Za-z0-9_-]{16,}+"),
-        ("slack-token", _START + r"xox[abeoprs]-(?=[a-z-]{0,80}+[0-9])[\w-]{10,}+"),
-        ("aws-key", _START + r"A(?:KI|SI)A[A-Z0-9]{16}(?![A-Za-z0-9])"),
-        ("google-key", _START + r"AIza[A-Za-z0-9_-]{30,}+"),
-        ("google-token", _START + r"ya29\.[A-Za-z0-9_-]{20,}+"),
-        ("huggingface-token", _START + r"hf_" + _RANDOM + r"[A-Za-z0-9]{20,}+"),
-        ("npm-token", _START + r"npm_" + _RANDOM + r"[A-Za-z0-9]{30,}+"),
-        (
-            "jwt",
-            _START + r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+",
-        ),
-        ("bearer-token", _START + _BEARER),
-        (
-            "url-password",
-            r"(?<=://)[^\s/:@'\"\\]{0,200}+:([^\s/@'\"]{1,200}+)@",
-        ),
+#: Name of the rule, a text without which it need not look, and what it takes out; of a
+#: pattern with a group, the group.
+SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
+    (name, hint, re.compile(pattern))
+    for name, hint, pattern in (
+        ("private-key", "PRIVATE KEY", _PRIVATE_KEY),
+        ("anthropic-key", "sk-ant-", _START + r"sk-ant-[A-Za-z0-9_-]{12,}+"),
+        ("openai-key", "sk-", _START + r"sk-" + _RANDOM + r"[A-Za-z0-9_-]{16,}+"),
+        ("stripe-key", "k_", _START + r"[rs]k_(?:live|test)_[A-Za-z0-9]{10,}+"),
+        ("github-token", "gh", _START + r"gh[opsru]_[A-Za-z0-9]{20,}+"),
+        ("github-token", "github_pat_", _START + r"github_pat_[A-Za-z0-9_]{20,}+"),
+        ("gitlab-token", "glpat-", _START + r"glpat-[A-Za-z0-9_-]{16,}+"),
+        ("slack-token", "xox", _START + _SLACK),
+        ("aws-key", "IA", _START + r"A(?:KI|SI)A[A-Z0-9]{16}(?![A-Za-z0-9])"),
+        ("google-key", "AIza", _START + r"AIza[A-Za-z0-9_-]{30,}+"),
+        ("google-token", "ya29.", _START + r"ya29\.[A-Za-z0-9_-]{20,}+"),
+        ("huggingface-token", "hf_", _START + r"hf_" + _RANDOM + r"[A-Za-z0-9]{20,}+"),
+        ("npm-token", "npm_", _START + r"npm_" + _RANDOM + r"[A-Za-z0-9]{30,}+"),
+        ("jwt", "eyJ", _START + _JWT),
+        ("bearer-token", "earer", _START + r"[Bb]earer" + _BEARER),
+        ("bearer-token", "EARER", _START + r"BEARER" + _BEARER),
+        ("url-password", "://", _URL_PASSWORD),
     )
 )
 
@@ -138,22 +139,25 @@ def name_rule(name: object, value: object) -> str | None:
     """
     if type(name) is not str or len(name) > 80:
         return None
+    rule, always = _rule_of(name)
+    if rule is None:
+        return None
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str) or value.lower() in _NOTHING:
         return None
     if _PLACEHOLDER.fullmatch(value):
         return None
-    found = _ALWAYS_NAME.fullmatch(name)
-    if found is None:
-        found = _OFTEN_NAME.fullmatch(name)
-        if found is None or not _RANDOM_TEXT.match(value):
-            return None
-    return _rule_of(found[1])
+    return rule if always or _RANDOM_TEXT.match(value) else None
 
 
-def _rule_of(name: str) -> str:
-    return name.lower().replace("_", "-")
+@lru_cache(maxsize=4096)
+def _rule_of(name: str) -> tuple[str | None, bool]:
+    """The rule for a name, and whether it holds for any value."""
+    always = _ALWAYS_NAME.fullmatch(name)
+    found = always or _OFTEN_NAME.fullmatch(name)
+    rule = None if found is None else found[1].lower().replace("_", "-")
+    return rule, always is not None
 
 
 def shape_rule(text: str) -> str | None:
@@ -169,8 +173,8 @@ def shape_rule(text: str) -> str | None:
         >>> shape_rule("postgres://ada:lovelace@db/books")
         'url-password'
     """
-    for rule, pattern in SHAPES:
-        if pattern.search(text):
+    for rule, hint, pattern in SHAPES:
+        if hint in text and pattern.search(text):
             return rule
     return None
 
@@ -189,9 +193,12 @@ def redact(text: str) -> str:
         "login failed: password='[redacted:password]' for postgres://ada:[redacted:url-password]@db/books"
     """
     text = without_live(text)
-    for rule, pattern in SHAPES:
-        text = pattern.sub(_replacing(rule), text)
-    return _NAMED.sub(_without_value, text)
+    for rule, hint, pattern in SHAPES:
+        if hint in text:
+            text = pattern.sub(_replacing(rule), text)
+    if ":" in text or "=" in text:
+        text = _NAMED.sub(_without_value, text)
+    return text
 
 
 def _without_value(match: re.Match[str]) -> str:
