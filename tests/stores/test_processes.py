@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
+import subprocess
 import sys
 import time
 import warnings
@@ -14,7 +16,10 @@ import pytest
 from enact.errors import StoreClosed
 from enact.stores import sqlite_backend
 from enact.testing.backends import sample_block, sample_call
+from tests.stores import busy
 from tests.stores.crashing import record_some
+
+BUSY = busy.__file__
 
 
 def test_eight_processes_write_while_another_reads(tmp_path):
@@ -116,3 +121,87 @@ def test_all_files_are_for_the_owner_alone(tmp_path):
     finally:
         os.umask(old)
     assert len(modes) > 1 and set(modes.values()) == {0o600}, modes
+
+
+def work_together(path, processes, seconds, kills):
+    """Lets processes work on one store, kills some of them, starts others instead.
+
+    Returns:
+        What each told, by its run, and whether it was killed.
+    """
+    chance = random.Random(processes)
+    told, killed, running = {}, set(), {}
+    numbers = iter(range(1, 1000))
+
+    def start():
+        run = f"{next(numbers):02x}"
+        output = path.with_name(f"{run}.txt").open("w+")
+        running[run] = (
+            subprocess.Popen(
+                [sys.executable, BUSY, str(path), run, str(seconds)],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            ),
+            output,
+        )
+
+    for _ in range(processes):
+        start()
+    begin = time.monotonic()
+    for number in range(kills):
+        time.sleep(
+            max(0.0, begin + seconds * (number + 1) / (kills + 1) - time.monotonic())
+        )
+        run = chance.choice(sorted(running.keys() - killed))
+        killed.add(run)
+        running[run][0].kill()
+        start()
+    for run, (process, output) in running.items():
+        process.wait(timeout=200)
+        output.seek(0)
+        told[run] = output.read().splitlines()
+        output.close()
+    return told, killed
+
+
+def check_together(path, told, killed):
+    """Fails if anything of what the processes told is not there."""
+    backend = sqlite_backend(path)
+    tried = counted = calls = 0
+    for run, lines in told.items():
+        assert lines[-1:] == ["done"] or run in killed, "\n".join(lines[-30:])
+        returned = sum(line.startswith("call ") for line in lines)
+        expected = [busy.call_of(run, number) for number in range(returned + 1)]
+        rows = [row for row, _ in expected]
+        # The one that was being recorded at the kill may be there.
+        found = list(backend.calls(run=run))
+        assert found == rows[: max(returned, len(found))], f"calls of {run}"
+        blocks = dict(block for _, two in expected[: len(found)] for block in two)
+        assert backend.get(blocks) == blocks
+        if "run" in lines:
+            assert backend.runs(run=run) == [busy.run_of(run)]
+        tried += lines.count("try")
+        counted += lines.count("count")
+        calls += returned
+    count = sum(map(int, backend.entries("count").values()))
+    assert counted <= count <= tried
+    if tried == counted:
+        assert count == tried
+    backend.close()
+    with_log = [p.name for p in path.parent.iterdir() if p.name.startswith(path.name)]
+    left = [name for name in with_log if "-owner-" not in name and ".new" not in name]
+    assert left == [path.name]
+    return calls, counted
+
+
+def test_processes_that_come_go_and_are_killed_lose_nothing(tmp_path):
+    told, killed = work_together(tmp_path / "runs.db", 6, 2.0, 2)
+    calls, counted = check_together(tmp_path / "runs.db", told, killed)
+    assert calls > 50 and counted > 5
+
+
+@pytest.mark.soak
+def test_many_processes_that_come_go_and_are_killed_lose_nothing(tmp_path):
+    told, killed = work_together(tmp_path / "runs.db", 32, 60.0, 24)
+    calls, counted = check_together(tmp_path / "runs.db", told, killed)
+    print(f"\n{len(told)} processes, {len(killed)} killed: {calls}, {counted}")
