@@ -102,6 +102,7 @@ from enact.human import (
     request_input,
 )
 from enact.query import (
+    Affected,
     Call,
     FileStore,
     InMemoryStore,
@@ -135,6 +136,7 @@ from enact.values import (
 __version__ = "0.5.0.dev0"
 
 __all__ = [
+    "Affected",
     "AlreadyAnswered",
     "AmbiguousCall",
     "AmbiguousNameWarning",
