@@ -39,6 +39,12 @@ Errors say that something went wrong::
         │   ├── NotResumable         the run came to its end, or cannot be replayed
         │   ├── RunIsLive            somebody executes the run, or resumes it
         │   └── InDoubt              a call that must not be tried twice was in flight
+        ├── CodeError                code that was recorded, or generated
+        │   ├── SourceNotStored      (LookupError) the store lacks the source
+        │   ├── NotSelfContained     recorded code needs what is not in its source
+        │   ├── ProgramNotAllowed    (PermissionError) nobody said that it may run
+        │   ├── ProgramSyntaxError   (SyntaxError) it is no Python; says the line
+        │   └── NoSuchEntry          (LookupError) it defines no such function
         ├── InvokableTypeError       (TypeError) wrong type in or out of an invokable
         ├── WrongAnswer              (TypeError) an answer of the wrong type
         ├── AlreadyAnswered          a question has its answer
@@ -230,6 +236,38 @@ class InDoubt(FrameworkError):
     def __init__(self, message: str, path: str = "") -> None:
         super().__init__(message)
         self.path = path
+
+
+class CodeError(CallError):
+    """Something about code as a value."""
+
+
+class SourceNotStored(CodeError, LookupError):
+    """The store does not have the source of the version that ran."""
+
+
+class NotSelfContained(CodeError):
+    """Recorded code cannot run on its own.
+
+    Attributes:
+        missing: what it needs beyond its source, in words.
+    """
+
+    def __init__(self, message: str, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+class ProgramNotAllowed(CodeError, PermissionError):
+    """A program was to be loaded, and nobody has said that it may run."""
+
+
+class ProgramSyntaxError(CodeError, SyntaxError):
+    """The source of a program is no Python."""
+
+
+class NoSuchEntry(CodeError, LookupError):
+    """A program does not define the function that is its entry."""
 
 
 class InvokableTypeError(CallError, TypeError):

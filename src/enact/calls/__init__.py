@@ -2,6 +2,7 @@
 """Calls: registered, recorded, replayed."""
 
 from enact.calls.calling import LateCallWarning
+from enact.calls.comparing import code_diff, source
 from enact.calls.credentials import PlainCredentialWarning
 from enact.calls.current import CurrentCall, annotate, current_call
 from enact.calls.divergence import name_of
@@ -10,6 +11,8 @@ from enact.calls.inputs import CallArgs, UntrackedStateWarning
 from enact.calls.invocation import Invocation, invoke, invoke_async
 from enact.calls.invokable import AsyncInvokable, Invokable, typed_invokable
 from enact.calls.lanes import with_current_contexts, with_new_contexts
+from enact.calls.listing import Source
+from enact.calls.programs import Program, registered
 from enact.calls.registration import register
 from enact.calls.runs import UnstorableWarning
 from enact.calls.targets import AmbiguousNameWarning, UnregisteredFunction
@@ -28,18 +31,23 @@ __all__ = [
     "LateCallWarning",
     "NativeException",
     "PlainCredentialWarning",
+    "Program",
     "Request",
     "Response",
+    "Source",
     "UnregisteredFunction",
     "UnstorableWarning",
     "UntrackedStateWarning",
     "annotate",
+    "code_diff",
     "current_call",
     "fits",
     "invoke",
     "invoke_async",
     "name_of",
     "register",
+    "registered",
+    "source",
     "type_in_words",
     "typed_invokable",
     "with_current_contexts",

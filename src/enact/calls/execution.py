@@ -224,6 +224,7 @@ class _DryRun(ValueStore):
 
     def __init__(self, base: ValueStore) -> None:
         super().__init__(memory_backend())
+        self.sources = None
         self._base = base
 
     def load_block(self, cid: bytes) -> bytes:

@@ -390,6 +390,22 @@ def _read_calls(cids: Sequence[Cid], source: Any) -> list[Recorded]:
     ]
 
 
+def read_versions(
+    cids: Sequence[Cid], source: Any
+) -> list[tuple[str | None, Cid | None]]:
+    """Code and subtree of recorded invocations, and nothing else of them.
+
+    Raises:
+        MissingBlock: part of one is in no store at hand.
+    """
+    responses = [
+        read_fields(data, INVOCATION, cid)["response"]
+        for cid, data in _load(cids, source)
+    ]
+    found = [read_fields(data, RESPONSE, cid) for cid, data in _load(responses, source)]
+    return [(response["code"], response["subtree"]) for response in found]
+
+
 def read_invocation(cid: Cid, source: Any) -> tuple[Cid, Cid]:
     """Identifiers of the request and the response of a recorded invocation."""
     fields = read_fields(source.load_block(cid), INVOCATION, cid)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from enact.calls import layout
 from enact.calls.environment import describe_process, installed_packages
 from enact.calls.frames import clock
+from enact.calls.listing import keep_source
 from enact.calls.targets import warn_if_ambiguous
 from enact.calls.versions import encode_versions
 from enact.errors import UnstorableValue
@@ -188,6 +189,7 @@ class Run:
         warn_if_ambiguous(target)
         self.known.add(target.cid)
         self.store.backend.put([(target.cid, target.block)])
+        keep_source(self.store, target)
 
     def encode(
         self,

@@ -27,6 +27,9 @@ UNREGISTERED = "enact/UnregisteredFunction"
 # Stored forms that have a name of their own; of others, the type is the name.
 NAMED = (FUNCTION, METHOD, UNREGISTERED)
 
+PROGRAM = "enact_program_"
+"""With a digest behind it, the module of a program (``enact.Program``)."""
+
 
 class AmbiguousNameWarning(UserWarning):
     """Several live functions share a name in stored data."""
@@ -228,6 +231,11 @@ def find(name: str, code: str | None = None) -> Target:
         UnregisteredType: nothing is registered under this name.
     """
     newest = _newest.get(name)
+    if newest is None and name.startswith(PROGRAM):
+        raise UnregisteredType(
+            f"the program that defines {name!r} is not loaded here. Next: load it, as "
+            "in `invocation.program().load(allow=...)`"
+        )
     if newest is None:
         raise UnregisteredType(
             f"no function is registered here as {name!r}: import the module that "

@@ -102,15 +102,22 @@ def is_current(name: str, code: str) -> bool:
     """Whether code that was recorded is what would run under its name now.
 
     A function that is made inside another one and does not exist at the moment is taken
-    to be the same: its source is part of that other function's.
+    to be the same: its source is part of that other function's. So is one of a program
+    that is not loaded: its name has the digest of the source.
     """
-    nameless = targets.is_nameless(name)
+    found = current_targets(name)
+    if not found:
+        return targets.is_nameless(name) or name.startswith(targets.PROGRAM)
+    return any(target.refresh_code() == code for target in found)
+
+
+def current_targets(name: str) -> list[Target]:
+    """What would run under a name now: the newest definition, or all nameless ones."""
     found = targets.live(name)
     if found:
-        candidates = found if nameless else found[:1]
-        return any(target.refresh_code() == code for target in candidates)
+        return found if targets.is_nameless(name) else found[:1]
     try:
         of_class = getattr(lookup_type(name), "__enact_target_of_class__", None)
     except UnregisteredType:
-        return nameless
-    return of_class is not None and of_class().refresh_code() == code
+        return []
+    return [] if of_class is None else [of_class()]

@@ -11,8 +11,11 @@ from typing import Any, TypeVar, overload
 from enact.calls import edits, layout
 from enact.calls.exceptions import NativeException
 from enact.calls.execution import resolve
+from enact.calls.extraction import program_of
 from enact.calls.inputs import CallArgs
 from enact.calls.layout import Recorded
+from enact.calls.listing import recorded_source
+from enact.calls.programs import Program
 from enact.errors import AmbiguousCall, NoSuchCall
 from enact.stores import ValueStore
 from enact.values import (
@@ -183,6 +186,30 @@ class View(_Subscripted):
             NoSuchCall: there is none with this index.
         """
         return self[index]
+
+    def program(self) -> Program:
+        """The version of the function that ran, as a program of its own.
+
+        Returns:
+            Its source, after all that it uses of its project, and the imports; the
+            entry is the function. Registered functions that it calls are looked up by
+            name. Of a call of a loaded program, that program.
+
+        Raises:
+            NotSelfContained: it cannot run on its own; says what is missing.
+            SourceNotStored: the store does not have the version that ran.
+
+        Example:
+            >>> import enact
+            >>> double = enact.Program("def solve(n):\\n    return 2 * n")
+            >>> with enact.InMemoryStore():
+            ...     inv = enact.invoke(double.load(allow=True), (21,))
+            >>> print(inv.program().source)
+            def solve(n):
+                return 2 * n
+        """
+        store, code = self._store(), self._recorded().code
+        return program_of(recorded_source(store, self.name, code))
 
     # --- views ----------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stores that users hold, and what their journal tells."""
 
+from enact.query.affected import Affected
 from enact.query.records import Call, Run
 from enact.query.resume import resume, resume_async
 from enact.query.store import (
@@ -12,6 +13,7 @@ from enact.query.store import (
 )
 
 __all__ = [
+    "Affected",
     "Call",
     "FileStore",
     "InMemoryStore",

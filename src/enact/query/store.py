@@ -14,6 +14,7 @@ from enact.calls.invocation import from_cid
 from enact.calls.views import name_of_invokable
 from enact.errors import FrameworkError, NotFound
 from enact.human import PendingRequest, pending_requests
+from enact.query.affected import Affected, affected
 from enact.query.records import Call, Run
 from enact.stores import (
     Backend,
@@ -193,6 +194,31 @@ class Store(ValueStore):
         """
         self._check_open()
         return pending_requests(self)
+
+    def affected(self, *functions: Any) -> list[Affected]:
+        """Which recorded executions the code of now would do otherwise.
+
+        Nothing runs: the versions of code in the journal and in the records are
+        compared with those of now.
+
+        Args:
+            functions: registered callables, or names; by default all that differ.
+
+        Returns:
+            An item for each recorded version of a function that is not the one of now:
+            also of functions that are not here any more, or that nobody has imported.
+
+        Example:
+            >>> import enact
+            >>> def load(text):
+            ...     return enact.Program(text).load(allow=True)
+            >>> with enact.InMemoryStore() as store:
+            ...     inv = enact.invoke(load("def solve(n): return n + 1"), (1,))
+            ...     store.affected()  # the code is what it was
+            []
+        """
+        self._check_open()
+        return affected(self, functions)
 
     # --- tags -----------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where blocks and the journal live, and values in them."""
 
-from enact.stores.backend import Backend, Block, CallRow, RunRow
+from enact.stores.backend import Backend, Block, CallRow, CodeCount, RunRow
 from enact.stores.locate import (
     backend_for,
     file_backend,
@@ -15,6 +15,7 @@ __all__ = [
     "Backend",
     "Block",
     "CallRow",
+    "CodeCount",
     "MemoryBackend",
     "RunRow",
     "ValueStore",

@@ -64,6 +64,20 @@ class CallRow(NamedTuple):
     usage: str | None = None
 
 
+class CodeCount(NamedTuple):
+    """How often a version of an invokable was executed.
+
+    Attributes:
+        invokable: its name.
+        code: digest of the code.
+        calls: how many rows of calls there are.
+    """
+
+    invokable: str
+    code: bytes
+    calls: int
+
+
 class RunRow(NamedTuple):
     """One run, as the journal keeps it; written again when it goes on.
 
@@ -161,6 +175,9 @@ class Backend(Protocol):
             newest_first: the other way round.
             limit: at most so many.
         """
+
+    def codes(self) -> list[CodeCount]:
+        """Lists which versions of code the calls here were made by, in any order."""
 
     def entries(self, kind: str, key: str | None = None) -> dict[str, str]:
         """Reads entries: texts by kind and key, the part of the journal that changes.

@@ -5,11 +5,19 @@ from __future__ import annotations
 
 import heapq
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from enact.errors import CorruptBlock
-from enact.stores.backend import CallFilter, CallRow, RunFilter, RunRow, newest
+from enact.stores.backend import (
+    CallFilter,
+    CallRow,
+    CodeCount,
+    RunFilter,
+    RunRow,
+    newest,
+)
 from enact.stores.reader import Reader
 from enact.stores.rows import call_check, run_check
 
@@ -92,6 +100,45 @@ class Journal:
         )
         for _, row in heapq.merge(held, stored, key=_place, reverse=newest_first):
             yield row
+
+    def codes(self, unfolded: Iterable[CallRow]) -> list[CodeCount]:
+        """Counts calls by the code that they ran.
+
+        Args:
+            unfolded: rows that are newer than those in the database, in order.
+        """
+        latest = {(row.run, row.number): row for row in unfolded}
+        numbers = self._run_numbers(dict.fromkeys(run for run, _ in latest))
+        by_id = {
+            numbers[run] << 32 | number: row
+            for (run, number), row in latest.items()
+            if numbers[run] < _LAST
+        }
+        counts = Counter((row.invokable, row.code) for row in latest.values())
+        with self._reader.snapshot() as connection:
+            rows: list[Any] = connection.execute(
+                "SELECT called.name, code.name, count(*) FROM calls"
+                " JOIN names AS called ON called.id = calls.invokable"
+                " JOIN names AS code ON code.id = calls.code"
+                " GROUP BY calls.invokable, calls.code"
+            ).fetchall()
+            counts.update({(name, code): count for name, code, count in rows})
+            # Calls that have begun may be there already, and end only now.
+            ids = list(by_id)
+            for begin in range(0, len(ids), _PAGE):
+                page = ids[begin : begin + _PAGE]
+                marks = ", ".join("?" * len(page))
+                known: list[Any] = connection.execute(
+                    f"SELECT id FROM calls WHERE id IN ({marks})", page
+                ).fetchall()
+                for (number,) in known:
+                    row = by_id[number]
+                    counts[row.invokable, row.code] -= 1
+        return [
+            CodeCount(name, code, count)
+            for (name, code), count in counts.items()
+            if code is not None and count > 0
+        ]
 
     def _stored(
         self, wanted: CallFilter, newest_first: bool

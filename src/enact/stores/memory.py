@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -14,6 +15,7 @@ from enact.stores.backend import (
     Block,
     CallFilter,
     CallRow,
+    CodeCount,
     RunFilter,
     RunRow,
     newest,
@@ -95,6 +97,13 @@ class MemoryBackend:
         for calls in list(by_run.values())[::step]:
             for number in sorted(calls, reverse=newest_first):
                 yield calls[number]
+
+    def codes(self) -> list[CodeCount]:
+        last = {(row.run, row.number): row for row in list(self._written)}
+        counts = Counter(
+            (row.invokable, row.code) for row in last.values() if row.code is not None
+        )
+        return [CodeCount(*key, count) for key, count in counts.items()]
 
     def entries(self, kind: str, key: str | None = None) -> dict[str, str]:
         return {

@@ -16,7 +16,14 @@ from zlib import crc32
 import apsw
 
 from enact.errors import StoreClosed, StoreError, StoreUnavailable
-from enact.stores.backend import Block, CallFilter, CallRow, RunFilter, RunRow
+from enact.stores.backend import (
+    Block,
+    CallFilter,
+    CallRow,
+    CodeCount,
+    RunFilter,
+    RunRow,
+)
 from enact.stores.compact import compact
 from enact.stores.connect import connect, prepare, told
 from enact.stores.durability import Policy
@@ -193,6 +200,11 @@ class SQLiteBackend:
         wanted = CallFilter(run, invokable, status, request, since)
         unfolded = self._unfolded()[0]
         return islice(self._journal.calls(wanted, newest_first, unfolded), limit)
+
+    def codes(self) -> list[CodeCount]:
+        """Counts calls by the code that they ran; see `Backend.codes`."""
+        self._check()
+        return self._journal.codes(self._unfolded()[0])
 
     def entries(self, kind: str, key: str | None = None) -> dict[str, str]:
         """Reads entries; see `Backend.entries`."""

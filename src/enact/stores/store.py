@@ -46,6 +46,8 @@ class ValueStore:
         self.backend = backend
         #: Decoded things that upper layers keep at hand, by identifier.
         self.ready: dict[bytes, Any] = {}
+        #: Digests of code whose sources are known to be here; None: keep none.
+        self.sources: set[str] | None = set()
         self._closed = False
         self._types_noted = 0
         # Of backends that collect garbage: what keeps a block that is referred to.

@@ -73,7 +73,8 @@ def sample_call(run: str, number: int, **changes: Any) -> CallRow:
 
 def _everything(backend: Backend) -> tuple[object, ...]:
     cids = [sample_block(number)[0] for number in range(200)]
-    return backend.get(cids), backend.runs(), list(backend.calls())
+    codes = sorted(backend.codes())
+    return backend.get(cids), backend.runs(), list(backend.calls()), codes
 
 
 def _check_blocks(backend: Backend) -> None:
@@ -147,6 +148,8 @@ def _check_calls(backend: Backend) -> None:
     ):
         found = list(backend.calls(**wanted))
         _expect(found == answer, f"calls({wanted})")
+    codes = [("shop:draft", row.code, 1) for row in rows]
+    _expect(sorted(backend.codes()) == sorted(codes), "codes counts each call once")
 
 
 def _check_threads(backend: Backend) -> None:

@@ -32,10 +32,10 @@ def code_digest(fn: Callable[..., object]) -> str:
     True
     """
     root = unwrap(fn)
-    return _digest(root, (), _home(root))
+    return _digest(root, (), home_of(root))
 
 
-def _home(value: object) -> str:
+def home_of(value: object) -> str:
     """The installed package that the program is in, '' if it is not installed."""
     for _ in range(16):
         inner = None

@@ -69,16 +69,22 @@ def part_of(owner: types.FunctionType | type) -> Part:
 
 def _read_function(fn: types.FunctionType) -> Part:
     code = fn.__code__
-    index = index_of(code.co_filename, fn.__globals__)
-    node = None
-    if index is not None and index.has(code):
-        node = _node_of(code, index)
+    node = find_function(fn)[0]
     if node is None:
         loose = [(name,) for name in (*code.co_names, *code.co_freevars)]
         return Part(f"bytecode {bytecode(code)}", loose, False, code.co_freevars)
     # What is evaluated where the function is defined can be local names there.
     outer = "<locals>" not in code.co_qualname
     return read(node, outer, code.co_freevars)
+
+
+def find_function(fn: types.FunctionType) -> tuple[Any, Index | None]:
+    """The node that a function was made of, None if undecidable, and its file."""
+    code = fn.__code__
+    index = index_of(code.co_filename, fn.__globals__)
+    if index is None or not index.has(code):
+        return None, index
+    return _node_of(code, index), index
 
 
 def functions_of(cls: type) -> list[types.FunctionType]:
@@ -101,6 +107,14 @@ def space_of(owner: types.FunctionType | types.ModuleType) -> Space:
 
 
 def _read_class(cls: type) -> Part:
+    node = find_class(cls)[0]
+    if node is None:
+        return Part(f"class {cls.__qualname__!a}", (), False)
+    return read(node, "<locals>" not in cls.__qualname__)
+
+
+def find_class(cls: type) -> tuple[ast.ClassDef | None, Index | None]:
+    """The node that a class was made of, None if there is none, and its file."""
     module = module_of(cls)
     space = {} if module is None else space_of(module)
     file = file_of(space)
@@ -113,14 +127,13 @@ def _read_class(cls: type) -> Part:
     if index is not None and all(map(index.has, codes)):
         nodes = index.classes.get(cls.__qualname__, [])
     if not nodes:
-        return Part(f"class {cls.__qualname__!a}", (), False)
+        return None, index
     node = nodes[-1]
     lines = [code.co_firstlineno for code in codes]
     for other in nodes:
         if any(other.lineno <= n <= (other.end_lineno or n) for n in lines):
             node = other
-    outer = "<locals>" not in cls.__qualname__
-    return read(node, outer)
+    return node, index
 
 
 # --- code objects and trees ---------------------------------------------------

@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from enact.calls.code.syntax import Part, read
+from enact.calls.code.syntax import Part, makes_secret, read
 from enact.calls.code.values import Describer, Space, hash_text
 
 if TYPE_CHECKING:
@@ -32,10 +32,16 @@ class Index:
         rebound: globals that some function assigns to.
         codes: of a file that is younger than this program: what it compiles to, since
             the program may have been running an older text. Else None.
+        lines: of the file.
+        hidden: names of what secrets are made of, as in ``Secret(KEY)``.
     """
 
-    def __init__(self, tree: ast.Module, codes: frozenset[str] | None) -> None:
+    def __init__(
+        self, tree: ast.Module, codes: frozenset[str] | None, lines: list[str]
+    ) -> None:
         self.codes = codes
+        self.lines = lines
+        self.hidden: set[str] = set()
         self.functions: dict[tuple[int, str], list[Any]] = {}
         self.classes: dict[str, list[ast.ClassDef]] = {}
         self.bindings: dict[str, list[ast.AST]] = {}
@@ -77,6 +83,8 @@ class Index:
                 prefix, top = f"{prefix}{node.name}.", False
             elif isinstance(node, ast.Global):
                 self.rebound.update(node.names)
+            elif isinstance(node, ast.Call) and makes_secret(node):
+                self.hidden.update(map(_last_name, ast.walk(node)))
             children = list(ast.iter_child_nodes(node))
             stack += [(child, prefix, top) for child in reversed(children)]
 
@@ -115,6 +123,10 @@ class Index:
                 self.bindings.setdefault(name, []).append(statement)
 
 
+def _last_name(node: Any) -> str:
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
 def _targets(node: ast.AST) -> list[str]:
     """Names that a target binds or changes: ``a, b.c, d[0] = ...``."""
     import ast
@@ -150,25 +162,27 @@ def index_of(file: str, space: Space) -> Index | None:
         known = _indexes.pop(file, None)
         if known is None or known[0] != stamp:
             young = entry is not None and (entry[1] or 0) > _STARTED
-            known = stamp, _parse("".join(lines), file, young)
+            known = stamp, _parse(lines, file, young)
         _indexes[file] = known  # now the newest
         while len(_indexes) > _MAX_INDEXES:
             del _indexes[next(iter(_indexes))]
         return known[1]
 
 
-def _parse(source: str, file: str, young: bool) -> Index | None:
+def _parse(lines: list[str], file: str, young: bool) -> Index | None:
     import ast
     import warnings
+
+    source = "".join(lines)
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said when the module was compiled
             tree = ast.parse(source, file)
             if not young:
-                return Index(tree, None)
+                return Index(tree, None, lines)
             whole = compile(tree, file, "exec", dont_inherit=True)
-            return Index(tree, frozenset(_bytecodes(whole)))
+            return Index(tree, frozenset(_bytecodes(whole)), lines)
     except (SyntaxError, ValueError, RecursionError):
         return None
 

@@ -139,6 +139,18 @@ def is_register(node: ast.AST) -> bool:
     return name == "register"
 
 
+def makes_secret(node: Any) -> bool:
+    """Whether a node is ``Secret(...)``, ``enact.Secret[str](...)`` or the like."""
+    import ast
+
+    if not isinstance(node, ast.Call):
+        return False
+    func = node.func
+    if isinstance(func, ast.Subscript):
+        func = func.value
+    return getattr(func, "attr", getattr(func, "id", "")) == "Secret"
+
+
 # --- names ----------------------------------------------------------------------
 
 

@@ -53,7 +53,7 @@ def below(owner: types.FunctionType | type, home: str) -> str:
     if isinstance(owner, type):
         lines = [graph.unit(owner)]
     else:
-        place = _Place(owner, owner.__globals__, root=True)
+        place = Place(owner, owner.__globals__, root=True)
         lines = graph.names(place, part_of(owner).free)
     digest = hash_text(graph.text(lines))
     if graph.stable:
@@ -61,7 +61,7 @@ def below(owner: types.FunctionType | type, home: str) -> str:
     return digest
 
 
-class _Place:
+class Place:
     """Where names are looked up: a module, or the globals and cells of a function."""
 
     __slots__ = ("cells", "how", "path", "ref", "space")
@@ -78,13 +78,22 @@ class _Place:
             self.path = path[:-1] if "<locals>" not in path else []
         self.cells: dict[str, types.CellType] = {}
 
+    def absolute(self, level: int, module: str) -> str:
+        """The full name of a module that is imported from here."""
+        if not level:
+            return module
+        package = self.space.get("__package__") or self.space.get("__name__")
+        parts = str(package).split(".")
+        parts = parts[: len(parts) - level + 1]
+        return ".".join([*parts, module] if module else parts)
 
-class _Binding:
+
+class Binding:
     """A global that is neither code nor constant: the statements that bind it."""
 
     __slots__ = ("name", "place")
 
-    def __init__(self, place: _Place, name: str) -> None:
+    def __init__(self, place: Place, name: str) -> None:
         self.place = place
         self.name = name
 
@@ -146,7 +155,7 @@ class Graph(Describer):
         """The given lines, then those of every unit that they lead to."""
         for number, item in enumerate(self._queue):  # grows on the way
             lines.append(f"#{number}")
-            if isinstance(item, _Binding):
+            if isinstance(item, Binding):
                 lines += self._lines_of_binding(item)
             elif isinstance(item, types.FunctionType):
                 lines += self._lines_of_function(item)
@@ -162,7 +171,7 @@ class Graph(Describer):
             self._queue.append(value)  # which also keeps the id from being used again
         return f"#{number}"
 
-    def names(self, place: _Place, chains: Iterable[Chain]) -> list[str]:
+    def names(self, place: Place, chains: Iterable[Chain]) -> list[str]:
         """A line for each name that means something here."""
         lines = []
         for chain in chains:
@@ -177,7 +186,7 @@ class Graph(Describer):
                 lines.append(f"{'.'.join(used)} = {text}")
         return lines
 
-    def _own(self, place: _Place, name: str) -> str:
+    def _own(self, place: Place, name: str) -> str:
         """What a method finds in its class: other methods, plain class attributes."""
         cls = None
         if place.path:
@@ -203,7 +212,7 @@ class Graph(Describer):
         return ""
 
     def _lines_of_function(self, fn: types.FunctionType) -> list[str]:
-        place = _Place(fn, fn.__globals__)
+        place = Place(fn, fn.__globals__)
         self.checks.append(_check(place.ref, "attribute", "__code__", fn.__code__))
         for name in ("__defaults__", "__kwdefaults__"):
             self.checks.append(
@@ -221,7 +230,7 @@ class Graph(Describer):
         if module is None:
             self.stable = False
             return [part.text]
-        place = _Place(module, space_of(module))
+        place = Place(module, space_of(module))
         functions = [fn for fn in functions_of(cls) if fn.__globals__ is place.space]
         for fn in functions:
             self._add_cells(place, fn)
@@ -233,13 +242,13 @@ class Graph(Describer):
                 lines.append(self._bound(place, cls.__qualname__))
         return lines + self.names(place, part.chains)
 
-    def _add_cells(self, place: _Place, fn: types.FunctionType) -> None:
+    def _add_cells(self, place: Place, fn: types.FunctionType) -> None:
         for number, cell in enumerate(fn.__closure__ or ()):
             place.cells[fn.__code__.co_freevars[number]] = cell
             value = content_of(cell)
             self.checks.append(_check(weakref.ref(fn), "cell", number, value))
 
-    def _lines_of_binding(self, item: _Binding) -> list[str]:
+    def _lines_of_binding(self, item: Binding) -> list[str]:
         place, name = item.place, item.name
         index = self._index(place.space)
         if index is None:
@@ -259,23 +268,19 @@ class Graph(Describer):
         return lines
 
     def _imported(
-        self, place: _Place, level: int, module: str, names: dict[str, str], name: str
+        self, place: Place, level: int, module: str, names: dict[str, str], name: str
     ) -> str:
         """What ``from module import name`` leads to."""
         name = names.get(name, name)
-        if level:
-            package = place.space.get("__package__") or place.space.get("__name__")
-            parts = str(package).split(".")
-            parts = parts[: len(parts) - level + 1]
-            module = ".".join([*parts, module] if module else parts)
+        module = place.absolute(level, module)
         source = sys.modules.get(module)
         space = source.__dict__ if source is not None else {}
         origin = self.origin(module, file_of(space))
         if origin or source is None or name not in space:
             return origin
-        return self._global(_Place(source, space), (name,))[0]
+        return self._global(Place(source, space), (name,))[0]
 
-    def _global(self, place: _Place, chain: Chain) -> tuple[str, Chain]:
+    def _global(self, place: Place, chain: Chain) -> tuple[str, Chain]:
         name = chain[0]
         value = place.space.get(name, MISSING)
         self.checks.append(_check(place.ref, place.how, name, value))
@@ -284,13 +289,13 @@ class Graph(Describer):
         modules = [place]
 
         def note(module: types.ModuleType, name: str, value: object) -> None:
-            modules.append(_Place(module, module.__dict__))
+            modules.append(Place(module, module.__dict__))
             self._note(module, name, value)
 
         value, used = self.follow(value, chain, note)
         return self._text_of_global(modules[-1], used[-1], value), used
 
-    def _text_of_global(self, place: _Place, name: str, value: object) -> str:
+    def _text_of_global(self, place: Place, name: str, value: object) -> str:
         index = self._index(place.space)
         if type(value) in CONTAINERS and not is_constant(value):
             text = type(value).__name__  # what is in it may be state of the program
@@ -303,10 +308,10 @@ class Graph(Describer):
             return f"{text} {self._bound(place, name)}" if index else text
         if index is not None and name in index.rebound:
             return self._bound(place, name)  # state of the program
-        return self.describe(_portable(value, place.space))
+        return self.describe(portable(value, place.space))
 
-    def _bound(self, place: _Place, name: str) -> str:
-        return self.unit(_Binding(place, name), (id(place.space), name))
+    def _bound(self, place: Place, name: str) -> str:
+        return self.unit(Binding(place, name), (id(place.space), name))
 
     def _watched(self, value: object) -> str:
         text = self.describe(value)
@@ -329,7 +334,7 @@ def _may_change(text: str) -> bool:
     return "list[" in text or "dict[" in text or "set[" in text
 
 
-def _portable(value: object, space: Space) -> object:
+def portable(value: object, space: Space) -> object:
     """A path beside, below or above its module, told from there."""
     file = file_of(space)
     if type(value) is not str or not file or not os.path.isabs(value):
