@@ -71,3 +71,17 @@ def test_plain_outputs(value):
     data = layout.plain_scalar(value)
     if data is not None:
         assert data == Encoder(lambda cid, chunk: None).encode(value)
+
+
+@given(
+    args=st.lists(
+        st.integers(-(2**63), 2**63 - 1)
+        | st.builds(lambda text, n: text * n, st.text(max_size=3), st.integers(0, 333)),
+        max_size=8,
+    ),
+    kwargs=st.dictionaries(st.sampled_from(["k", "long"]), st.text(), max_size=1),
+)
+def test_the_short_way_to_write_arguments_gives_the_same_bytes(args, kwargs):
+    data = layout.plain_call_args(tuple(args), kwargs)
+    if data is not None:
+        assert data == Encoder(lambda cid, block: None).encode(CallArgs(args, kwargs))

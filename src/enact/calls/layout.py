@@ -48,6 +48,7 @@ from typing import Any, cast
 from enact.errors import MalformedBlock
 from enact.values import Encoder, Ref, cid_text, decode, encode_links, read_links
 from enact.values.cbor import decode_form, encode_form
+from enact.values.chunks import MIN_ITEMS, SMALL
 from enact.values.chunks import SMALL, Shrinker
 
 Cid = bytes
@@ -135,10 +136,15 @@ def plain_call_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes | No
             return None
     try:
         if not kwargs:
-            return _ARGS_HEAD + encode_form([*args]) + _ARGS_TAIL
+            data = encode_form([*args])
+            if len(data) > SMALL and len(args) >= MIN_ITEMS:
+                return None  # such a list goes into chunks
+            return _ARGS_HEAD + data + _ARGS_TAIL
         (name,) = kwargs
         if name == "$" or type(name) is not str or not 0 < len(name) < 64:
             return None  # given by ``**``: such keys have another form
+        if len(args) >= MIN_ITEMS and len(encode_form([*args])) > SMALL:
+            return None
         return encode_form({"$": CALL_ARGS, "args": [*args], "kwargs": kwargs})
     except ValueError:  # lone surrogates
         return None
