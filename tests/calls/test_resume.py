@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -340,3 +341,60 @@ def test_the_idempotency_key_tells_calls_apart_and_stays_in_retries():
         assert not set(KEYS[4:]) & set(KEYS[:4])
         run = store.runs()[1]
         assert run.how == "replay" and run.derived_from == failed.ref
+
+
+def test_of_two_resumes_at_once_one_wins_and_the_other_is_told(tmp_path):
+    store = enact.SQLiteStore(tmp_path / "runs.db")
+    run = die_at(["b"], slow_program, store)
+    other = enact.SQLiteStore(tmp_path / "runs.db")
+    outcomes = []
+    start = threading.Barrier(2)
+
+    def go_on(store):
+        start.wait()
+        try:
+            outcomes.append(enact.resume(store.run(run.id)).output)
+        except (enact.RunIsLive, enact.NotResumable) as error:
+            outcomes.append(str(error))
+
+    threads = [threading.Thread(target=go_on, args=(s,)) for s in (store, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ["a!", "b!"] in outcomes
+    (told,) = (outcome for outcome in outcomes if outcome != ["a!", "b!"])
+    assert run.id in told
+    assert sorted(RAN) == ["a", "b", "b"]
+    store.close()
+    other.close()
+
+
+@enact.register(name="resume/slow_program")
+def slow_program():
+    first = leaf("a")
+    time.sleep(0.05)
+    return [first, leaf("b")]
+
+
+@enact.register(name="resume/inner")
+def inner():
+    return [leaf("i0"), leaf("i1"), leaf("i2")]
+
+
+@enact.register(name="resume/outer")
+def outer():
+    return enact.invoke(inner).output
+
+
+def test_an_invoke_within_a_run_goes_on_after_a_crash():
+    store = enact.InMemoryStore()
+    with store:
+        expected = enact.invoke(outer)
+    RAN.clear()
+    run = die_at(["i1"], outer, store)
+    run = next(one for one in store.runs() if one.name == "resume/outer")
+    inv = enact.resume(run)
+    assert RAN == ["i0", "i1", "i1", "i2"]
+    assert inv.output == expected.output
+    assert [one.status for one in store.runs()].count("interrupted") == 0

@@ -253,3 +253,34 @@ def test_a_paused_replay_keeps_what_its_record_still_holds(store):
     again = question.continue_invocation(paused, 10)
     assert again.output == inv.output and RAN == []
     del space
+
+
+def test_a_preview_says_what_would_run_and_runs_no_leaf(store):
+    source = LEAVES.replace("return x * 2", "enact.annotate(usd=0.5); return x * 2")
+    space = define(PROGRAM, **define(MIDDLE, **define(source)))
+    inv = enact.invoke(space["program"])
+    before = list(store.calls()), len(store.runs())
+    RAN.clear()
+    assert inv.preview().calls == [] and str(inv.preview()) == "nothing would run"
+    assert RAN == []
+    leaves = define(source.replace("x * 2", "x + x"))
+    define(PROGRAM, **define(MIDDLE, **leaves))
+    preview = inv.preview()
+    assert RAN == ["middle 1", "middle 2"]
+    assert [(c.path, c.name, c.verdict) for c in preview.calls] == [
+        ("0/1", "v/two", CHANGED), ("1", "v/two", CHANGED), ("2/1", "v/two", CHANGED)
+    ]  # fmt: skip
+    assert preview.usage == {"usd": 1.5} and preview.seconds > 0
+    assert [call.certain for call in preview.calls] == [True, False, False]
+    assert "3 calls would run" in str(preview) and "uncertain" in str(preview)
+    assert (len(list(store.calls())), len(store.runs())) == (len(before[0]), before[1])
+
+
+def test_a_preview_stops_where_nobody_knows_the_outcome(store):
+    inv = enact.invoke(cells()["program"])
+    RAN.clear()
+    cells(program=[("two(5)", "two(6), middle(7)")])
+    preview = inv.preview()
+    assert [call.path for call in preview.calls] == ["1"] and preview.stopped == ["1"]
+    assert not preview.is_certain and RAN == []
+    assert inv.rewind(1).preview().calls == preview.calls

@@ -21,6 +21,7 @@ from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
 from enact.calls.layout import plain_call_args
 from enact.calls.memo import find_answer
+from enact.calls.preview import Unforeseen
 from enact.calls.replayer import Given, Plan, path_of_next, same
 from enact.calls.rest import cancellation, forever
 from enact.calls.settling import settle, settle_async
@@ -383,6 +384,16 @@ def _live(
             return Answer(lane, call_input, known)
     if policy.live == "forbid" and not target.builtin:
         raise session.failed(forbidden(path, call_input, verdict or NEW))
+    forecast = policy.forecast
+    if forecast is not None and not target.builtin:
+        if recorded is not None or forecast.is_leaf(target.name):
+            if forecast.expect(path, call_input, verdict or NEW, recorded):
+                assert recorded is not None
+                session.explain(path, verdict or NEW)
+                return Answer(lane, call_input, recorded)
+            frame = Frame(lane, target, given, verdict or NEW, recorded)
+            session.tell(frame)
+            raise frame.fail(Unforeseen())
     frame = Frame(lane, target, given, verdict, recorded)
     if verdict is not None:
         session.tell(frame)

@@ -20,7 +20,7 @@ from enact.calls.runs import Origin, Run
 from enact.calls.session import Session
 from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
 from enact.errors import InvokableTypeError, MissingBlock, NotReplayable, Signal
-from enact.stores import ValueStore, memory_backend
+from enact.stores import Backend, ValueStore, memory_backend
 from enact.values import active_store, decode, find_live, qualified_name, shown
 from enact.values.cbor import decode_form
 
@@ -226,6 +226,10 @@ class _DryRun(ValueStore):
         super().__init__(memory_backend())
         self.sources = None
         self._base = base
+
+    @property
+    def journal(self) -> Backend:
+        return self._base.journal
 
     def load_block(self, cid: bytes) -> bytes:
         try:

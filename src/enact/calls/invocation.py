@@ -26,6 +26,7 @@ from enact.calls.inputs import CallArgs
 from enact.calls.lanes import CURRENT
 from enact.calls.partial import origin_of, recorded_by
 from enact.calls.policy import Override, Policy
+from enact.calls.preview import Forecast, Preview
 from enact.calls.runs import Origin
 from enact.calls.targets import Target, add
 from enact.calls.verdicts import CODE_CHANGED
@@ -242,6 +243,63 @@ class Invocation(View):
             **options,
         )  # fmt: skip
 
+    def preview(
+        self,
+        *,
+        strict: bool = False,
+        on_code_change: str = "rerun",
+        exception_override: Override | None = None,
+        memoize: bool = False,
+    ) -> Preview:
+        """What ``replay`` would run live, and what that cost last time.
+
+        No registered leaf call runs, and nothing is written. The code around them
+        runs: if it does things that are no registered calls, they are done.
+
+        Args:
+            strict, on_code_change, exception_override, memoize: as for ``invoke``.
+
+        Returns:
+            The calls that would run, with last known durations and usage.
+
+        Raises:
+            ReplayError: with ``strict``, the program leaves the record.
+
+        Example:
+            >>> import enact
+            >>> @enact.register
+            ... def line(topic):
+            ...     return f"The {topic} is wide."
+            >>> @enact.register
+            ... def poem(topic):
+            ...     return [line(topic), line("sky")]
+            >>> with enact.InMemoryStore():
+            ...     inv = enact.invoke(poem, ("sea",))
+            ...     [call.path for call in inv.rewind(1).preview().calls]
+            ['1']
+        """
+        policy = Policy(strict, exception_override, on_code_change, memoize=memoize)
+        task, forecast = self._forecast(policy.check())
+        return _foreseen(forecast, execute(task))
+
+    async def preview_async(self, **options: Any) -> Preview:
+        """``preview`` for async programs, within a running event loop."""
+        options = {"strict": False, **options}
+        policy = Policy(
+            options.pop("strict"), options.pop("exception_override", None), **options
+        )
+        task, forecast = self._forecast(policy.check())
+        return _foreseen(forecast, await execute_async(task))
+
+    def _forecast(self, policy: Policy) -> tuple[Task, Forecast]:
+        store = self._store()
+        forecast = Forecast(store)
+        policy = policy._replace(forecast=forecast)
+        fun, args, kwargs = program_of(self)
+        recorded = self._recorded()
+        origin = Origin(recorded.cid, "preview")
+        return Task(fun, args, kwargs, recorded, policy, origin, False), forecast
+
 
 register_type(Invocation, name=layout.INVOCATION)
 
@@ -270,6 +328,15 @@ def program_of(inv: Invocation) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     ):
         return fun, tuple(value.args), value.kwargs
     return fun, () if value is None else (value,), {}
+
+
+def _foreseen(forecast: Forecast, outcome: Outcome) -> Preview:
+    error = outcome.error
+    if isinstance(error, (ReplayError, *INTERRUPTS)):
+        raise error
+    preview = forecast.preview
+    preview.error = None if isinstance(error, Signal) else error
+    return preview
 
 
 # --- invoke -------------------------------------------------------------------------

@@ -48,8 +48,7 @@ from typing import Any, cast
 from enact.errors import MalformedBlock
 from enact.values import Encoder, Ref, cid_text, decode, encode_links, read_links
 from enact.values.cbor import decode_form, encode_form
-from enact.values.chunks import MIN_ITEMS, SMALL
-from enact.values.chunks import SMALL, Shrinker
+from enact.values.chunks import MIN_ITEMS, SMALL, Shrinker
 
 Cid = bytes
 Blocks = list[tuple[Cid, bytes]]

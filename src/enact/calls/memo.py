@@ -27,7 +27,7 @@ def find_answer(store: ValueStore, call: Input, versions: Versions) -> Recorded 
     """
     if call.opaque:
         return None
-    rows = store.backend.calls(
+    rows = store.journal.calls(
         request=call.request(), status="completed", newest_first=True
     )
     for row in rows:

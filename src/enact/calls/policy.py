@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.errors import CallError
 from enact.values import Ref
+
+if TYPE_CHECKING:
+    from enact.calls.preview import Forecast
 
 Override = Callable[[Ref[Any]], "Ref[Any] | None"]
 
@@ -26,7 +29,8 @@ class Policy(NamedTuple):
         memoize: any call may be answered by an earlier one of the store.
         in_doubt: ``"retry"`` to run calls again that must not be tried twice and were
             in flight when their run was cut off; else ``"raise"``.
-        preview: nothing runs but code around registered leaf calls.
+        forecast: collects what would run; nothing does but code around registered
+            leaf calls.
     """
 
     strict: bool = True
@@ -34,7 +38,7 @@ class Policy(NamedTuple):
     on_code_change: str = "rerun"
     live: str = "allow"
     memoize: bool = False
-    preview: bool = False
+    forecast: Forecast | None = None
     in_doubt: str = "raise"
 
     def check(self) -> Policy:

@@ -120,7 +120,9 @@ class Run:
         self.session = session
         self.origin = origin
         policy = session.policy
-        self.cautious = policy.memoize or policy.live == "forbid" or policy.preview
+        self.cautious = (
+            policy.memoize or policy.live == "forbid" or policy.forecast is not None
+        )
         self.record = store.backend.record
         self.known: set[bytes] = set()
         self.withheld: set[bytes] = set()

@@ -18,7 +18,7 @@ from enact.calls.runs import ON_PAUSE
 from enact.errors import AlreadyAnswered, Declined, NotFound
 from enact.human.requests import ON_CONTINUED, InputRequest, waiting
 from enact.stores import ValueStore
-from enact.values import Ref, cid_from_text, cid_text
+from enact.values import Ref, cid_from_text, cid_text, require_written
 
 KIND = "question"
 """Of entries in the journal: for each run that waits, its questions by path."""
@@ -78,6 +78,7 @@ class PendingRequest:
             AlreadyAnswered: somebody has answered or declined.
         """
         self.request.check(value)
+        require_written(value)
         if branch:
             return self._branch(value)
         self._write({"answer": cid_text(self._store.commit(value).cid)})

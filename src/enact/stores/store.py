@@ -54,6 +54,11 @@ class ValueStore:
         self._keep = getattr(backend, "keep", backend.has)
         self._busy = getattr(backend, "busy", nullcontext())
 
+    @property
+    def journal(self) -> Backend:
+        """Where earlier runs and calls are looked up."""
+        return self.backend
+
     def commit(self, value: T) -> Ref[T]:
         """Stores a value.
 
