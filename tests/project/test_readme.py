@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's Python blocks, in order, are one program that runs.
+"""The Python blocks of a page, in order, are one program that runs.
 
 A ``text`` block right after a Python block is what that block prints.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -47,14 +47,16 @@ def blocks(text: str) -> Iterator[Block]:
         yield last
 
 
-def test_the_readme_is_a_program_that_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("page", ["README.md", "docs/replay.md"])
+def test_a_page_is_a_program_that_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = list(blocks(README.read_text("utf-8")))
+    text = (ROOT / page).read_text("utf-8")
+    program = list(blocks(text))
     assert program
-    # A real file with the README's line numbers: tracebacks point into the README,
+    # A real file with the page's line numbers: tracebacks point into the page,
     # and functions have source code.
-    lines = [""] * README.read_text("utf-8").count("\n")
+    lines = [""] * text.count("\n")
     for block in program:
         code = block.code.splitlines()
         lines[block.line : block.line + len(code)] = code
@@ -69,7 +71,7 @@ def test_the_readme_is_a_program_that_runs(
         with contextlib.redirect_stdout(output):
             exec(compile("\n" * block.line + block.code, path, "exec"), module.__dict__)
         if block.printed is not None:
-            assert output.getvalue() == block.printed, f"README.md:{block.line}"
+            assert output.getvalue() == block.printed, f"{page}:{block.line}"
 
 
 def test_a_block_knows_its_line_and_its_output() -> None:
