@@ -12,7 +12,7 @@ from enact.stores.trees import with_chunks
 from enact.values import Ref
 
 if TYPE_CHECKING:
-    from enact.query.store import Run
+    from enact.query.records import Run
 
 DAY = 86_400.0
 
