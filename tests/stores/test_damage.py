@@ -53,7 +53,7 @@ def check_finds_damage(path):
     """Whether a check of the whole file says what reading a part may not notice.
 
     A page of the database that says that it holds fewer rows than it does, or that
-    another page is next, looks well to a reader. To be the check of the store itself, once it has one.
+    another page is next, looks well to a reader.
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
