@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from enact.errors import StoreError
@@ -48,7 +50,30 @@ class Unordered(MemoryBackend):
         return iter(list(super().calls(**wanted))[::-1])
 
 
-@pytest.mark.parametrize("broken", [Forgetful, Unordered])
+class Torn(MemoryBackend):
+    def swap(self, kind, key, old, new):
+        fits = self._entries.get((kind, key)) == old
+        time.sleep(0.0001)
+        if fits:
+            self._entries[kind, key] = new
+        if fits and new is None:
+            del self._entries[kind, key]
+        return fits
+
+
+class Greedy(MemoryBackend):
+    def collect(self, grace):
+        self._entries.pop(("tag", "outer"), None)
+        return super().collect(grace)
+
+
+class Resurrecting(MemoryBackend):
+    def purge(self, cids, why):
+        super().purge(cids, why)
+        self._purged.clear()
+
+
+@pytest.mark.parametrize("broken", [Forgetful, Unordered, Torn, Greedy, Resurrecting])
 def test_the_check_finds_a_broken_backend(broken):
     with pytest.raises(AssertionError, match="breaks a rule"):
         check_backend(broken)

@@ -15,10 +15,10 @@ from enact.calls.views import name_of_invokable
 from enact.errors import FrameworkError, NotFound
 from enact.human import PendingRequest, pending_requests
 from enact.query.affected import Affected, affected
+from enact.query.care import CaredFor
 from enact.query.records import Call, Run
 from enact.stores import (
     Backend,
-    ValueStore,
     backend_for,
     file_backend,
     memory_backend,
@@ -27,7 +27,7 @@ from enact.stores import (
 from enact.values import Ref, cid_from_text
 
 
-class Store(ValueStore):
+class Store(CaredFor):
     """Values in a backend, and the journal of the executions that made them.
 
     Inside its ``with`` block a store is the active one: ``commit``, ``checkout`` and

@@ -2,6 +2,7 @@
 """Where blocks and the journal live, and values in them."""
 
 from enact.stores.backend import Backend, Block, CallRow, CodeCount, RunRow
+from enact.stores.care import Care, Fault, Removed, Report
 from enact.stores.locate import (
     backend_for,
     file_backend,
@@ -15,8 +16,12 @@ __all__ = [
     "Backend",
     "Block",
     "CallRow",
+    "Care",
     "CodeCount",
+    "Fault",
     "MemoryBackend",
+    "Removed",
+    "Report",
     "RunRow",
     "ValueStore",
     "backend_for",

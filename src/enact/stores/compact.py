@@ -10,6 +10,7 @@ from enact.stores.packs import PACK_BYTES, decode_pack
 
 _SMALL = PACK_BYTES // 2
 _TOO_MANY = 8
+_GAP = 5000  # numbers of blocks that are no more, between packs that become one
 
 
 class _Unpacked(NamedTuple):
@@ -55,7 +56,8 @@ def merge_small_packs(archive: Archive, begin: int, end: int) -> int:
                 "SELECT data FROM packs WHERE id = ?", (first,)
             ).get
             blocks = decode_pack(data, size)
-        if first != following or size > room or len(blocks) != count:
+        gap = first - following
+        if not 0 <= gap <= _GAP or size > room or len(blocks) != count:
             fewer += _join(archive, joined)
             joined, room = [], PACK_BYTES
         if len(blocks) == count:  # else damaged: what is left of it stays as it is
@@ -81,6 +83,7 @@ def _join(archive: Archive, packs: list[_Unpacked]) -> int:
     seen: set[bytes] = set()
     blocks: list[bytes] = []
     for pack in packs:
+        blocks += [b""] * (pack.first - packs[0].first - len(blocks))
         blocks += [b"" if block in seen else block for block in pack.blocks]
         seen.update(pack.blocks)
     archive.connection.executemany(

@@ -84,6 +84,23 @@ def connect(path: str, writable: bool = True) -> apsw.Connection:
 
 
 @contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """Runs the body in a write transaction.
+
+    As ``with connection``, which holds up all threads while it waits for the lock: also
+    the one that has it.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
 def told(path: str, doing: str) -> Iterator[None]:
     """Turns errors of the database into those of this package.
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from enact.errors import StoreUnavailable
 
@@ -44,6 +46,46 @@ def is_at(fd: int, path: str) -> bool:
         return os.path.samestat(os.fstat(fd), os.stat(path))
     except OSError:
         return False
+
+
+@contextmanager
+def exclusive(database: str, patience: float = 0.5) -> Iterator[None]:
+    """Lets one at a time take care of a store, for as long as the body runs.
+
+    Args:
+        database: path of the store's file.
+        patience: seconds to wait for somebody else.
+
+    Raises:
+        StoreUnavailable: somebody else does, or the file that says so cannot be made.
+    """
+    path = f"{database}-care"
+    until = time.monotonic() + patience
+    while (fd := _lock_at(path)) is None:
+        if time.monotonic() > until:
+            raise StoreUnavailable(
+                f"{database} is being cleaned up or purged by somebody else: try again"
+                " when that is done"
+            )
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
+        os.close(fd)
+
+
+def _lock_at(path: str) -> int | None:
+    """Opens and locks the file of a name; None when somebody else has it."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    except OSError as error:
+        raise unavailable(path, "make", error) from error
+    if try_lock(fd) and is_at(fd, path):
+        return fd
+    os.close(fd)
+    return None
 
 
 def _fsync(fd: int) -> None:

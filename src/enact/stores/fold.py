@@ -12,7 +12,7 @@ import apsw
 
 from enact.errors import StoreError
 from enact.stores.backend import CallRow, RunRow
-from enact.stores.connect import connect, told
+from enact.stores.connect import connect, told, transaction
 from enact.stores.dropped import is_dropped, read_dropped
 from enact.stores.packs import decode_pack, encode_pack, group
 from enact.stores.rows import meta_text, run_check
@@ -167,7 +167,7 @@ class Archive:
                 self.connection.execute("PRAGMA incremental_vacuum").fetchall()
 
     def _in_transaction(self, write: Callable[[], None]) -> None:
-        with self.connection:
+        with transaction(self.connection):
             seen = self.connection.pragma("data_version")
             if seen != self._seen:  # somebody else has written
                 self.blocks.load()

@@ -87,6 +87,15 @@ class ForeignTails:
         self._known = known
         return list(known.values())
 
+    def read_all(self) -> list[TailContent]:
+        """Reads all tails, also one that takes the place of another meanwhile."""
+        before: list[str] | None = None
+        while True:
+            found = self.read(set())
+            if before == list(self._known):
+                return found
+            before = list(self._known)
+
     @contextmanager
     def take_over(self) -> Iterator[TailContent | None]:
         """Hands out the content of one tail whose owner is dead, under its lock.

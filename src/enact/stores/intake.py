@@ -111,6 +111,8 @@ class Intake:
         """
         if self._trouble is not None:
             self._complain()
+        if not encoded:
+            self._look()
         if self._purged:
             blocks = self._without_purged(blocks, refuse=not encoded)
         with self._lock:
@@ -219,14 +221,28 @@ class Intake:
         if self._trouble is not None:
             self._complain()
         self.sync()  # what is written now may refer to what was recorded before
-        with self.writing() as archive:
+        return self.change(lambda archive: write(archive.connection))
+
+    def change(self, write: Callable[[Archive], T]) -> T:
+        """As `transact`, for functions that change packs or the index."""
+
+        def transact(archive: Archive) -> T:
             found: list[T] = []
 
             def run() -> None:
-                found[:] = [write(archive.connection)]
+                found[:] = [write(archive)]
 
             archive.transact(run)
             return found[0]
+
+        return self.use(transact)
+
+    def use(self, job: Callable[[Archive], T]) -> T:
+        """Lends the database to a function, which makes its own transactions."""
+        if self._trouble is not None:
+            self._complain()
+        with self.writing() as archive:
+            return job(archive)
 
     def fold_now(self) -> None:
         """Folds all that was taken in before this was called.
@@ -280,10 +296,9 @@ class Intake:
     def _begin(self) -> Batch:
         if isinstance(self._trouble, StoreClosed):
             self._complain()
-        self._current = Batch(self._make_tail())
         self._owner.appear()
         self._signal = self._owner.signal
-        self._current = Batch(TailWriter(self._path, self._store_id))
+        self._current = Batch(self._make_tail())
         return self._current
 
     def _make_tail(self) -> TailWriter:
@@ -311,14 +326,27 @@ class Intake:
 
     def _renew(self, batch: Batch, blocks: Sequence[Block]) -> None:
         """Writes what was left out, since blocks were taken out of the database."""
-        self._generation = self._signal[GENERATION]
-        self._hot.clear()
-        with suppress(StoreError):  # folding looks again
-            self._purged = self._read_purged()
+        self._learn()
         new = self._unknown(batch, blocks)
         if new:
             batch.tail.append(encode_record(BLOCKS, b"", new.values()))
             batch.blocks.update(new)
+
+    def _look(self) -> None:
+        """Learns of purges before something is taken in that no call needs."""
+        if isinstance(self._trouble, StoreClosed):
+            self._complain()
+        self._owner.appear()
+        self._signal = self._owner.signal
+        if self._signal[GENERATION] != self._generation:
+            with self._lock:
+                self._learn()
+
+    def _learn(self) -> None:
+        self._generation = self._signal[GENERATION]
+        self._hot.clear()
+        with suppress(StoreError):  # folding looks again
+            self._purged = self._read_purged()
 
     def _without_purged(
         self, blocks: Sequence[Block], *, refuse: bool
@@ -393,14 +421,15 @@ class Intake:
             if generation == self._owner.generation and len(self._hot) < _HOT_BLOCKS:
                 self._hot |= again
             self._again -= again
+            # Before the tail goes: what is left out because it is in there must be
+            # seen there by whoever looks for garbage.
             self._old = {}
+        with self._sync_lock:
+            batch.tail.remove()
+        with self._lock:
             self._folding = None
             self._failure = None
             self._changed.notify_all()
-        # Only now: what is left out because it is in this tail must be seen there by
-        # whoever looks for garbage.
-        with self._sync_lock:
-            batch.tail.remove()
 
     def _flush_quietly(self) -> None:
         try:

@@ -140,6 +140,33 @@ class Journal:
             if code is not None and count > 0
         ]
 
+    def each_run(self) -> Iterator[RunRow | CorruptBlock]:
+        """Reads all runs of the database; an error takes the place of its row."""
+        with self._reader.snapshot() as connection:
+            rows = connection.execute(
+                "SELECT run, name, status, invocation, started, duration,"
+                ' derived_from, how, meta, "check" FROM runs'
+                ' WHERE coalesce("check", name, status, started) IS NOT NULL'
+            )
+            for columns in rows:
+                try:
+                    yield self._run(columns)
+                except CorruptBlock as error:
+                    yield error
+
+    def each_call(self) -> Iterator[tuple[Place, CallRow] | CorruptBlock]:
+        """Reads all calls of the database, by run and number; as `each_run`."""
+        low = 0
+        while rows := self._fetch(
+            "calls.id >= ? ORDER BY calls.id LIMIT ?", (low, _PAGE)
+        ):
+            for columns in rows:
+                try:
+                    yield self._call(columns)
+                except CorruptBlock as error:
+                    yield error
+            low = rows[-1][0] + 1
+
     def _stored(
         self, wanted: CallFilter, newest_first: bool
     ) -> Iterator[tuple[Place, CallRow]]:

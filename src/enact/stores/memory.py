@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
-from enact.errors import RunIsLive
+from enact.errors import NotFound, RunIsLive, StoreError
 from enact.stores.backend import (
     Block,
     CallFilter,
@@ -20,6 +21,11 @@ from enact.stores.backend import (
     RunRow,
     newest,
 )
+from enact.stores.care import Removed, Report
+from enact.stores.memory_care import check_memory, needed_in_memory
+from enact.stores.tombstones import KIND as TOMBSTONE
+from enact.stores.tombstones import purged_error, tombstone
+from enact.values import cid_text
 
 
 class MemoryBackend:
@@ -36,7 +42,11 @@ class MemoryBackend:
         self._written: list[CallRow] = []
         self._entries: dict[tuple[str, str], str] = {}
         self._claimed: set[str] = set()
+        self._purged: set[bytes] = set()
+        # When a block was first found to be garbage.
+        self._garbage: dict[bytes, float] = {}
         self._lock = threading.Lock()
+        self.busy = threading.RLock()
 
     def get(self, cids: Iterable[bytes]) -> dict[bytes, bytes]:
         blocks = self._blocks
@@ -46,10 +56,17 @@ class MemoryBackend:
         blocks = self._blocks
         return {cid for cid in cids if cid in blocks}
 
+    keep = has
+
     def put(self, blocks: Sequence[Block]) -> None:
+        for cid, _ in blocks if self._purged else ():
+            if cid in self._purged:
+                raise purged_error(cid)
         self._blocks.update(blocks)
 
     def record(self, blocks: Sequence[Block], row: CallRow | None) -> None:
+        if self._purged:
+            blocks = [block for block in blocks if block[0] not in self._purged]
         held = self._blocks
         for cid, data in blocks:  # for a few, this takes less than ``update``
             held[cid] = data
@@ -139,6 +156,68 @@ class MemoryBackend:
             yield
         finally:
             self._claimed.discard(run)
+
+    def check(self) -> Report:
+        return check_memory(self._blocks, *self._journal())
+
+    def collect(self, grace: float) -> Removed:
+        """As `Care.collect`, but nothing goes while a run goes on: blocks have no age.
+
+        The grace period begins when a block is first found to be garbage.
+        """
+        if not grace >= 0:
+            raise ValueError(f"a grace period is a number of seconds, not {grace!r}")
+        with self.busy:
+            if any(run.status == "running" for run in self._runs.values()):
+                return Removed()
+            blocks, now = self._blocks, time.monotonic()
+            needed = needed_in_memory(blocks, *self._journal())
+            before = self._garbage
+            garbage = {c: before.get(c, now) for c in blocks if c not in needed}
+            gone = [cid for cid, since in garbage.items() if now - since >= grace]
+            removed = Removed(len(gone), sum(len(blocks[cid]) for cid in gone))
+            for cid in gone:
+                del blocks[cid], garbage[cid]
+            self._garbage = garbage
+            return removed
+
+    def delete_run(self, run: str) -> None:
+        row = self._runs.get(run)
+        if row is None and all(call.run != run for call in self._written):
+            raise NotFound(f"there is no run {run} in this store")
+        if row is not None and row.status == "running":
+            raise RunIsLive(
+                f"run {run} is being executed: wait until it ends, or stop it"
+            )
+        self._runs.pop(run, None)
+        self._written = [call for call in self._written if call.run != run]
+
+    def purge(self, cids: Iterable[bytes], why: str) -> None:
+        with self.busy:
+            wanted = set(cids)
+            for cid in wanted - self._purged:
+                if cid not in self._blocks:
+                    raise NotFound(f"there is no block {cid_text(cid)} in this store")
+            for cid in wanted - self._purged:
+                text = tombstone(time.time(), why, finished=True)
+                self._entries[TOMBSTONE, cid_text(cid)] = text
+                self._purged.add(cid)
+                del self._blocks[cid]
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        raise StoreError(
+            "a store in memory has no file to copy: commit to a SQLiteStore instead"
+        )
+
+    def compact(self) -> int:
+        """Does nothing: memory is given back by itself."""
+        return 0
+
+    def _journal(
+        self,
+    ) -> tuple[list[RunRow], list[CallRow], dict[tuple[str, str], str]]:
+        calls = list(self._in_order(None, newest_first=False))
+        return list(self._runs.values()), calls, dict(self._entries)
 
     def flush(self) -> None:
         """Does nothing: memory does not outlive the process."""

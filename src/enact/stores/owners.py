@@ -92,6 +92,8 @@ class Owner:
     def forget(self) -> None:
         """Lets go of the file without a trace, in a forked child."""
         if self._fd >= 0:
+            if isinstance(self.signal, mmap.mmap):
+                self.signal.close()  # it has the file open as well, and so the lock
             self.signal = bytes(_FILE_BYTES)
             os.close(self._fd)
             self._fd = -1

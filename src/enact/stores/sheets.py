@@ -18,7 +18,7 @@ import sys
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -135,6 +135,47 @@ class Sheets:
                 found.update(self._find_in(segment, prefix))
         return sorted(found)
 
+    def entries(self) -> Iterator[bytes]:
+        """Reads all entries, as many at a time as are in a segment.
+
+        Raises:
+            DamagedIndex: a segment is not what it was.
+        """
+        for segments in list(self._sheets.values()):
+            for segment in segments:
+                yield self._read(segment)
+
+    def keep_only(self, wanted: Callable[[int], bool]) -> None:
+        """Leaves out entries; inside a write transaction.
+
+        Args:
+            wanted: says of a number in an entry whether the entry stays.
+
+        Raises:
+            DamagedIndex: a segment is not what it was.
+        """
+        width = self._width
+        for sheet, segments in list(self._sheets.items()):
+            kept: list[Segment] = []
+            for segment in segments:
+                data = self._read(segment)
+                cut = b"".join(
+                    data[place : place + width]
+                    for place in range(0, len(data), width)
+                    if wanted(
+                        int.from_bytes(data[place + PREFIX_BYTES : place + width])
+                    )
+                )
+                if len(cut) < len(data):
+                    self._rewrite(segment, cut)
+                if cut:
+                    entries, check = len(cut) // width, crc32(cut)
+                    kept.append(Segment(cut[:width], segment.id, entries, check))
+            self._sheets[sheet] = kept
+            if not kept:
+                del self._sheets[sheet]
+        self._write_summary()
+
     def add(self, entries: bytes) -> None:
         """Writes a sheet and merges what is due; inside a write transaction.
 
@@ -203,6 +244,22 @@ class Sheets:
         if len(self._held) > _CACHED_SEGMENTS:
             self._held.popitem(last=False)
         return data
+
+    def _rewrite(self, segment: Segment, data: bytes) -> None:
+        if not data:
+            self._connection.execute("DELETE FROM segments WHERE id = ?", (segment.id,))
+            return
+        self._connection.execute(
+            'UPDATE segments SET first = ?, entries = ?, "check" = ?, data = ?'
+            " WHERE id = ?",
+            (
+                data[: self._width],
+                len(data) // self._width,
+                crc32(data),
+                data,
+                segment.id,
+            ),
+        )
 
     def _merge_due(self) -> None:
         while True:

@@ -24,19 +24,27 @@ from enact.stores.backend import (
     RunFilter,
     RunRow,
 )
+from enact.stores.backup import backup
+from enact.stores.care import Removed, Report
+from enact.stores.check import check
+from enact.stores.collect import collect, delete_run
 from enact.stores.compact import compact
-from enact.stores.connect import connect, prepare, told
+from enact.stores.compact_all import compact_all
+from enact.stores.connect import told
 from enact.stores.durability import Policy
 from enact.stores.entries import Entries, write_entry
 from enact.stores.fold import Archive
 from enact.stores.foreign import ForeignTails, TailContent
 from enact.stores.intake import Intake
 from enact.stores.journal import Journal
+from enact.stores.open_file import open_file
+from enact.stores.opened import Opened
 from enact.stores.owners import Owner
+from enact.stores.purge import finish, purge
 from enact.stores.reader import Reader
 from enact.stores.rows import call_check, encode_call, encode_run
-from enact.stores.schema import migrate, version
 from enact.stores.tail import BLOCKS, CALL, RUN
+from enact.stores.tombstones import KIND as TOMBSTONE
 from enact.stores.tombstones import purged_in
 
 
@@ -76,12 +84,13 @@ class SQLiteBackend:
         policy = Policy(durability)
         self.path = os.path.realpath(path)
         self.busy = threading.RLock()
+        self._running: set[str] = set()
         self._refusal: str | None = None
         self._closing = threading.Lock()
-        connection, writable = _open(self.path)
+        connection, writable = open_file(self.path)
         self._mode = durability
         with told(self.path, "read"):
-            store_id = connection.execute(
+            self._store_id = store_id = connection.execute(
                 "SELECT value FROM meta WHERE key = 'store'"
             ).get
         self._reader = Reader(self.path, connection)
@@ -97,6 +106,7 @@ class SQLiteBackend:
             )
             self._owner.sweep()
             self._take_over(self._intake)
+            finish(self._opened(), self._entries.read(TOMBSTONE, None))
         _open_backends.add(self)
 
     def get(self, cids: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -160,13 +170,14 @@ class SQLiteBackend:
     def begin_run(self, row: RunRow) -> None:
         """Writes the row of a run that starts; see `Backend.begin_run`."""
         writer = self._writer()
-        self._owner.appear()
+        self._running.add(row.id)
         writer.add(RUN, encode_run(row), (), 0.0, run=row)
 
     def end_run(self, row: RunRow) -> None:
         """Writes the row of a run that ends; see `Backend.end_run`."""
         intake = self._writer()
         intake.add(RUN, encode_run(row), (), row.duration, run=row)
+        self._running.discard(row.id)
         if self._mode == "end":
             intake.sync()
 
@@ -241,6 +252,30 @@ class SQLiteBackend:
             self._take_over_with(archive)
         return self._owner.claim(run)
 
+    def check(self) -> Report:
+        """Looks at everything; see `Care.check`."""
+        return check(self._opened())
+
+    def collect(self, grace: float) -> Removed:
+        """Takes out what nothing needs; see `Care.collect`."""
+        return collect(self._opened(), grace)
+
+    def delete_run(self, run: str) -> None:
+        """Removes the rows of a run; see `Care.delete_run`."""
+        delete_run(self._opened(), run)
+
+    def purge(self, cids: Iterable[bytes], why: str) -> None:
+        """Removes blocks for good; see `Care.purge`."""
+        purge(self._opened(), cids, why)
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Writes a copy; see `Care.backup`."""
+        backup(self._opened(), path)
+
+    def compact(self) -> int:
+        """Packs everything anew; see `Care.compact`."""
+        return compact_all(self._opened())
+
     def flush(self) -> None:
         """Forces all that was recorded to the disk; see `Backend.flush`."""
         self._check()
@@ -297,6 +332,19 @@ class SQLiteBackend:
             own = self._intake.paths() if self._intake is not None else set()
             return self._foreign.read(own)
 
+    def _opened(self) -> Opened:
+        self._check()
+        intake = self._intake
+
+        def take_over() -> None:
+            if intake is not None:
+                intake.use(self._take_over_with)
+
+        return Opened(
+            self.path, self._store_id, intake, self._owner, self.busy, take_over,
+            frozenset(self._running), self.runs,
+        )  # fmt: skip
+
     def _take_over(self, intake: Intake) -> None:
         with self._foreign.take_over() as content:
             if content is None:
@@ -334,25 +382,6 @@ class SQLiteBackend:
         self._owner.forget()
         if self._intake is not None:
             _kept.append(self._intake.refuse(self._refusal))
-
-
-def _open(path: str) -> tuple[apsw.Connection, bool]:
-    writable = prepare(path)
-    if writable:
-        try:
-            with told(path, "open"):
-                connection = connect(path)
-                migrate(connection, path)
-            return connection, True
-        except StoreUnavailable:
-            # A directory that cannot be written has no place for a log.
-            if os.access(os.path.dirname(path), os.W_OK):
-                raise
-    with told(path, "open"):
-        connection = connect(path, writable=False)
-        if version(connection, path) == 0:
-            raise StoreUnavailable(f"{path} is empty, and it can only be read")
-    return connection, False
 
 
 def _fold_in(archive: Archive, content: TailContent) -> None:

@@ -104,6 +104,14 @@ def decode_records(data: bytes, start: int = 0) -> Iterator[Record]:
         place = end
 
 
+def is_cut_short(data: bytes) -> bool:
+    """Says whether bytes after the last whole record are the beginning of another."""
+    if len(data) < _FRAME.size:
+        return True
+    length, _ = _FRAME.unpack_from(data)
+    return bool(_FRAME.size + length > len(data))
+
+
 def _decode_payload(payload: bytes, end: int) -> Record | None:
     kind, row_length, count = _HEAD.unpack_from(payload)
     place = _HEAD.size + 4 * count

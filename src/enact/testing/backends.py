@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
-from enact.stores import Backend, Block, CallRow, RunRow
-from enact.values import cid_of
+from enact.errors import NotFound, Purged, RunIsLive
+from enact.stores import Backend, Block, CallRow, Care, RunRow
+from enact.values import cid_of, cid_text, encode_form
 
 MakeBackend = Callable[[], Backend]
 
 
 def check_backend(make_backend: MakeBackend, *, keeps: bool = False) -> None:
     """Checks a backend against the rules of `enact.stores.Backend`.
+
+    A backend that offers `enact.stores.Care` is checked against that too.
 
     Args:
         make_backend: makes a new, empty one, or with ``keeps`` opens the same one
@@ -35,6 +39,10 @@ def check_backend(make_backend: MakeBackend, *, keeps: bool = False) -> None:
         _check_runs(backend)
         _check_calls(backend)
         _check_threads(backend)
+        _check_entries(backend)
+        _check_owner(backend)
+        if isinstance(backend, Care):
+            _check_care(backend)
         written = _everything(backend)
         backend.flush()
         _expect(_everything(backend) == written, "flush changed what is there")
@@ -154,29 +162,132 @@ def _check_calls(backend: Backend) -> None:
 
 def _check_threads(backend: Backend) -> None:
     count, each = 8, 25
-    failures: list[BaseException] = []
 
     def work(thread: int) -> None:
+        for number in range(each):
+            block = sample_block(1000 + thread * each + number)
+            backend.record([block], sample_call(f"1{thread}", number))
+            if backend.get([block[0]]) != dict([block]):
+                raise AssertionError("a block that was recorded is not there")
+
+    _in_threads([partial(work, number) for number in range(count)])
+    for thread_number in range(count):
+        rows = [sample_call(f"1{thread_number}", number) for number in range(each)]
+        found = list(backend.calls(run=f"1{thread_number}"))
+        _expect(found == rows, "calls that were recorded by several threads")
+
+
+def _check_entries(backend: Backend) -> None:
+    _expect(backend.entries("tag") == {}, "an empty backend has entries")
+    _expect(not backend.swap("tag", "a", "0", "1"), "swap of what is not there")
+    _expect(backend.swap("tag", "b", None, "1"), "swap makes an entry")
+    _expect(not backend.swap("tag", "b", None, "2"), "swap makes an entry once")
+    _expect(not backend.swap("tag", "b", "2", "3"), "swap of what is something else")
+    _expect(backend.swap("tag", "b", "1", "é\n"), "swap changes an entry")
+    _expect(backend.swap("tag", "a", None, "0"), "swap makes another entry")
+    _expect(backend.swap("question", "b", None, "q"), "kinds are apart")
+    both = {"a": "0", "b": "é\n"}
+    _expect(list(backend.entries("tag").items()) == list(both.items()), "entries")
+    _expect(backend.entries("tag", "b") == {"b": "é\n"}, "one entry")
+    _expect(backend.entries("tag", "c") == {}, "no entry")
+    _expect(backend.swap("tag", "a", "0", None), "swap deletes an entry")
+    _expect(backend.entries("tag") == {"b": "é\n"}, "swap deletes that entry")
+    count, each = 6, 15
+    backend.swap("count", "n", None, "0")
+
+    def work() -> None:
+        for _ in range(each):
+            done = False
+            while not done:
+                old = backend.entries("count", "n")["n"]
+                done = backend.swap("count", "n", old, str(int(old) + 1))
+
+    _in_threads([work] * count)
+    found = backend.entries("count", "n")
+    _expect(found == {"n": str(count * each)}, "swap is atomic under threads")
+
+
+def _check_owner(backend: Backend) -> None:
+    backend.begin_run(RunRow("0d", "shop:wait", "running", None, 300.0, 0.0))
+    _expect(bool(backend.owner), "the owner has a token")
+    _expect(bool(backend.find_owner(backend.owner)), "this process is alive")
+    _expect(backend.find_owner("0123456789abcdef") is None, "an unknown owner is dead")
+    with backend.claim("0d"):
         try:
-            for number in range(each):
-                block = sample_block(1000 + thread * each + number)
-                backend.record([block], sample_call(f"1{thread}", number))
-                if backend.get([block[0]]) != dict([block]):
-                    raise AssertionError("a block that was recorded is not there")
+            with backend.claim("0d"):
+                raise AssertionError("a backend breaks a rule: a run is claimed once")
+        except RunIsLive:
+            pass
+        with backend.claim("0e"):
+            pass
+    with backend.claim("0d"):
+        pass
+    backend.end_run(RunRow("0d", "shop:wait", "completed", None, 300.0, 1.0))
+
+
+def _check_care(backend: Any) -> None:
+    """The rules of `enact.stores.Care`."""
+    for run in backend.runs(status="running"):
+        backend.end_run(run._replace(status="completed"))
+    _expect(backend.keep([]) == set(), "keep of nothing")
+    needed, inner, garbage = (sample_block(number) for number in (150, 151, 152))
+    linking = encode_form([inner[0], "needed by an entry"])
+    outer = cid_of(linking), linking
+    backend.put([needed, inner, garbage])
+    backend.put([outer])
+    absent = sample_block(100)[0]
+    _expect(backend.keep([inner[0], absent]) == {inner[0]}, "keep says what is here")
+    backend.swap("tag", "outer", None, f'{{"cid": "{cid_text(outer[0])}"}}')
+    backend.record([needed], sample_call("0f", 0, request=needed[0]))
+    every = {block[0] for block in (needed, inner, outer)}
+    _expect(backend.collect(3600.0).blocks == 0, "a young block was collected")
+    _expect(garbage[0] in backend.has([garbage[0]]), "a young block was collected")
+    removed = backend.collect(0.0)
+    _expect(backend.has(every) == every, "what is needed was collected")
+    _expect(not backend.has([garbage[0]]), "garbage was not collected")
+    _expect(removed.blocks >= 1 and removed.bytes >= len(garbage[1]), "what went")
+    backend.put([garbage])
+    _expect(backend.has([garbage[0]]) == {garbage[0]}, "garbage may come again")
+    backend.delete_run("0f")
+    _expect(not list(backend.calls(run="0f")), "a run was not deleted")
+    _raises(NotFound, lambda: backend.delete_run("0f"), "a run is deleted once")
+    backend.purge([garbage[0]], "a test")
+    _expect(not backend.has([garbage[0]]), "a purged block is here")
+    _raises(Purged, lambda: backend.put([garbage]), "a purged block was taken in")
+    tombstones = backend.entries("tombstone")
+    _expect(cid_text(garbage[0]) in tombstones, "purging leaves a tombstone")
+    _raises(NotFound, lambda: backend.purge([absent], ""), "purge of what is not here")
+    written = _everything(backend)
+    backend.compact()
+    _expect(_everything(backend) == written, "compacting changed what is there")
+    faults = [fault.kind for fault in backend.check().faults]
+    _expect(set(faults) <= {"missing"}, f"check finds faults: {faults}")
+
+
+def _raises(error: type[Exception], call: Callable[[], object], rule: str) -> None:
+    try:
+        call()
+    except error:
+        return
+    _expect(False, rule)
+
+
+def _in_threads(jobs: Sequence[Callable[[], None]]) -> None:
+    failures: list[BaseException] = []
+
+    def run(job: Callable[[], None]) -> None:
+        try:
+            job()
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(count)]
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     if failures:
         raise failures[0]
-    for thread_number in range(count):
-        rows = [sample_call(f"1{thread_number}", number) for number in range(each)]
-        found = list(backend.calls(run=f"1{thread_number}"))
-        _expect(found == rows, "calls that were recorded by several threads")
 
 
 def _expect(condition: bool, rule: str) -> None:

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening the file of a store, or making it."""
+
+from __future__ import annotations
+
+import os
+
+import apsw
+
+from enact.errors import StoreUnavailable
+from enact.stores.connect import connect, prepare, told
+from enact.stores.schema import migrate, version
+
+
+def open_file(path: str) -> tuple[apsw.Connection, bool]:
+    """Opens a file, for writing if that can be; and says whether it can.
+
+    Raises:
+        NotAStore: the file is something else.
+        StoreVersionError: it was made by a newer enact.
+        StoreUnavailable: it cannot be opened, or not be made.
+    """
+    writable = prepare(path)
+    if writable:
+        try:
+            with told(path, "open"):
+                connection = connect(path)
+                migrate(connection, path)
+            return connection, True
+        except StoreUnavailable:
+            # A directory that cannot be written has no place for a log.
+            if os.access(os.path.dirname(path), os.W_OK):
+                raise
+    with told(path, "open"):
+        connection = connect(path, writable=False)
+        if version(connection, path) == 0:
+            raise StoreUnavailable(f"{path} is empty, and it can only be read")
+    return connection, False
