@@ -53,7 +53,8 @@ def check_finds_damage(path):
     """Whether a check of the whole file says what reading a part may not notice.
 
     A page of the database that says that it holds fewer rows than it does, or that
-    another page is next, looks well to a reader.
+    another page is next, looks well to a reader. To be the check of the store itself,
+    once it has one.
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
@@ -253,6 +254,8 @@ def test_a_lost_pack_is_told(path):
         "DELETE FROM segments",
         "UPDATE segments SET data = zeroblob(length(data))",
         "UPDATE segments SET first = zeroblob(4)",
+        'UPDATE segments SET "check" = -1',
+        "UPDATE segments SET first = 'x'",
         "DELETE FROM meta WHERE key LIKE 'entries%'",
     ],
 )
