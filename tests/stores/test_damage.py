@@ -354,3 +354,12 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(path, monkeypatch):
     backend = sqlite_backend(path)
     assert backend.runs() == RUNS
     backend.close()
+
+
+def test_a_letter_that_is_wrong_in_the_definition_of_a_table_is_told(closed, path):
+    place = closed.index(b"INTEGER PRIMARY KEY", closed.index(b"CREATE TABLE calls("))
+    damaged = bytearray(closed)
+    damaged[place] ^= 0x10
+    path.write_bytes(damaged)
+    with pytest.raises(CorruptBlock, match="tables"):
+        sqlite_backend(path)

@@ -280,10 +280,9 @@ class Intake:
     def _begin(self) -> Batch:
         if isinstance(self._trouble, StoreClosed):
             self._complain()
-        self._current = Batch(self._make_tail())
         self._owner.appear()
         self._signal = self._owner.signal
-        self._current = Batch(TailWriter(self._path, self._store_id))
+        self._current = Batch(self._make_tail())
         return self._current
 
     def _make_tail(self) -> TailWriter:

@@ -119,7 +119,7 @@ class Sheets:
         ).get
         try:
             self.damaged = told != self._summary()
-        except (TypeError, OverflowError):  # not even of the right type
+        except (AttributeError, OverflowError, TypeError):  # not even of the right type
             self.damaged = True
 
     def find(self, prefix: bytes) -> list[int]:

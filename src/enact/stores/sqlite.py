@@ -35,7 +35,7 @@ from enact.stores.journal import Journal
 from enact.stores.owners import Owner
 from enact.stores.reader import Reader
 from enact.stores.rows import call_check, encode_call, encode_run
-from enact.stores.schema import migrate, version
+from enact.stores.schema import check_definitions, migrate, version
 from enact.stores.tail import BLOCKS, CALL, RUN
 from enact.stores.tombstones import purged_in
 
@@ -343,6 +343,7 @@ def _open(path: str) -> tuple[apsw.Connection, bool]:
             with told(path, "open"):
                 connection = connect(path)
                 migrate(connection, path)
+                check_definitions(connection, path)
             return connection, True
         except StoreUnavailable:
             # A directory that cannot be written has no place for a log.
@@ -352,6 +353,7 @@ def _open(path: str) -> tuple[apsw.Connection, bool]:
         connection = connect(path, writable=False)
         if version(connection, path) == 0:
             raise StoreUnavailable(f"{path} is empty, and it can only be read")
+        check_definitions(connection, path)
     return connection, False
 
 
