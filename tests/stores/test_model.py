@@ -182,5 +182,5 @@ def test_a_store_does_what_dictionaries_do():
 def test_a_store_does_what_dictionaries_do_over_and_over():
     run_state_machine_as_test(
         StoreMachine,
-        settings=settings(SETTINGS, max_examples=1500, stateful_step_count=50),
+        settings=settings(SETTINGS, max_examples=1000, stateful_step_count=40),
     )
