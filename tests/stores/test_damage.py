@@ -53,7 +53,8 @@ def check_finds_damage(path):
     """Whether a check of the whole file says what reading a part may not notice.
 
     A page of the database that says that it holds fewer rows than it does, or that
-    another page is next, looks well to a reader.
+    another page is next, looks well to a reader. To be the check of the store itself,
+    once it has one.
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
@@ -253,6 +254,8 @@ def test_a_lost_pack_is_told(path):
         "DELETE FROM segments",
         "UPDATE segments SET data = zeroblob(length(data))",
         "UPDATE segments SET first = zeroblob(4)",
+        'UPDATE segments SET "check" = -1',
+        "UPDATE segments SET first = 'x'",
         "DELETE FROM meta WHERE key LIKE 'entries%'",
     ],
 )
@@ -351,3 +354,12 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(path, monkeypatch):
     backend = sqlite_backend(path)
     assert backend.runs() == RUNS
     backend.close()
+
+
+def test_a_letter_that_is_wrong_in_the_definition_of_a_table_is_told(closed, path):
+    place = closed.index(b"INTEGER PRIMARY KEY", closed.index(b"CREATE TABLE calls("))
+    damaged = bytearray(closed)
+    damaged[place] ^= 0x10
+    path.write_bytes(damaged)
+    with pytest.raises(CorruptBlock, match="tables"):
+        sqlite_backend(path)

@@ -162,7 +162,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.patch.stop()
             left = {path.name for path in self.path.parent.iterdir()}
             self.directory.cleanup()
-        assert left == {"runs.db"}
+        assert {name for name in left if "-owner-" not in name} == {"runs.db"}
 
 
 SETTINGS = settings(
@@ -182,5 +182,5 @@ def test_a_store_does_what_dictionaries_do():
 def test_a_store_does_what_dictionaries_do_over_and_over():
     run_state_machine_as_test(
         StoreMachine,
-        settings=settings(SETTINGS, max_examples=1500, stateful_step_count=50),
+        settings=settings(SETTINGS, max_examples=1000, stateful_step_count=40),
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -21,6 +23,7 @@ from enact.stores.files import make_directories, unavailable
 from enact.stores.schema import version
 
 BUSY_MILLISECONDS = 60_000
+_chance = random.Random()  # its own: programs seed the one that all share
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -68,7 +71,7 @@ def connect(path: str, writable: bool = True) -> apsw.Connection:
             f"file:{quote(os.path.abspath(path))}?{mode}",
             flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
         )
-    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    connection.set_busy_handler(_patience())
     connection.transaction_mode = "IMMEDIATE"
     # A file that somebody sent must not run functions of the reader's process.
     connection.pragma("trusted_schema", 0)
@@ -81,6 +84,25 @@ def connect(path: str, writable: bool = True) -> apsw.Connection:
         connection.pragma("synchronous", "FULL")
         connection.pragma("journal_size_limit", 8 << 20)
     return connection
+
+
+def _patience() -> Callable[[int], bool]:
+    """Makes what waits for a lock.
+
+    The timeout that SQLite has waits longer each time, so with many processes the one
+    that came last is served first, and some wait for ever. Here all have equal chances.
+    """
+    until = 0.0
+
+    def wait(count: int) -> bool:
+        nonlocal until
+        now = time.monotonic()
+        if count == 0:
+            until = now + BUSY_MILLISECONDS / 1000
+        time.sleep(_chance.uniform(0.0005, 0.005))
+        return now < until
+
+    return wait
 
 
 @contextmanager

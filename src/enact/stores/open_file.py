@@ -9,7 +9,7 @@ import apsw
 
 from enact.errors import StoreUnavailable
 from enact.stores.connect import connect, prepare, told
-from enact.stores.schema import migrate, version
+from enact.stores.schema import check_definitions, migrate, version
 
 
 def open_file(path: str) -> tuple[apsw.Connection, bool]:
@@ -26,6 +26,7 @@ def open_file(path: str) -> tuple[apsw.Connection, bool]:
             with told(path, "open"):
                 connection = connect(path)
                 migrate(connection, path)
+                check_definitions(connection, path)
             return connection, True
         except StoreUnavailable:
             # A directory that cannot be written has no place for a log.
@@ -35,4 +36,5 @@ def open_file(path: str) -> tuple[apsw.Connection, bool]:
         connection = connect(path, writable=False)
         if version(connection, path) == 0:
             raise StoreUnavailable(f"{path} is empty, and it can only be read")
+        check_definitions(connection, path)
     return connection, False

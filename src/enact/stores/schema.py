@@ -6,10 +6,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from importlib import metadata
+from typing import Any
+from zlib import crc32
 
 import apsw
 
-from enact.errors import NotAStore, StoreVersionError
+from enact.errors import CorruptBlock, NotAStore, StoreVersionError
 
 APPLICATION_ID = 0x656E6163
 """Marks a SQLite file as a store ("enac")."""
@@ -142,11 +144,34 @@ def migrate(connection: apsw.Connection, path: str) -> None:
         needs = MIGRATIONS[-1][0]
         connection.execute(
             "INSERT OR REPLACE INTO meta(key, value) VALUES"
-            " ('needs', ?), ('written_by', ?)",
-            (needs, _enact_version()),
+            " ('needs', ?), ('written_by', ?), ('schema', ?)",
+            (needs, _enact_version(), " ".join(_definitions(connection))),
         )
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def check_definitions(connection: apsw.Connection, path: str) -> None:
+    """Checks that the tables are still defined as they were.
+
+    With one wrong letter there SQLite takes a row for something else, or for nothing.
+
+    Raises:
+        CorruptBlock: they are not.
+    """
+    told = connection.execute("SELECT value FROM meta WHERE key = 'schema'").get
+    if not set(str(told or "").split()) <= set(_definitions(connection)):
+        raise CorruptBlock(
+            f"{path} is damaged where it says what tables there are; copy it, then try"
+            " the shell command `sqlite3 FILE .recover`"
+        )
+
+
+def _definitions(connection: apsw.Connection) -> list[str]:
+    rows: list[Any] = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name"
+    ).fetchall()
+    return [f"{name}:{crc32(str(sql).encode()):08x}" for name, sql in rows]
 
 
 def version(connection: apsw.Connection, path: str) -> int:

@@ -117,7 +117,10 @@ class Sheets:
         told = self._connection.execute(
             "SELECT value FROM meta WHERE key = ?", (f"entries.{self._kind}",)
         ).get
-        self.damaged = told != self._summary()
+        try:
+            self.damaged = told != self._summary()
+        except (AttributeError, OverflowError, TypeError):  # not even of the right type
+            self.damaged = True
 
     def find(self, prefix: bytes) -> list[int]:
         """Lists what the entries with a prefix say: packs, or calls.
