@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,59 @@ def test_a_source_is_written_once_for_all_runs(
     enact.invoke(poem, ("wood",))
     assert sources(store) == kept
     assert not read
+
+
+def test_the_entries_of_a_run_are_written_together_when_it_ends(
+    store: enact.Store, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    write = store.backend.write_entries
+
+    def note(kind: str, entries: Mapping[str, str]) -> None:
+        written.append(len(entries))
+        write(kind, entries)
+
+    monkeypatch.setattr(store.backend, "write_entries", note)
+    enact.invoke(load(SHOP).poem, ("sea",))
+    assert written == [2]
+    monkeypatch.setattr(listing, "WAIT", -1.0)  # as in a run that goes on for long
+    enact.invoke(
+        load(SHOP.replace("A line", "B").replace("upper", "lower")).poem, ("",)
+    )
+    assert written == [2, 2]
+    text = SHOP + "\n    @enact.register\n    def more(x): return poem(x)\n"
+    text = text.replace("A line", "C").replace("upper", "title")
+    enact.invoke(load(text).more, ("",))
+    assert written == [2, 2, 2, 1]
+
+
+def test_entries_that_could_not_be_written_are_written_by_the_next_run(
+    store: enact.Store, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(kind: str, entries: object) -> None:
+        raise enact.StoreUnavailable("full")
+
+    poem = load(SHOP).poem
+    with monkeypatch.context() as patch:
+        patch.setattr(store.backend, "write_entries", fail)
+        with pytest.raises(enact.StoreUnavailable):
+            enact.invoke(poem, ("sea",))
+    assert not sources(store)
+    enact.invoke(poem, ("sea",))
+    assert len(sources(store)) == 2
+
+
+def test_a_program_can_read_its_own_source_while_it_runs(load: Load) -> None:
+    shop = load("""
+        import enact
+        @enact.register
+        def f(n): return n
+
+        @enact.register
+        def g(n):
+            return enact.source(enact.invoke(f, (n,))).text
+    """)
+    assert enact.invoke(shop.g, (1,)).output.endswith("def f(n): return n")
 
 
 def test_an_entry_whose_block_was_lost_is_written_again(

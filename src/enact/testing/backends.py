@@ -38,6 +38,7 @@ def check_backend(make_backend: MakeBackend, *, keeps: bool = False) -> None:
         _check_blocks(backend)
         _check_runs(backend)
         _check_calls(backend)
+        _check_entries(backend)
         _check_threads(backend)
         _check_entries(backend)
         _check_owner(backend)
@@ -82,7 +83,8 @@ def sample_call(run: str, number: int, **changes: Any) -> CallRow:
 def _everything(backend: Backend) -> tuple[object, ...]:
     cids = [sample_block(number)[0] for number in range(200)]
     codes = sorted(backend.codes())
-    return backend.get(cids), backend.runs(), list(backend.calls()), codes
+    entries = backend.entries("kind"), backend.entries("other")
+    return backend.get(cids), backend.runs(), list(backend.calls()), codes, entries
 
 
 def _check_blocks(backend: Backend) -> None:
@@ -158,6 +160,19 @@ def _check_calls(backend: Backend) -> None:
         _expect(found == answer, f"calls({wanted})")
     codes = [("shop:draft", row.code, 1) for row in rows]
     _expect(sorted(backend.codes()) == sorted(codes), "codes counts each call once")
+
+
+def _check_entries(backend: Backend) -> None:
+    _expect(backend.entries("kind") == {}, "an empty backend has entries")
+    _expect(backend.swap("kind", "a", None, "1"), "swap makes an entry")
+    _expect(not backend.swap("kind", "a", None, "2"), "swap looks at what is there")
+    backend.write_entries("kind", {"b": "2", "a": "3"})
+    backend.write_entries("other", {"c": "4"})
+    backend.write_entries("other", {})
+    _expect(backend.entries("kind") == {"a": "3", "b": "2"}, "entries by kind")
+    _expect(backend.entries("kind", "b") == {"b": "2"}, "one entry")
+    _expect(backend.entries("kind", "c") == {}, "an entry that is not there")
+    _expect(backend.swap("kind", "b", "2", None), "swap deletes an entry")
 
 
 def _check_threads(backend: Backend) -> None:
