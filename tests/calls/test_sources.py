@@ -110,6 +110,40 @@ def test_names_are_followed_into_other_modules_of_the_project(load: Load) -> Non
     }
 
 
+def test_what_is_part_of_another_text_is_no_part_of_its_own(load: Load) -> None:
+    shop = load("""
+        import enact
+        class Till:
+            def add(self, n): return self.twice(n)
+            def twice(self, n): return 2 * n
+
+        half = lambda n: n / 2
+
+        def make():
+            def inner(n): return n
+            return inner
+        made = make()
+
+        @enact.register
+        def f(n): return half(made(Till().add(n)))
+
+        enact.register(Till.add, name="sources/add")
+    """)
+    parts = enact.source(shop.f).parts
+    assert set(parts) == {"shop:make", "shop:made", "shop:half", "shop:Till"}
+    assert parts["shop:half"] == "half = lambda n: n / 2"
+    of_a_method = enact.source(enact.registered("sources/add"))
+    assert list(of_a_method.parts) == ["shop:Till.twice"]
+
+
+def test_equal_code_has_the_name_of_the_function_that_was_called(load: Load) -> None:
+    text = "import enact\n@enact.register\ndef f(n): return n"
+    one = enact.invoke(load(text, "one").f, (1,))
+    two = enact.invoke(load(text, "two").f, (1,))
+    assert enact.source(one).code == enact.source(two).code
+    assert (enact.source(one).name, enact.source(two).name) == ("one:f", "two:f")
+
+
 def test_a_constant_that_was_computed_is_kept_by_value(load: Load) -> None:
     shop = load("""
         import enact
@@ -206,10 +240,13 @@ def test_an_entry_whose_block_was_lost_is_written_again(
     assert sources(store)[code] != lost
 
 
-def test_a_run_that_leaves_the_store_alone_keeps_no_sources(
-    store: enact.Store, load: Load
+def test_a_run_that_leaves_the_store_alone_reads_no_sources(
+    store: enact.Store, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(listing, "source_of", read.append)
     enact.invoke(load(SHOP).poem, ("sea",), commit=False)
+    assert not read
     assert not sources(store)
 
 
@@ -324,19 +361,20 @@ SECRETS = {
 def test_secrets_are_not_in_sources(
     kind: str, store: enact.Store, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SHOP", KEY)
-    shop = load(f"import enact\n{SECRETS[kind]}\n")
+    key = f"{KEY} {kind}"  # else it is known from the case before
+    monkeypatch.setenv("SHOP", key)
+    shop = load(f"import enact\n{SECRETS[kind].replace(KEY, key)}\n")
     fn = enact.register(shop.f, name="secrets/f")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         inv = enact.invoke(fn)
     source = enact.source(inv)
     assert "def f" in source.text or "in an f-string" in kind
-    assert KEY not in str(source) + repr(source)
+    assert key not in str(source) + repr(source)
     backend: Any = store.backend
     blocks = [data for data in backend._blocks.values() if b"enact/Source" in data]
     assert blocks
-    assert not [data for data in blocks if KEY.encode() in data]
+    assert not [data for data in blocks if key.encode() in data]
 
 
 # --- differences ------------------------------------------------------------------
