@@ -136,6 +136,24 @@ def test_what_is_part_of_another_text_is_no_part_of_its_own(load: Load) -> None:
     assert list(of_a_method.parts) == ["shop:Till.twice"]
 
 
+def test_closures_of_one_name_each_have_their_version_in_one_run(load: Load) -> None:
+    shop = load("""
+        import enact
+        def make(n):
+            @enact.register
+            def add(x): return x + n
+            return add
+
+        @enact.register
+        def adds(): return [make(n)(1) for n in range(3)]
+    """)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they share a name
+        inv = enact.invoke(shop.adds)
+    assert inv.output == [1, 2, 3]
+    assert len({enact.source(view).code for view in inv.children}) == 3
+
+
 def test_equal_code_has_the_name_of_the_function_that_was_called(load: Load) -> None:
     text = "import enact\n@enact.register\ndef f(n): return n"
     one = enact.invoke(load(text, "one").f, (1,))
