@@ -38,7 +38,6 @@ def check_backend(make_backend: MakeBackend, *, keeps: bool = False) -> None:
         _check_blocks(backend)
         _check_runs(backend)
         _check_calls(backend)
-        _check_entries(backend)
         _check_threads(backend)
         _check_entries(backend)
         _check_owner(backend)
@@ -83,8 +82,7 @@ def sample_call(run: str, number: int, **changes: Any) -> CallRow:
 def _everything(backend: Backend) -> tuple[object, ...]:
     cids = [sample_block(number)[0] for number in range(200)]
     codes = sorted(backend.codes())
-    entries = backend.entries("kind"), backend.entries("other")
-    return backend.get(cids), backend.runs(), list(backend.calls()), codes, entries
+    return backend.get(cids), backend.runs(), list(backend.calls()), codes
 
 
 def _check_blocks(backend: Backend) -> None:
@@ -162,19 +160,6 @@ def _check_calls(backend: Backend) -> None:
     _expect(sorted(backend.codes()) == sorted(codes), "codes counts each call once")
 
 
-def _check_entries(backend: Backend) -> None:
-    _expect(backend.entries("kind") == {}, "an empty backend has entries")
-    _expect(backend.swap("kind", "a", None, "1"), "swap makes an entry")
-    _expect(not backend.swap("kind", "a", None, "2"), "swap looks at what is there")
-    backend.write_entries("kind", {"b": "2", "a": "3"})
-    backend.write_entries("other", {"c": "4"})
-    backend.write_entries("other", {})
-    _expect(backend.entries("kind") == {"a": "3", "b": "2"}, "entries by kind")
-    _expect(backend.entries("kind", "b") == {"b": "2"}, "one entry")
-    _expect(backend.entries("kind", "c") == {}, "an entry that is not there")
-    _expect(backend.swap("kind", "b", "2", None), "swap deletes an entry")
-
-
 def _check_threads(backend: Backend) -> None:
     count, each = 8, 25
 
@@ -220,6 +205,10 @@ def _check_entries(backend: Backend) -> None:
     _in_threads([work] * count)
     found = backend.entries("count", "n")
     _expect(found == {"n": str(count * each)}, "swap is atomic under threads")
+    backend.write_entries("written", {"b": "2", "a": "1"})
+    backend.write_entries("written", {"b": "3"})
+    backend.write_entries("written", {})
+    _expect(backend.entries("written") == {"a": "1", "b": "3"}, "entries are written")
 
 
 def _check_owner(backend: Backend) -> None:
