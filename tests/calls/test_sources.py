@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,58 @@ def test_names_are_followed_into_other_modules_of_the_project(load: Load) -> Non
     }
 
 
+def test_what_is_part_of_another_text_is_no_part_of_its_own(load: Load) -> None:
+    shop = load("""
+        import enact
+        class Till:
+            def add(self, n): return self.twice(n)
+            def twice(self, n): return 2 * n
+
+        half = lambda n: n / 2
+
+        def make():
+            def inner(n): return n
+            return inner
+        made = make()
+
+        @enact.register
+        def f(n): return half(made(Till().add(n)))
+
+        enact.register(Till.add, name="sources/add")
+    """)
+    parts = enact.source(shop.f).parts
+    assert set(parts) == {"shop:make", "shop:made", "shop:half", "shop:Till"}
+    assert parts["shop:half"] == "half = lambda n: n / 2"
+    of_a_method = enact.source(enact.registered("sources/add"))
+    assert list(of_a_method.parts) == ["shop:Till.twice"]
+
+
+def test_closures_of_one_name_each_have_their_version_in_one_run(load: Load) -> None:
+    shop = load("""
+        import enact
+        def make(n):
+            @enact.register
+            def add(x): return x + n
+            return add
+
+        @enact.register
+        def adds(): return [make(n)(1) for n in range(3)]
+    """)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they share a name
+        inv = enact.invoke(shop.adds)
+    assert inv.output == [1, 2, 3]
+    assert len({enact.source(view).code for view in inv.children}) == 3
+
+
+def test_equal_code_has_the_name_of_the_function_that_was_called(load: Load) -> None:
+    text = "import enact\n@enact.register\ndef f(n): return n"
+    one = enact.invoke(load(text, "one").f, (1,))
+    two = enact.invoke(load(text, "two").f, (1,))
+    assert enact.source(one).code == enact.source(two).code
+    assert (enact.source(one).name, enact.source(two).name) == ("one:f", "two:f")
+
+
 def test_a_constant_that_was_computed_is_kept_by_value(load: Load) -> None:
     shop = load("""
         import enact
@@ -140,6 +192,59 @@ def test_a_source_is_written_once_for_all_runs(
     assert not read
 
 
+def test_the_entries_of_a_run_are_written_together_when_it_ends(
+    store: enact.Store, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    write = store.backend.write_entries
+
+    def note(kind: str, entries: Mapping[str, str]) -> None:
+        written.append(len(entries))
+        write(kind, entries)
+
+    monkeypatch.setattr(store.backend, "write_entries", note)
+    enact.invoke(load(SHOP).poem, ("sea",))
+    assert written == [2]
+    monkeypatch.setattr(listing, "WAIT", -1.0)  # as in a run that goes on for long
+    enact.invoke(
+        load(SHOP.replace("A line", "B").replace("upper", "lower")).poem, ("",)
+    )
+    assert written == [2, 2]
+    text = SHOP + "\n    @enact.register\n    def more(x): return poem(x)\n"
+    text = text.replace("A line", "C").replace("upper", "title")
+    enact.invoke(load(text).more, ("",))
+    assert written == [2, 2, 2, 1]
+
+
+def test_entries_that_could_not_be_written_are_written_by_the_next_run(
+    store: enact.Store, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(kind: str, entries: object) -> None:
+        raise enact.StoreUnavailable("full")
+
+    poem = load(SHOP).poem
+    with monkeypatch.context() as patch:
+        patch.setattr(store.backend, "write_entries", fail)
+        with pytest.raises(enact.StoreUnavailable):
+            enact.invoke(poem, ("sea",))
+    assert not sources(store)
+    enact.invoke(poem, ("sea",))
+    assert len(sources(store)) == 2
+
+
+def test_a_program_can_read_its_own_source_while_it_runs(load: Load) -> None:
+    shop = load("""
+        import enact
+        @enact.register
+        def f(n): return n
+
+        @enact.register
+        def g(n):
+            return enact.source(enact.invoke(f, (n,))).text
+    """)
+    assert enact.invoke(shop.g, (1,)).output.endswith("def f(n): return n")
+
+
 def test_an_entry_whose_block_was_lost_is_written_again(
     store: enact.Store, load: Load
 ) -> None:
@@ -153,10 +258,13 @@ def test_an_entry_whose_block_was_lost_is_written_again(
     assert sources(store)[code] != lost
 
 
-def test_a_run_that_leaves_the_store_alone_keeps_no_sources(
-    store: enact.Store, load: Load
+def test_a_run_that_leaves_the_store_alone_reads_no_sources(
+    store: enact.Store, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(listing, "source_of", read.append)
     enact.invoke(load(SHOP).poem, ("sea",), commit=False)
+    assert not read
     assert not sources(store)
 
 
@@ -271,19 +379,20 @@ SECRETS = {
 def test_secrets_are_not_in_sources(
     kind: str, store: enact.Store, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SHOP", KEY)
-    shop = load(f"import enact\n{SECRETS[kind]}\n")
+    key = f"{KEY} {kind}"  # else it is known from the case before
+    monkeypatch.setenv("SHOP", key)
+    shop = load(f"import enact\n{SECRETS[kind].replace(KEY, key)}\n")
     fn = enact.register(shop.f, name="secrets/f")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         inv = enact.invoke(fn)
     source = enact.source(inv)
     assert "def f" in source.text or "in an f-string" in kind
-    assert KEY not in str(source) + repr(source)
+    assert key not in str(source) + repr(source)
     backend: Any = store.backend
     blocks = [data for data in backend._blocks.values() if b"enact/Source" in data]
     assert blocks
-    assert not [data for data in blocks if KEY.encode() in data]
+    assert not [data for data in blocks if key.encode() in data]
 
 
 # --- differences ------------------------------------------------------------------

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import enact
+from examples.skills import harmless
 from examples.trigram import TrigramModel, balanced, join, prose
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -70,6 +72,35 @@ def test_the_demo_runs_live_only_what_it_says(tmp_path: Path) -> None:
 def test_the_demo_with_a_language_model_pays_only_once(tmp_path: Path) -> None:
     output = run_example("llm.py", str(tmp_path / "llm.db"))
     assert re.findall(r"the model ran (\d+) times", output) == ["0", "7", "0", "4", "5"]
+
+
+def test_the_skill_library_grows_and_is_used_in_a_later_session(tmp_path: Path) -> None:
+    output = run_example("skills.py", str(tmp_path / "skills.db"))
+    assert "spread: none of 10 candidates does it" in output
+    assert "skills in the store: largest, smallest, total" in output
+    assert "spread: candidate 11 passes" in output
+    assert "def reach(xs):\n    return centre(xs) - smallest(xs)" in output
+    assert "->reach([1, 2, 30]) = 14.5" in output
+    assert "the same program: True." in output
+    again = run_example("skills.py", str(tmp_path / "skills.db"))
+    assert "skills in the store: centre, largest, reach, smallest, spread" in again
+    assert again.count("known already") == 7
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\ndef f(xs): return 1",
+        "def f(xs): return eval(xs)",
+        "def f(xs): return xs.__class__",
+        "@exec\ndef f(xs): return 1",
+        "f = exec\ndef g(xs): return f(xs)",
+        "print(1)\ndef f(xs): return 1",
+    ],
+)
+def test_the_skill_library_loads_nothing_but_arithmetic(source: str) -> None:
+    assert not harmless(enact.Program(source, "f"))
+    assert harmless(enact.Program("def f(xs):\n    return xs[0] + 1", "f"))
 
 
 def test_the_model_draws_the_same_sentence_for_the_same_luck() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import enact
-from enact.stores import Backend, CodeCount
+from enact.stores import Backend, CodeCount, RunRow
 from enact.testing.backends import sample_call
 from tests.modules import Load, loading
 
@@ -155,6 +155,15 @@ def test_a_run_that_was_cut_off_is_affected_by_what_it_did(
     load(text.replace("= helper(n)", "= helper(n) + 1"))
     [found] = store.affected("shop:leaf")
     assert len(found.runs) == 1
+
+
+def test_a_run_of_which_only_calls_are_known_is_affected(store: enact.Store) -> None:
+    row = sample_call("0a", 0, invokable="affected/nowhere", parent=None)
+    store.backend.begin_run(RunRow("0a", row.invokable, "running", None, 1.0, 0.0))
+    store.backend.begin_run(RunRow("0b", row.invokable, "running", None, 2.0, 0.0))
+    store.backend.record([], row)
+    [found] = store.affected()
+    assert [run.id for run in found.runs] == ["0a"]
 
 
 def test_each_recorded_version_is_an_item_of_its_own(

@@ -290,7 +290,8 @@ def arrive(
     run = parent.run
     if target.takes_value:
         args = target.fit(args)
-    if target.cid not in run.known:
+    # Closures share a name, and so the identifier; each has code of its own.
+    if target.cid not in run.known or target.fixed is None:
         run.introduce(target)
         look_at(target, receiver, args, kwargs)
     data = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from enact.calls.code.listing import NO_SOURCE, list_sources
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 KIND = "source"
 """Of the entries of a store that lead from the digest of code to its ``Source``."""
+
+WAIT = 0.25
+"""Seconds that entries wait for others, at most, while functions are met."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -102,23 +106,56 @@ def source_of(target: Target) -> Source:
     )
 
 
-def keep_source(store: ValueStore, target: Target) -> None:
-    """Write the source of a target, if the store does not have it.
+class SourceKeeper:
+    """Writes the sources of what a run calls, where the store does not have them.
 
-    Once known to be there, it costs a look into a set; when a process first uses a
-    store, a look-up by the digest; when the digest is new, the sources are read.
+    Once known to be there, one costs a look into a set; when a process first uses a
+    store, a look-up by the digest; when the digest is new, the sources are read. The
+    entries are written together, when the run ends, or later than `WAIT` seconds: in a
+    file each time costs a flush.
+
+    Args:
+        store: where the run is recorded.
     """
-    code = target.code
-    known = store.sources
-    if code is None or known is None or code in known:
-        return
-    old = store.backend.entries(KIND, code).get(code)
-    if old is None or not store.has(_ref(old)):
-        value = source_of(target)
-        if value.code == code:  # files may be edited meanwhile
-            entry = {"name": value.name, "ref": store.commit(value).id}
-            store.backend.swap(KIND, code, old, json.dumps(entry, sort_keys=True))
-    known.add(code)
+
+    __slots__ = ("_new", "_store", "_written")
+
+    def __init__(self, store: ValueStore) -> None:
+        self._store = store
+        self._new: dict[str, str] = {}
+        self._written = 0.0
+
+    def keep(self, target: Target) -> None:
+        """See to it that the source of a target is there when the run has ended."""
+        code = target.code
+        store = self._store
+        known = store.sources
+        if code is None or known is None or code in known:
+            return
+        old = store.backend.entries(KIND, code).get(code)
+        if old is None or not store.has(_ref(old)):
+            value = source_of(target)
+            if value.code == code:  # files may be edited meanwhile
+                entry = {"name": value.name, "ref": store.commit(value).id}
+                self._new[code] = json.dumps(entry, sort_keys=True)
+        known.add(code)
+        now = time.monotonic()
+        if self._written == 0.0:
+            self._written = now
+        elif now - self._written > WAIT:
+            self.write()
+
+    def write(self) -> None:
+        """Write the entries that are new."""
+        if self._new:
+            entries, self._new = self._new, {}
+            try:
+                self._store.backend.write_entries(KIND, entries)
+            except BaseException:
+                if self._store.sources is not None:
+                    self._store.sources.difference_update(entries)
+                raise
+            self._written = time.monotonic()
 
 
 def recorded_source(store: ValueStore, name: str, code: str | None) -> Source:

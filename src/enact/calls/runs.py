@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from enact.calls import layout
 from enact.calls.environment import describe_process, installed_packages
 from enact.calls.frames import clock
-from enact.calls.listing import keep_source
+from enact.calls.listing import SourceKeeper
 from enact.calls.targets import warn_if_ambiguous
 from enact.calls.versions import encode_versions
 from enact.errors import UnstorableValue
@@ -85,6 +85,7 @@ class Run:
         record: the backend's way in for a finished call.
         known: invokables whose blocks were written already.
         withheld: exceptions of which not all is written.
+        sources: writes those of what is called.
         epoch: what turns ``clock()`` into seconds since the epoch.
         on_unstorable: ``"warn"`` or ``"error"``.
         attended: whether somebody is there to answer questions.
@@ -104,6 +105,7 @@ class Run:
         "origin",
         "record",
         "session",
+        "sources",
         "started",
         "store",
         "withheld",
@@ -126,6 +128,7 @@ class Run:
         self.record = store.backend.record
         self.known: set[bytes] = set()
         self.withheld: set[bytes] = set()
+        self.sources = SourceKeeper(store)
         self._subtrees: dict[frozenset[Any], bytes] = {}
         self.next_number = itertools.count(origin.next_number).__next__
         now = time.time()
@@ -148,6 +151,7 @@ class Run:
     def end(self, name: str, status: str, invocation: bytes | None) -> None:
         """Write how the run ended."""
         LIVE.discard(self.id)
+        self.sources.write()
         duration = time.time() - self.started
         self.store.backend.end_run(self._row(name, status, invocation, duration))
         if status == "paused" and invocation is not None:
@@ -191,7 +195,7 @@ class Run:
         warn_if_ambiguous(target)
         self.known.add(target.cid)
         self.store.backend.put([(target.cid, target.block)])
-        keep_source(self.store, target)
+        self.sources.keep(target)
 
     def encode(
         self,

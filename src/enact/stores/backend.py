@@ -203,6 +203,14 @@ class Backend(Protocol):
             Whether it was so. If not, nothing was changed.
         """
 
+    def write_entries(self, kind: str, entries: Mapping[str, str]) -> None:
+        """Writes entries in one step, whatever was there.
+
+        Args:
+            kind: of the entries.
+            entries: texts by key.
+        """
+
     @property
     def owner(self) -> str:
         """A token for this process, under which it executes runs."""

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
@@ -123,10 +123,13 @@ class MemoryBackend:
         return [CodeCount(*key, count) for key, count in counts.items()]
 
     def entries(self, kind: str, key: str | None = None) -> dict[str, str]:
+        if key is not None:
+            value = self._entries.get((kind, key))
+            return {} if value is None else {key: value}
         return {
             name: value
             for (its_kind, name), value in sorted(self._entries.items())
-            if its_kind == kind and key in (None, name)
+            if its_kind == kind
         }
 
     def swap(self, kind: str, key: str, old: str | None, new: str | None) -> bool:
@@ -138,6 +141,10 @@ class MemoryBackend:
             else:
                 self._entries[kind, key] = new
             return True
+
+    def write_entries(self, kind: str, entries: Mapping[str, str]) -> None:
+        with self._lock:
+            self._entries.update({(kind, key): new for key, new in entries.items()})
 
     @property
     def owner(self) -> str:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from zlib import crc32
@@ -234,6 +234,15 @@ class SQLiteBackend:
             return bool(found == old)
 
         return self._writer().transact(write)
+
+    def write_entries(self, kind: str, entries: Mapping[str, str]) -> None:
+        """Writes entries in one transaction; see `Backend.write_entries`."""
+
+        def write(connection: apsw.Connection) -> None:
+            for key, new in entries.items():
+                write_entry(connection, kind, key, new)
+
+        self._writer().transact(write)
 
     @property
     def owner(self) -> str:

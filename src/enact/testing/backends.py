@@ -205,6 +205,10 @@ def _check_entries(backend: Backend) -> None:
     _in_threads([work] * count)
     found = backend.entries("count", "n")
     _expect(found == {"n": str(count * each)}, "swap is atomic under threads")
+    backend.write_entries("written", {"b": "2", "a": "1"})
+    backend.write_entries("written", {"b": "3"})
+    backend.write_entries("written", {})
+    _expect(backend.entries("written") == {"a": "1", "b": "3"}, "entries are written")
 
 
 def _check_owner(backend: Backend) -> None:

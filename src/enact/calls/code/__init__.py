@@ -24,7 +24,8 @@ neither code nor plain constants, and data files.
 How it works, from below: ``values`` puts values into words, ``syntax`` does so for
 trees, ``sources`` reads, once per code object or class, the digest of its syntax and
 the dotted names that it takes from outside, ``uses`` follows these names from object
-to object, and ``digest`` starts at any callable.
+to object, and ``digest`` starts at any callable. ``listing`` goes the same way and
+collects the texts, which ``excerpt`` cuts out of the files.
 """
 
 from enact.calls.code.digest import code_digest

@@ -5,7 +5,6 @@ together."""
 from __future__ import annotations
 
 import builtins
-import functools
 import sys
 import types
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from typing import Any
 from enact.calls.code.digest import home_of
 from enact.calls.code.excerpt import excerpt
 from enact.calls.code.parts import find_class, find_function, module_of, space_of
+from enact.calls.code.statements import import_of, innermost, literal, typed
 from enact.calls.code.syntax import names_of
 from enact.calls.code.uses import Binding, Graph, Place, portable
 from enact.calls.code.values import (
@@ -40,8 +40,8 @@ class Listing(Graph):
         own: the key of the function that it began with; '' if that has no source.
         texts: by key, which is ``module:qualname``, of all that was found.
         needs: keys of what each of them uses.
-        meanings: of global names: a key, or a statement that imports them.
-        registered: names of registered functions, by the global that holds them.
+        meanings: of global names: a key, a statement that imports them, or
+            ``registered`` and the name of a registered function.
         spaces: for modules of the project, the attributes in use and their keys.
         missing: what stands against running the texts on their own, in words.
         future: annotations are not evaluated.
@@ -53,7 +53,6 @@ class Listing(Graph):
         self.texts: dict[str, str] = {}
         self.needs: dict[str, dict[str, None]] = {}
         self.meanings: dict[str, str] = {}
-        self.registered: dict[str, str] = {}
         self.spaces: dict[str, dict[str, str]] = {}
         self.missing: dict[str, None] = {}
         self.future = False
@@ -62,7 +61,7 @@ class Listing(Graph):
 
     def collect(self, root: object) -> None:
         """Follow everything from a callable on."""
-        own = _innermost(root)
+        own = innermost(root)
         if issubclass(type(own), (types.FunctionType, type)):
             assert isinstance(own, (types.FunctionType, type))
             if not self.outside(own):
@@ -237,7 +236,9 @@ class Listing(Graph):
         name = chain[0]
         if self.origin(value.__name__, file_of(value.__dict__)):
             found = self._home(place, name)
-            self._mean(name, found if isinstance(found, str) else _import(value, chain))
+            self._mean(
+                name, found if isinstance(found, str) else import_of(value, chain)
+            )
             return
         attribute = chain[1] if len(chain) > 1 else ""
         inner = value.__dict__.get(attribute, MISSING)
@@ -254,10 +255,7 @@ class Listing(Graph):
         value = place.space.get(name, MISSING)
         target = stored(value, "__enact_target__")
         if target is not None:
-            registered = str(getattr(target, "name", name))
-            if self.registered.setdefault(alias, registered) != registered:
-                self._lack(f"one meaning of the name {alias!r}")
-            return self._mean(alias, f"registered {registered}")
+            return self._mean(alias, f"registered {getattr(target, 'name', name)}")
         home = self._home(place, name)
         if isinstance(home, str):
             self._mean(alias, home if alias == name else f"{home} as {alias}")
@@ -312,14 +310,12 @@ class Listing(Graph):
 
     def _constant(self, place: Place, name: str, key: str, value: object) -> None:
         """A constant, by the statement that binds it, else by value."""
-        import ast
-
         index = self._index(place.space)
         nodes: list[Any] = [] if index is None else index.bindings.get(name, [])
         if index is not None and len(nodes) == 1:
             text = excerpt(index.lines, nodes[0])
             expression = getattr(nodes[0], "value", None)
-            if _literal(ast, expression) == _typed(value):
+            if literal(expression) == typed(value):
                 self._put(key, text)
                 return
             if any(word in text for word in _ENVIRONMENT):
@@ -329,7 +325,7 @@ class Listing(Graph):
             self._bound(place, name)
         elif index is not None and name in index.rebound:
             self._bound(place, name)  # state of the program
-        elif _literal(ast, repr(value)) == _typed(value):
+        elif literal(repr(value)) == typed(value):
             self._put(key, f"{name} = {value!r}")
         else:
             self._bound(place, name)
@@ -348,19 +344,6 @@ def list_sources(fn: object) -> Listing:
     listing = Listing(home_of(root))
     listing.collect(root)
     return listing
-
-
-def _innermost(value: Any) -> Any:
-    """The function below decorators that say what they wrap."""
-    for _ in range(16):
-        if issubclass(type(value), functools.partial):
-            inner = value.func
-        else:
-            inner = stored(value, "__wrapped__")
-        if inner is None:
-            break
-        value = unwrap(inner)
-    return value
 
 
 def _is_unit(value: object) -> bool:
@@ -386,36 +369,3 @@ def _is_future(space: dict[str, Any]) -> bool:
     import __future__
 
     return space.get("annotations") is __future__.annotations
-
-
-def _literal(ast: Any, expression: Any) -> object:
-    """The typed value of a literal, None if it is none."""
-    try:
-        return _typed(ast.literal_eval(expression))
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
-def _typed(value: object) -> tuple[str, str]:
-    return type(value).__name__, repr(value)
-
-
-def _import(module: types.ModuleType, chain: Chain) -> str:
-    """The statement that makes a module known as the head of a chain."""
-    name = _PLATFORM.get(module.__name__, module.__name__)
-    if name != chain[0]:
-        parent, _, last = name.rpartition(".")
-        if parent and last == chain[0]:
-            return f"from {parent} import {last}"
-        return f"import {name} as {chain[0]}"
-    for part in chain[1:]:
-        inner = module.__dict__.get(part)
-        if not isinstance(inner, types.ModuleType):
-            break
-        if inner.__name__ != f"{name}.{part}":
-            break
-        module, name = inner, inner.__name__
-    return f"import {name}"
-
-
-_PLATFORM = {"posixpath": "os.path", "ntpath": "os.path"}
