@@ -14,7 +14,7 @@ import warnings
 import pytest
 
 from enact.errors import StoreClosed
-from enact.stores import sqlite_backend
+from enact.stores import RunRow, sqlite_backend
 from enact.testing.backends import sample_block, sample_call
 from tests.stores import busy
 from tests.stores.crashing import record_some
@@ -205,3 +205,17 @@ def test_many_processes_that_come_go_and_are_killed_lose_nothing(tmp_path):
     told, killed = work_together(tmp_path / "runs.db", 32, 60.0, 24)
     calls, counted = check_together(tmp_path / "runs.db", told, killed)
     print(f"\n{len(told)} processes, {len(killed)} killed: {calls}, {counted}")
+
+
+def test_a_late_row_of_an_earlier_attempt_does_not_win(tmp_path):
+    first = sqlite_backend(tmp_path / "runs.db")
+    row = RunRow("0a", "m:f", "paused", None, 1.0, 0.0)
+    first.begin_run(row)
+    second = sqlite_backend(tmp_path / "runs.db")
+    second.begin_run(row._replace(status="completed", attempt=1))
+    second.close()
+    assert [one.status for one in first.runs()] == ["completed"]
+    first.close()
+    third = sqlite_backend(tmp_path / "runs.db")
+    assert [one.status for one in third.runs()] == ["completed"]
+    third.close()

@@ -81,6 +81,7 @@ class Run:
         origin: where it comes from.
         id: later runs sort after earlier ones.
         branch: the run whose calls these are tries of.
+        attempt: how often it was resumed.
         cautious: live calls are looked at before they run.
         record: the backend's way in for a finished call.
         known: invokables whose blocks were written already.
@@ -94,6 +95,7 @@ class Run:
     __slots__ = (
         "_meta",
         "_subtrees",
+        "attempt",
         "attended",
         "branch",
         "cautious",
@@ -136,6 +138,7 @@ class Run:
         row = origin.row
         self.started = now if row is None else row.started
         self.id = _new_id(now) if row is None else row.id
+        self.attempt = 0 if row is None else row.attempt + 1
         self.branch = origin.branch or self.id
         self.on_unstorable = on_unstorable
         # Threads of the program do not see the context that it was begun in.
@@ -176,7 +179,7 @@ class Run:
         meta = {**self._meta, **describe_process()}
         return RunRow(
             self.id, name, status, invocation, self.started, duration,
-            self.origin.derived_from, self.origin.how, meta,
+            self.origin.derived_from, self.origin.how, meta, self.attempt,
         )  # fmt: skip
 
     def subtree(self, versions: set[Any], blocks: Blocks) -> bytes | None:

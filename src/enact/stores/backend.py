@@ -91,6 +91,8 @@ class RunRow(NamedTuple):
         derived_from: identifier of the invocation that this run replays.
         how: what was done to it, such as ``rewind``.
         meta: plain data about the process (Python version, platform, ...).
+        attempt: how often it was resumed. A row of an earlier attempt, which comes
+            late from another process, does not take the place of a later one.
     """
 
     id: str
@@ -102,6 +104,7 @@ class RunRow(NamedTuple):
     derived_from: bytes | None = None
     how: str | None = None
     meta: Mapping[str, Any] = {}
+    attempt: int = 0
 
 
 @runtime_checkable
@@ -268,6 +271,16 @@ class RunFilter(NamedTuple):
             and (self.status is None or row.status == self.status)
             and (self.since is None or row.started >= self.since)
         )
+
+
+def latest_runs(rows: Iterable[RunRow]) -> dict[str, RunRow]:
+    """The row that stands for each run: the last one of its last attempt."""
+    latest: dict[str, RunRow] = {}
+    for row in rows:
+        known = latest.get(row.id)
+        if known is None or row.attempt >= known.attempt:
+            latest[row.id] = row
+    return latest
 
 
 def newest(rows: Iterable[RunRow], limit: int | None) -> list[RunRow]:

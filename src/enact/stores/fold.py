@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import apsw
 
 from enact.errors import StoreError
-from enact.stores.backend import CallRow, RunRow
+from enact.stores.backend import CallRow, RunRow, latest_runs
 from enact.stores.connect import connect, told, transaction
 from enact.stores.dropped import is_dropped, read_dropped
 from enact.stores.packs import decode_pack, encode_pack, group
@@ -205,15 +205,18 @@ class Archive:
     def _write_runs(self, runs: Iterable[RunRow]) -> None:
         self.connection.executemany(
             "INSERT INTO runs(run, name, status, invocation, started, duration,"
-            ' derived_from, how, meta, "check") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+            ' derived_from, how, meta, attempt, "check")'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT(run) DO UPDATE SET name = excluded.name,"
             " status = excluded.status, invocation = excluded.invocation,"
             " started = excluded.started, duration = excluded.duration,"
             " derived_from = excluded.derived_from, how = excluded.how,"
-            ' meta = excluded.meta, "check" = excluded."check"',
+            " meta = excluded.meta, attempt = excluded.attempt,"
+            ' "check" = excluded."check"'
+            " WHERE excluded.attempt >= coalesce(runs.attempt, 0)",
             (
-                (*row[:8], meta_text(row), run_check(row))
-                for row in {row.id: row for row in runs}.values()
+                (*row[:8], meta_text(row), row.attempt, run_check(row))
+                for row in latest_runs(runs).values()
             ),
         )
 

@@ -16,6 +16,7 @@ from enact.stores.backend import (
     CodeCount,
     RunFilter,
     RunRow,
+    latest_runs,
     newest,
 )
 from enact.stores.reader import Reader
@@ -53,7 +54,7 @@ class Journal:
             limit: at most so many.
             unfolded: rows that are newer than those in the database, in order.
         """
-        latest = {row.id: row for row in unfolded}
+        latest = latest_runs(unfolded)
         sql, values = _conditions(
             [
                 ("run = ?", wanted.run),
@@ -63,9 +64,15 @@ class Journal:
             ]
         )
         with self._reader.snapshot() as connection:
+            for run, row in list(latest.items()):
+                attempt = connection.execute(
+                    "SELECT attempt FROM runs WHERE run = ?", (run,)
+                ).get
+                if attempt is not None and attempt > row.attempt:
+                    del latest[run]  # another process has gone on with it
             rows = connection.execute(
                 "SELECT run, name, status, invocation, started, duration,"
-                ' derived_from, how, meta, "check" FROM runs'
+                ' derived_from, how, meta, attempt, "check" FROM runs'
                 f' WHERE coalesce("check", name, status, started) IS NOT NULL{sql}'
                 " ORDER BY started DESC, run DESC LIMIT ?",
                 (*values, -1 if limit is None else limit + len(latest)),
@@ -145,7 +152,7 @@ class Journal:
         with self._reader.snapshot() as connection:
             rows = connection.execute(
                 "SELECT run, name, status, invocation, started, duration,"
-                ' derived_from, how, meta, "check" FROM runs'
+                ' derived_from, how, meta, attempt, "check" FROM runs'
                 ' WHERE coalesce("check", name, status, started) IS NOT NULL'
             )
             for columns in rows:
@@ -289,9 +296,9 @@ class Journal:
 
     def _run(self, columns: tuple[Any, ...]) -> RunRow:
         def read() -> RunRow:
-            return RunRow._make([*columns[:8], json.loads(columns[8])])
+            return RunRow._make([*columns[:8], json.loads(columns[8]), columns[9]])
 
-        return self._checked(read, run_check, columns[9], "the row", columns[0])
+        return self._checked(read, run_check, columns[10], "the row", columns[0])
 
     def _checked(
         self,

@@ -74,7 +74,9 @@ class MemoryBackend:
             self._written.append(row)
 
     def begin_run(self, row: RunRow) -> None:
-        self._runs[row.id] = row
+        known = self._runs.get(row.id)
+        if known is None or row.attempt >= known.attempt:
+            self._runs[row.id] = row
 
     end_run = begin_run
 

@@ -32,6 +32,7 @@ CREATE TABLE runs(
     derived_from BLOB,
     how TEXT,
     meta TEXT,
+    attempt INTEGER,
     "check" INTEGER
 );
 CREATE INDEX runs_started ON runs(started);
