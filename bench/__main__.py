@@ -58,7 +58,7 @@ def main() -> int:
     part("size", "On disk after close()", lambda: size.sizes(peer_python))
     part("flat", "Long runs", lambda: flat.flatness(long, long_passes))
     if "durable" in wanted:
-        rows.extend(durable.tables(n // 2, passes))
+        rows.extend(durable.tables(n, max(1, passes * 3 // 5)))
     missed = [row for row in rows if not row.kept]
     with_bar = sum(row.bar is not None for row in rows)
     print(f"\n{with_bar - len(missed)} of {with_bar} bars kept.")

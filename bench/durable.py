@@ -149,14 +149,21 @@ def costs(
     def stored(system: str) -> float:
         return slope(system, "record bytes")
 
-    def table(of: Callable[[str], float], unit: str, bar: float | None) -> list[Row]:
+    def table(
+        of: Callable[[str], float],
+        unit: str,
+        bar: float | None = None,
+        synced: bool = False,
+    ) -> list[Row]:
         rows: list[Row] = []
         for system in found:
             rows.append(Row(system, of(system), unit))
             if kind(system) != "enact":
                 # Adaptive flushes, later; the unsynced ones never do.
                 times = of(system) / of("enact:adaptive")
-                rows.append(Row("   times enact:adaptive", times, "x", bar, AT_LEAST))
+                # By the clock, the bar is for systems as they come.
+                kept = None if synced and system.endswith(":unsynced") else bar
+                rows.append(Row("   times enact:adaptive", times, "x", kept, AT_LEAST))
                 if not system.endswith(":unsynced"):
                     times = of(system) / of("enact:call")
                     rows.append(Row("   times enact:call", times, "x"))
@@ -167,9 +174,9 @@ def costs(
 
     flush = Row("floor: append 400 bytes and flush them", flush_us(passes), "us")
     return [
-        (f"A step, of {n:,}", [flush, *table(record, "us/step", BAR)]),
+        (f"A step, of {n:,}", [flush, *table(record, "us/step", BAR, synced=True)]),
         ("Processor time of a step", table(record_cpu, "us/step", BAR)),
-        ("Processor time to get past it", table(resume_cpu, "us/step", None)),
+        ("Processor time to get past it", table(resume_cpu, "us/step")),
         (f"From opening the store to step {n + 1:,}", plain(whole, "ms")),
         ("Stored after close(), 400 characters a step", plain(stored, "bytes/step")),
     ]
@@ -258,7 +265,7 @@ def tables(n: int, passes: int, emit: Callable[[str], None] = print) -> list[Row
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.durable")
-    parser.add_argument("-n", type=int, default=500, help="steps of a run")
+    parser.add_argument("-n", type=int, default=1000, help="steps of a run")
     parser.add_argument("--passes", type=int, default=5)
     options = parser.parse_args()
     tables(options.n, options.passes)

@@ -28,6 +28,7 @@ class Case(NamedTuple):
         body, then_body: of the root, likewise.
         runs: the steps that must run when the run is resumed.
         output: what it must give; None: what the first process had seen.
+        at_once: the process dies as soon as the steps have returned, else later.
     """
 
     what: str
@@ -37,6 +38,7 @@ class Case(NamedTuple):
     then_body: str
     runs: list[str]
     output: Any = None
+    at_once: bool = False
 
 
 def steps(*names: str, **changed: str) -> str:
@@ -102,6 +104,11 @@ CASES = [
         [], ["first:a", "second:b", "third:c"],
     ),
     Case(
+        "nothing, killed at once",
+        steps(*THREE), calls(*A_B_C), steps(*THREE), calls(*A_B_C),
+        [], ["first:a", "second:b", "third:c"], at_once=True,
+    ),
+    Case(
         "(a) an argument changed",
         steps(*THREE), calls(*A_B_C), steps(*THREE),
         calls("first a", "second B", "third c"),
@@ -160,7 +167,7 @@ from bench.systems.behaviour import chosen as system
 
 @system.step
 async def last(text):
-    await the_end()
+    await the_end({at_once})
     return text
 
 
@@ -180,8 +187,10 @@ if __name__ == "__main__":
 def texts(case: Case) -> tuple[str, str]:
     """The program before and after the edit."""
     return (
-        PROGRAM.format(steps=case.steps, body=case.body),
-        PROGRAM.format(steps=case.then_steps, body=case.then_body),
+        PROGRAM.format(steps=case.steps, body=case.body, at_once=case.at_once),
+        PROGRAM.format(
+            steps=case.then_steps, body=case.then_body, at_once=case.at_once
+        ),
     )
 
 
@@ -218,10 +227,11 @@ def note(what: str, value: Any) -> None:
         file.write(json.dumps([what, value]) + "\n")
 
 
-async def the_end() -> None:
+async def the_end(at_once: bool = False) -> None:
     """The process dies here at first, unless the run is to complete."""
     if is_first() and not os.environ["BENCH_SYSTEM"].endswith("replay"):
-        await asyncio.sleep(0.5)  # some write in the background
+        if not at_once:
+            await asyncio.sleep(0.5)  # some write in the background
         os.kill(os.getpid(), signal.SIGKILL)
 
 
