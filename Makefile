@@ -35,7 +35,7 @@ help:
 	@echo "make demo-llm   the same in small with a language model on the CPU"
 	@echo "make test       lint, types, layers, tests on every supported Python found"
 	@echo "make lint       lint, types and layers alone"
-	@echo "make bench      speed, memory and size, beside enact 0.4.16"
+	@echo "make bench      speed, memory and size, beside 0.4.16, DBOS, LangGraph"
 	@echo "make bench-long the same with 1,000,000 calls"
 	@echo "make soak       the tests that take minutes"
 	@echo "make clean      remove everything that the other targets made"
@@ -118,12 +118,14 @@ missing-%:
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m soak $(PYTEST_ARGS)
 
-# enact 0.4.16 in an environment of its own, on Python 3.12 or newer, and today's
-# enact beside it on the same Python.
-bench: .venv-bench/.ready .venv-bench-peer/.ready
+# enact 0.4.16, DBOS and LangGraph, each in an environment of its own, on Python 3.12
+# or newer, and today's enact beside them on the same Python.
+BENCH_PEERS := $(foreach p,peer dbos langgraph,.venv-bench-$(p)/.ready)
+
+bench: .venv-bench/.ready $(BENCH_PEERS)
 	@.venv-bench/bin/python -m bench $(BENCH_ARGS)
 
-bench-long: .venv-bench/.ready .venv-bench-peer/.ready
+bench-long: .venv-bench/.ready $(BENCH_PEERS)
 	@.venv-bench/bin/python -m bench --long $(BENCH_ARGS)
 
 BENCH_PYTHON = $(or $(call python_of,3.12),$(call python_of,3.13),$(PYTHON))
@@ -134,11 +136,10 @@ BENCH_PYTHON = $(or $(call python_of,3.12),$(call python_of,3.13),$(PYTHON))
 	@$(call install,.venv-bench,)
 	@touch $@
 
-.venv-bench-peer/.ready: bench/peer-requirements.txt
-	@echo "setting up .venv-bench-peer"
-	@test -e .venv-bench-peer/bin/python || $(call make_venv,.venv-bench-peer,$(BENCH_PYTHON))
-	@.venv-bench-peer/bin/python -m pip install $(PIP_QUIET) \
-		-r bench/peer-requirements.txt
+$(BENCH_PEERS): .venv-bench-%/.ready: bench/%-requirements.txt
+	@echo "setting up .venv-bench-$*"
+	@test -e .venv-bench-$*/bin/python || $(call make_venv,.venv-bench-$*,$(BENCH_PYTHON))
+	@.venv-bench-$*/bin/python -m pip install $(PIP_QUIET) -r $<
 	@touch $@
 
 clean:
