@@ -21,7 +21,6 @@ from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
 from enact.calls.layout import plain_call_args
 from enact.calls.memo import find_answer
-from enact.calls.preview import Unforeseen
 from enact.calls.replayer import Given, Plan, path_of_next, same
 from enact.calls.rest import cancellation, forever
 from enact.calls.settling import settle, settle_async
@@ -394,7 +393,7 @@ def _live(
                 return Answer(lane, call_input, recorded)
             frame = Frame(lane, target, given, verdict or NEW, recorded)
             session.tell(frame)
-            raise frame.fail(Unforeseen())
+            raise frame.fail(forecast.stop())
     frame = Frame(lane, target, given, verdict, recorded)
     if verdict is not None:
         session.tell(frame)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from enact.calls.execution import resolve
@@ -109,6 +108,8 @@ def _difference(old: list[Source], new: list[Source], before: str, after: str) -
     found: list[str] = []
     for key in sorted(old_texts.keys() | new_texts.keys()):
         one, other = old_texts.get(key, ""), new_texts.get(key, "")
+        import difflib  # rarely needed
+
         lines = difflib.unified_diff(
             one.splitlines(),
             other.splitlines(),

@@ -6,9 +6,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import os
-import platform
 import re
-import socket
 import sys
 import threading
 import time
@@ -39,6 +37,9 @@ def describe_process() -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=1)
 def _constant() -> dict[str, Any]:
+    import platform
+    import socket
+
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

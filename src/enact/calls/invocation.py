@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from enact.calls import edits, layout
 from enact.calls.calling import call, call_async
@@ -26,7 +26,6 @@ from enact.calls.inputs import CallArgs
 from enact.calls.lanes import CURRENT
 from enact.calls.partial import origin_of, recorded_by
 from enact.calls.policy import Override, Policy
-from enact.calls.preview import Forecast, Preview
 from enact.calls.runs import Origin
 from enact.calls.targets import Target, add
 from enact.calls.verdicts import CODE_CHANGED
@@ -48,6 +47,9 @@ from enact.values import (
     register_type,
     require_written,
 )
+
+if TYPE_CHECKING:
+    from enact.calls.preview import Forecast, Preview
 
 T = TypeVar("T")
 
@@ -292,6 +294,8 @@ class Invocation(View):
         return _foreseen(forecast, await execute_async(task))
 
     def _forecast(self, policy: Policy) -> tuple[Task, Forecast]:
+        from enact.calls.preview import Forecast  # rarely needed
+
         store = self._store()
         forecast = Forecast(store)
         policy = policy._replace(forecast=forecast)

@@ -149,6 +149,10 @@ class Forecast:
         self.preview.stopped.append(path)
         return False
 
+    def stop(self) -> Unforeseen:
+        """What to raise in place of an outcome that nobody knows."""
+        return Unforeseen()
+
     def _last(self, call: Input) -> CallRow | None:
         journal = self._store.journal
         for wanted in ({"request": call.request()}, {"invokable": call.target.name}):

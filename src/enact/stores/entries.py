@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-import apsw
-
 from enact.errors import CorruptBlock
-from enact.stores.reader import Reader
+
+if TYPE_CHECKING:
+    import apsw
+
+    from enact.stores.reader import Reader
 
 
 class Entries:

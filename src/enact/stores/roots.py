@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
-
-import apsw
+from typing import TYPE_CHECKING, Any
 
 from enact.stores.backend import CallRow, RunRow
 from enact.stores.tombstones import KIND as TOMBSTONE
 from enact.values import cid_from_text, is_cid
+
+if TYPE_CHECKING:
+    import apsw
 
 _TEXT = re.compile(r"bafyrei[a-z2-7]{52}")
 

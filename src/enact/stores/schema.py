@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 from zlib import crc32
 
@@ -198,6 +197,8 @@ def version(connection: apsw.Connection, path: str) -> int:
 
 
 def _enact_version() -> str:
+    from importlib import metadata  # slow to import, and rarely needed
+
     try:
         return metadata.version("enact")
     except metadata.PackageNotFoundError:

@@ -18,6 +18,24 @@ from typing import Any
 
 from enact.values.live import MARK, without_live
 
+
+class Pattern:
+    """A regular expression that is compiled when it is first used.
+
+    Most programs meet few of them, and compiling all takes milliseconds of the import.
+    """
+
+    def __init__(self, text: str, flags: int = 0) -> None:
+        self._text = text
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> Any:  # called for what is not set yet
+        compiled = re.compile(self._text, self._flags)
+        for method in ("fullmatch", "match", "search", "sub"):
+            setattr(self, method, getattr(compiled, method))
+        return getattr(compiled, name)
+
+
 # --- shapes -----------------------------------------------------------------------
 
 # Not within a longer word, so that each run of characters is looked at once.
@@ -47,8 +65,8 @@ _BEARER = (
 
 #: Name of the rule, a text without which it need not look, and what it takes out; of a
 #: pattern with a group, the group.
-SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
-    (name, hint, re.compile(pattern))
+SHAPES: tuple[tuple[str, str, Pattern], ...] = tuple(
+    (name, hint, Pattern(pattern))
     for name, hint, pattern in (
         ("private-key", "PRIVATE KEY", _PRIVATE_KEY),
         ("anthropic-key", "sk-ant-", _START + r"sk-ant-[A-Za-z0-9_-]{12,}+"),
@@ -84,12 +102,12 @@ _ALWAYS = (
 # These have other meanings as well, so the value must look random.
 _OFTEN = "token|secret|credentials?|cookie|set[_-]cookie|session[_-]?id"
 
-_ALWAYS_NAME = re.compile(f"(?:.*[_.-])?({_ALWAYS})", re.IGNORECASE | re.ASCII)
-_OFTEN_NAME = re.compile(f"(?:.*[_.-])?({_OFTEN})", re.IGNORECASE | re.ASCII)
+_ALWAYS_NAME = Pattern(f"(?:.*[_.-])?({_ALWAYS})", re.IGNORECASE | re.ASCII)
+_OFTEN_NAME = Pattern(f"(?:.*[_.-])?({_OFTEN})", re.IGNORECASE | re.ASCII)
 
 # ``name: value`` and ``name=value``, as in messages, reprs, JSON, addresses, headers
 # and command lines.
-_NAMED = re.compile(
+_NAMED = Pattern(
     rf"(?<![A-Za-z0-9])({_ALWAYS}|{_OFTEN})(?![A-Za-z0-9_-])"
     r"""(\\?["']?+[ \t]{0,4}+(?:=>?|:)[ \t]{0,4}+)"""
     r"""(b?\\?"(?:[^"\\\n]|\\.)*+"?|b?\\?'(?:[^'\\\n]|\\.)*+'?"""
@@ -99,12 +117,10 @@ _NAMED = re.compile(
 # Longer than any credential.
 _MARGIN = 1 << 16
 
-_OPENING = re.compile(r"""b?\\?["']""")
+_OPENING = Pattern(r"""b?\\?["']""")
 _NOTHING = frozenset(("", "none", "null", "true", "false", "undefined", "***"))
-_RANDOM_TEXT = re.compile(r"(?=[^0-9]*+[0-9])(?=[^A-Za-z]*+[A-Za-z])\S{12,}+")
-_PLACEHOLDER = re.compile(
-    r"\[redacted:[a-z-]{1,40}\]|\*+|\.{3,}|[xX]{3,}|<[^<>]{0,40}>"
-)
+_RANDOM_TEXT = Pattern(r"(?=[^0-9]*+[0-9])(?=[^A-Za-z]*+[A-Za-z])\S{12,}+")
+_PLACEHOLDER = Pattern(r"\[redacted:[a-z-]{1,40}\]|\*+|\.{3,}|[xX]{3,}|<[^<>]{0,40}>")
 
 
 def mark(rule: str) -> str:
@@ -208,10 +224,11 @@ def _without_value(match: re.Match[str]) -> str:
 
 def _inside(value: str) -> str:
     """Look for names in a value that is no credential as a whole; once, no deeper."""
-    return _NAMED.sub(
+    inside: str = _NAMED.sub(
         lambda match: match[1] + match[2] + (_hidden(*match.groups()) or match[3]),
         value,
     )
+    return inside
 
 
 def _hidden(name: str, between: str, value: str) -> str | None:
