@@ -2,7 +2,7 @@
 """A process that works on a store with others; no test itself.
 
 It records calls, counts in an entry that all share, and opens and closes the store
-all the time. Of each thing that returned it writes a line to its output first.
+all the time; some check the store and collect garbage as well. Of each thing that returned it writes a line to its output first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ def call_of(run, number):
     """The row and the blocks that a process records under a number."""
     row = sample_call(run, number, duration=random.Random(number).choice([1e-6, 5.0]))
     base = int(run, 16) * 100_000
-    return row, [sample_block(number % 20), sample_block(base + number)]
+    blocks = [sample_block(number % 20), sample_block(base + number)]
+    # The row keeps the blocks: whatever no row needs may be collected.
+    row = row._replace(request=blocks[0][0], invocation=blocks[1][0])
+    return row, blocks
 
 
 def run_of(run):
@@ -62,6 +65,10 @@ def work(path, run, seconds):
             number += 1
         if chance.random() < 0.2:
             assert len(list(backend.calls(run=run))) == number
+        if run[-1] in "15" and chance.random() < 0.3:
+            report = backend.check()
+            assert report.ok, str(report)
+            backend.collect(0.0)
         backend.close()
     tell("done")
 
