@@ -26,7 +26,7 @@ PIP_QUIET := -q --disable-pip-version-check --root-user-action=ignore
 JOBS ?= auto
 PYTEST_ARGS ?=
 
-.PHONY: help demo demo-llm test lint test-others bench bench-long soak clean python
+.PHONY: help demo demo-llm test lint test-others bench bench-long crash soak clean python
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -37,6 +37,7 @@ help:
 	@echo "make lint       lint, types and layers alone"
 	@echo "make bench      speed, memory and size, beside 0.4.16, DBOS, LangGraph"
 	@echo "make bench-long the same with 1,000,000 calls"
+	@echo "make crash      programs that are killed 2,000 times and resumed"
 	@echo "make soak       the tests that take minutes"
 	@echo "make clean      remove everything that the other targets made"
 
@@ -127,6 +128,9 @@ bench: .venv-bench/.ready $(BENCH_PEERS)
 
 bench-long: .venv-bench/.ready $(BENCH_PEERS)
 	@.venv-bench/bin/python -m bench --long $(BENCH_ARGS)
+
+crash: $(VENV)/.core
+	@$(BIN)/python -m bench.crash $(CRASH_ARGS)
 
 BENCH_PYTHON = $(or $(call python_of,3.12),$(call python_of,3.13),$(PYTHON))
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 
 import enact
 from enact.calls import runs
+from enact.stores import intake
 
 RAN: list[object] = []
 CUT: list[object] = []
@@ -398,3 +400,217 @@ def test_an_invoke_within_a_run_goes_on_after_a_crash():
     assert RAN == ["i0", "i1", "i1", "i2"]
     assert inv.output == expected.output
     assert [one.status for one in store.runs()].count("interrupted") == 0
+
+
+def cut_after(store, records, execute):
+    """Executes something of which only the first records are written; the last run."""
+    backend = store.backend
+    dying = DyingBackend(backend)
+    left = iter(range(records))
+
+    def record(blocks, row):
+        dying.dead = dying.dead or next(left, None) is None
+        if not dying.dead:
+            backend.record(blocks, row)
+
+    dying.record = record
+    store.backend = dying
+    with contextlib.suppress(enact.MissingBlock):  # it goes on, as no dead one would
+        execute()
+    store.backend = backend
+    runs.LIVE.clear()
+    assert dying.dead
+    RAN.clear()
+    return store.runs()[0]
+
+
+@pytest.mark.parametrize("records", [1, 2, 3])
+def test_a_replay_that_is_cut_off_at_once_has_all_of_its_record(records, monkeypatch):
+    old = branch
+
+    @enact.register(name="resume/branch")
+    def changed(x):
+        return [leaf(f"{x}{n}") for n in (0, 3, 1, 2)]
+
+    store = enact.InMemoryStore()
+    with store:
+        enact.register(old.__wrapped__, name="resume/branch")
+        first = enact.invoke(program)
+        enact.register(changed.__wrapped__, name="resume/branch")
+        monkeypatch.setitem(globals(), "branch", changed)
+        try:
+            run = cut_after(store, records, first.replay)
+            inv = enact.resume(run)
+        finally:
+            enact.register(old.__wrapped__, name="resume/branch")
+    a, c = ([f"{x}{n}!" for n in (0, 3, 1, 2)] for x in "ac")
+    assert inv.output == [a, "b!", c]
+    expected = ["c3"] if records > 2 else ["a3", "c3"]
+    assert expected == RAN
+
+
+@enact.register(name="resume/abranch")
+async def abranch(x):
+    return [await aleaf(f"{x}{n}") for n in range(1, 4)]
+
+
+@enact.register(name="resume/lanes")
+async def lanes():
+    async def worker(x):
+        return [await aleaf(f"{x}0"), await abranch(x)]
+
+    return await asyncio.gather(worker("a"), worker("b"))
+
+
+def test_lanes_of_a_replay_that_nothing_tells_the_order_of_keep_what_ran():
+    store = enact.InMemoryStore()
+    with store:
+        base = asyncio.run(enact.invoke_async(lanes))
+        expected = base.output
+        rewound = base.rewind(2)
+        assert [view.name for view in rewound.children] == ["resume/aleaf"] * 2
+        # Rows of the program and of both branches, then one leaf of each of them.
+        run = cut_after(store, 5, lambda: asyncio.run(rewound.replay_async()))
+        inv = asyncio.run(enact.resume_async(run))
+    assert inv.output == expected
+    assert sorted(RAN) == ["a2", "a3", "b2", "b3"]
+
+
+@enact.register(name="resume/consumers")
+async def consumers():
+    items = asyncio.Queue()
+    done = asyncio.Queue()
+
+    async def consume(number):
+        while (item := await items.get()) is not None:
+            done.put_nowait((number, await aleaf(item, 0.001)))
+
+    tasks = [asyncio.create_task(consume(number)) for number in range(3)]
+    got = []
+    for item in "abcd":
+        items.put_nowait(await aleaf(item, 0.001))
+        got.append(await done.get())
+    for _ in tasks:
+        items.put_nowait(None)
+    await asyncio.gather(*tasks)
+    return got
+
+
+def test_tasks_of_which_nothing_is_recorded_do_not_overtake_the_others():
+    store = enact.InMemoryStore()
+    with store:
+        inv = asyncio.run(enact.invoke_async(consumers))
+        assert inv.output == [(0, "a!!"), (1, "b!!"), (2, "c!!"), (0, "d!!")]
+        for records in range(2, 9):
+            run = cut_after(
+                store, records, lambda: asyncio.run(enact.invoke_async(consumers))
+            )
+            again = asyncio.run(enact.resume_async(run))
+            assert again.output == inv.output
+            assert len(RAN) == 8 - (records - 1)
+
+
+@enact.register(name="resume/timeouts")
+async def timeouts():
+    async def worker(x):
+        got = []
+        for n in range(2):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(aleaf(f"{x}{n} slow", 60.0), 0.02)
+            got.append(await aleaf(f"{x}{n}"))
+        return got
+
+    return await asyncio.gather(worker("a"), worker("b"))
+
+
+def test_calls_that_the_program_cancels_in_tasks_are_replayed():
+    with enact.InMemoryStore():
+        inv = asyncio.run(enact.invoke_async(timeouts))
+        RAN.clear()
+        again = asyncio.run(inv.replay_async(live="forbid"))
+    assert again == inv and RAN == []
+
+
+@enact.register(name="resume/fails")
+def fails():
+    leaf("before")
+    raise ValueError
+
+
+@enact.register(name="resume/fails_below")
+def fails_below():
+    return fails()
+
+
+@enact.register(name="resume/handles")
+def handles():
+    try:
+        return fails_below()
+    except ValueError:
+        return leaf("instead")
+
+
+def test_what_failed_and_was_handled_is_replayed_where_no_call_may_run():
+    with enact.InMemoryStore():
+        inv = enact.invoke(handles)
+        RAN.clear()
+        assert inv.replay(live="forbid") == inv
+        assert RAN == []
+
+
+def test_threads_of_the_store_are_none_of_the_programs(tmp_path, monkeypatch):
+    monkeypatch.setattr(intake, "FOLD_BYTES", 10)
+    with enact.SQLiteStore(tmp_path / "runs.db") as store:
+        inv = asyncio.run(enact.invoke_async(tasks_at_the_end))
+        assert {call.lane for call in store.calls(invokable=aleaf)} == {(0,), (1,)}
+        assert inv.output == ["a!", "b!"]
+    store.close()
+
+
+@enact.register(name="resume/tasks_at_the_end")
+async def tasks_at_the_end():
+    for n in range(5):
+        leaf(n)
+    return await asyncio.gather(aleaf("a"), aleaf("b"))
+
+
+def test_a_replay_that_left_out_calls_is_resumed_on_its_own_way():
+    store = enact.InMemoryStore()
+    with store:
+        first = enact.invoke(program)
+        try:
+
+            @enact.register(name="resume/program")
+            def changed():
+                return [branch("a"), branch("c"), branch("d")]
+
+            # Rows of the program, of branch d, and of one leaf there.
+            run = cut_after(store, 3, first.replay)
+            inv = enact.resume(run)
+        finally:
+            enact.register(program.__wrapped__, name="resume/program")
+    assert inv.output == [[f"{x}{n}!" for n in range(3)] for x in "acd"]
+    assert RAN == ["d1", "d2"]
+
+
+@enact.register(name="resume/count")
+def count(parts):
+    return [len(parts), leaf("count")]
+
+
+@enact.register(name="resume/counts")
+def counts():
+    return count(branch("a"))
+
+
+@pytest.mark.parametrize("records", [1, 2, 3])
+def test_a_replay_of_something_edited_goes_on_from_what_was_put_in(records):
+    store = enact.InMemoryStore()
+    with store:
+        first = enact.invoke(counts)
+        edited = first.edit(first[0, 1], output="edited")
+        run = cut_after(store, records, edited.replay)
+        inv = enact.resume(run)
+    assert inv[0].output == ["a0!", "edited", "a2!"]
+    assert inv.output == [3, "count!"]
+    assert RAN == []

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from enact.errors import StoreUnavailable
+from enact.errors import RunIsLive, StoreUnavailable
 from enact.stores import RunRow, fold, intake, sqlite_backend
 from enact.testing.backends import sample_block, sample_call
 from tests.stores.crashing import copy_as_after_a_crash
@@ -234,3 +234,18 @@ def test_a_store_that_was_not_closed_is_closed_at_exit(tmp_path):
     backend = sqlite_backend(path)
     assert list(backend.calls()) == [sample_call("0a", 0)]
     backend.close()
+
+
+def test_what_a_dead_process_claimed_goes_away(tmp_path):
+    path = tmp_path / "runs.db"
+    backend = sqlite_backend(path)
+    backend.begin_run(RunRow("0a", "shop:draft", "running", None, 1.0, 0.0))
+    (tmp_path / "runs.db-claim-0b").write_bytes(b"")  # of a process that is dead
+    with backend.claim("0a"):
+        other = sqlite_backend(path)
+        with pytest.raises(RunIsLive), other.claim("0a"):
+            pass
+        assert {p.name for p in tmp_path.glob("*-claim-*")} == {"runs.db-claim-0a"}
+        other.close()
+    backend.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["runs.db"]

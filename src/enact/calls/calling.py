@@ -227,6 +227,8 @@ async def call_async(
             if turns is not None:
                 await turns.wait(arrival.lane, arrival.index, True)
             if arrival.recorded.status == "cancelled":
+                if turns is not None:
+                    turns.awaits_cancellation(arrival.index)
                 await forever()  # till the program cancels this one too
         except BaseException:  # cancelled, or closed with its loop
             arrival.end()
@@ -350,12 +352,13 @@ def _replayed(
         if same(recorded, call_input) and session.policy.in_doubt == "raise":
             said = f"{target.name!r}, {describe_input(call_input)},"
             raise session.failed(in_doubt(path, said))
-    if not recorded.children:
+    if not recorded.has_calls:
         return _live(lane, target, given, verdict, recorded)
     frame = Frame(lane, target, given, verdict, recorded)
     if verdict not in (RESUMED, REUSED):
         session.tell(frame)
-    Plan(recorded, session, frame.run.store).start(frame)
+    # Where live calls are forbidden, a call that failed fails once more.
+    Plan(recorded, session, frame.run.store, verdict != REUSED).start(frame)
     return frame
 
 

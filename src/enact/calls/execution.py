@@ -82,7 +82,9 @@ class _Execution:
         self.target, self.args = resolve(task.fun, tuple(task.args))
         self.kwargs = task.kwargs
         self.session = Session(task.policy, self.store)
-        self.run = Run(self.store, self.session, task.origin or Origin())
+        origin = task.origin or Origin()
+        self.session.explained = self.session.changed = origin.changed
+        self.run = Run(self.store, self.session, origin)
         self.top = Top(self.run)
         if recorded is not None:
             TopPlan(recorded, self.session, self.store).start(self.top)

@@ -324,6 +324,13 @@ class Recorded:
         self.value: Any = NOT_READ
 
     @property
+    def has_calls(self) -> bool:
+        """Whether calls were made in it, or are known to lie ahead."""
+        if self.children:
+            return True
+        return self.details is not None and bool(self.details.ahead)
+
+    @property
     def status(self) -> str:
         """``completed``, ``failed``, ``paused``, ``cancelled`` or ``incomplete``."""
         if self.details is not None and self.details.status is not None:

@@ -18,7 +18,7 @@ from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
 from enact.calls.order import Start, read_order
 from enact.calls.runs import Origin
-from enact.calls.verdicts import RESUMED, RETRIED
+from enact.calls.verdicts import CHANGES, REQUEST_CHANGED, RESUMED, RETRIED
 from enact.stores import CallRow, RunRow, ValueStore
 from enact.values import cid_of
 
@@ -61,12 +61,27 @@ def recorded_by(row: RunRow, store: ValueStore) -> bytes | None:
 
 def origin_of(row: RunRow, store: ValueStore) -> Origin:
     """How the next try of a run goes on with it."""
-    rows = store.backend.calls(run=row.id, newest_first=True, limit=1)
-    following = max((call.number + 1 for call in rows), default=0)
+    following, changed = 0, False
+    for call in store.backend.calls(run=row.id):
+        following = max(following, call.number + 1)
+        changed = changed or call.verdict in CHANGES
+    if row.derived_from is not None and not changed:
+        changed = _was_edited(read(row.derived_from, store), store)
     return Origin(
         row.derived_from, row.how, row.meta.get("branch"), row.meta.get("within"),
-        row, following,
+        row, following, changed,
     )  # fmt: skip
+
+
+def _was_edited(recorded: Recorded, store: ValueStore) -> bool:
+    """Whether somebody put in an outcome; the calls above it have none then."""
+    details = recorded.details
+    if details is not None and details.origin is not None:
+        return True
+    if recorded.output is not None or recorded.raised is not None:
+        return False
+    children = layout.read_calls(recorded.children, store)
+    return any(_was_edited(child, store) for child in children)
 
 
 class _Call(NamedTuple):
@@ -93,16 +108,16 @@ class _Rebuild:
         if base is not None and not rows and row.verdict == RESUMED:
             return _Call(row.lane, base.cid, ended=False)
         starts, told = read_order(one.order for one in rows if one.order is not None)
-        calls, events = self._calls(rows, starts, told)
+        left = {} if base is None else _left(base, rows, starts)
+        calls, events = self._calls(rows, starts, told, base, left, row.verdict)
         details = Details()
         details.status = "incomplete"
         ahead: list[_Call] = []
         if base is not None:
-            left = _left(base, rows, calls, bool(starts))
-            if not starts:
-                events = [e for n, one in enumerate(calls) for e in _alone(n, one)]
             if row.verdict == RESUMED:
-                details.retry = _take_over(base, left, calls, events) or None
+                made = {n for n in left if n < len(base.children)}
+                retry = _take(base, left, calls, events, made)
+                details.retry = retry or None
             ahead = [left[n] for n in sorted(left) if n not in _retry(base)]
         details.ahead = [one.cid for one in ahead] or None
         if any(one.lane for one in (*calls, *ahead)):
@@ -111,9 +126,24 @@ class _Rebuild:
         return _Call(row.lane, self._write(row, calls, details), ended=False)
 
     def _calls(
-        self, rows: list[CallRow], starts: list[Start], told: list[int]
+        self,
+        rows: list[CallRow],
+        starts: list[Start],
+        told: list[int],
+        base: Recorded | None,
+        left: dict[int, _Call],
+        verdict: str | None,
     ) -> tuple[list[_Call], list[int]]:
-        """The calls that are known, and the events that are theirs."""
+        """The calls that are known, and the events that are theirs.
+
+        Args:
+            rows: of the calls that ran.
+            starts, told: the order, as far as the rows tell it.
+            base: what was replayed.
+            left: calls of it that nothing is told of; what is known to have answered
+                a call is taken out.
+            verdict: why the replay ran.
+        """
         by_place = {(row.lane, row.position): row for row in rows}
         calls: list[_Call] = []
         index_of: dict[int, int] = {}
@@ -138,9 +168,29 @@ class _Rebuild:
                 events.append(event)
             elif event - 1 in index_of and calls[index_of[event - 1]].ended:
                 events.append(index_of[event - 1] + 1)
-        for row in sorted(by_place.values(), key=lambda row: row.number):
+
+        def answered_before(row: CallRow) -> list[int]:
+            known = sum(call.lane == row.lane for call in calls)
+            here = [n for n in sorted(left) if left[n].lane == row.lane]
+            return here[: max(0, row.position - known)]
+
+        untold = sorted(by_place.values(), key=lambda row: row.number)
+        for row in untold:
+            if row.invocation is not None:
+                for index in answered_before(row):
+                    calls.append(left.pop(index))
+                    events += [0, len(calls)]
+                calls.append(self.call(row))
+                events += [0, len(calls)] if calls[-1].ended else [0]
+        running = [row for row in untold if row.invocation is None]
+        if base is not None:
+            answers = {n for row in running for n in answered_before(row)}
+            if verdict == RESUMED:
+                answers = _all_before(base, answers)
+            _take(base, left, calls, events, answers)
+        for row in running:
             calls.append(self.call(row))
-            events += [0, len(calls)] if calls[-1].ended else [0]
+            events.append(0)
         return calls, events
 
     def _write(
@@ -177,74 +227,91 @@ def _latest(rows: Sequence[CallRow]) -> list[CallRow]:
     return sorted(by_place.values(), key=lambda row: row.number)
 
 
-def _left(
-    base: Recorded, rows: list[CallRow], calls: list[_Call], told: bool
-) -> dict[int, _Call]:
-    """What a replay had not come to, by index in its recording.
+def _left(base: Recorded, rows: list[CallRow], starts: list[Start]) -> dict[int, _Call]:
+    """What a replay is not known to have come to, by index in its recording.
 
     Args:
         base: what was replayed.
         rows: of the calls that ran.
-        calls: what the replay came to; where it did not tell the order, the calls that
-            were answered are put in between.
-        told: whether it told the order.
+        starts: what is told of the order of all calls.
     """
     recorded = _calls_of(base)
     left = dict(enumerate(recorded))
     retry = _retry(base)
 
-    def claim(cid: bytes | None) -> int | None:
-        index = next((n for n, known in left.items() if known.cid == cid), None)
+    def claim(cid: bytes, lane: Path) -> int | None:
+        found = [n for n, known in left.items() if known.cid == cid]
+        index = min(found, key=lambda n: (left[n].lane != lane, n), default=None)
         if index is not None:
             del left[index]
         return index
 
     for row in rows:
-        index = None if row.replaces is None else claim(row.replaces)
+        # What had another request may still answer a call of its own.
+        if row.replaces is None or row.verdict == REQUEST_CHANGED:
+            continue
+        index = claim(row.replaces, row.lane)
         if index is not None and index in retry and row.verdict in (RETRIED, RESUMED):
             # What followed its failure is dropped when it is retried.
             for later in [n for n in left if n > index and n not in retry]:
                 if left[later].lane == recorded[index].lane:
                     del left[later]
-    if told:
-        ran = {row.invocation for row in rows}
-        for call in calls:
-            if call.cid not in ran:
-                claim(call.cid)
-    else:
-        _fill_gaps(calls, rows, left)
+    ran = {(row.lane, row.position) for row in rows}
+    for start in starts:
+        if start.answer is not None and (start.lane, start.position) not in ran:
+            claim(start.answer, start.lane)
     return left
 
 
-def _take_over(
-    base: Recorded, left: dict[int, _Call], calls: list[_Call], events: list[int]
+def _order_of(base: Recorded) -> list[int]:
+    told = base.details.events if base.details is not None else None
+    if told is None:
+        return [e for n in range(len(base.children)) for e in (0, n + 1)]
+    return told
+
+
+def _all_before(base: Recorded, answers: set[int]) -> set[int]:
+    """All calls that ended before the last of these: a replay keeps their order."""
+    told = _order_of(base)
+    last = max((told.index(n + 1) for n in answers if n + 1 in told), default=-1)
+    return answers | {event - 1 for event in told[:last] if event > 0}
+
+
+def _take(
+    base: Recorded,
+    left: dict[int, _Call],
+    calls: list[_Call],
+    events: list[int],
+    wanted: set[int],
 ) -> list[int]:
-    """Go on with the calls of an earlier try that this one had not come to.
+    """Take over calls of what was replayed, in their order.
 
     Args:
-        base: the earlier try.
+        base: what was replayed.
         left: what is left of it; what is taken over is taken out.
-        calls, events: of this one; are added to.
+        calls, events: are added to.
+        wanted: indices of what to take.
 
     Returns:
         Indices of calls that are still to be retried.
     """
-    made = len(base.children)
     place: dict[int, int] = {}
-    for index in sorted(n for n in left if n < made):
-        place[index] = len(calls)
-        calls.append(left.pop(index))
-    told = base.details.events if base.details is not None else None
-    if told is None:
-        told = [event for n in range(made) for event in (0, n + 1)]
     started = 0
-    for event in told:
+    for event in _order_of(base):
         if event == 0:
-            if started in place:
+            if started in wanted and started in left:
+                place[started] = len(calls)
+                calls.append(left.pop(started))
                 events.append(0)
             started += 1
-        elif event > 0 and event - 1 in place:
+        elif event == layout.REST:
+            if place and events[-1] != event:
+                events.append(event)
+        elif event - 1 in place:
             events.append(place[event - 1] + 1)
+    for index in sorted(wanted & left.keys()):  # they were ahead, without an order
+        calls.append(left.pop(index))
+        events += [0, len(calls)]
     return [place[n] for n in sorted(_retry(base)) if n in place]
 
 
@@ -252,24 +319,8 @@ def _retry(base: Recorded) -> set[int]:
     return set(base.details.retry or ()) if base.details is not None else set()
 
 
-def _alone(index: int, call: _Call) -> tuple[int, ...]:
-    return (0, index + 1) if call.ended else (0,)
-
-
 def _calls_of(base: Recorded) -> list[_Call]:
     details = base.details or Details()
     cids = [*base.children, *(details.ahead or ())]
     lanes = details.lanes or [[]] * len(cids)
     return [_Call(tuple(lane), cid) for lane, cid in zip(lanes, cids, strict=True)]
-
-
-def _fill_gaps(calls: list[_Call], rows: list[CallRow], left: dict[int, _Call]) -> None:
-    """Put recorded calls where the replay, one call at a time, was answered by them."""
-    ran = dict(zip([row.position for row in rows], calls, strict=True))
-    filled: list[_Call] = []
-    for position in range(max(ran, default=-1) + 1):
-        if position in ran:
-            filled.append(ran[position])
-        elif left:
-            filled.append(left.pop(min(left)))
-    calls[:] = filled

@@ -7,6 +7,7 @@ that frame, lane by lane, as long as the program asks what it asked before.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,6 +36,12 @@ _BATCH = 128
 class Plan:
     """The recorded children of one frame, ready to be handed out.
 
+    Args:
+        recorded: the recording of this frame.
+        session: of the replay.
+        source: the store.
+        retry: whether what ended the frame is tried again.
+
     Attributes:
         session: of the replay.
         recorded: the recording of this frame.
@@ -49,6 +56,7 @@ class Plan:
         "_batch_start",
         "_lanes",
         "_live_lanes",
+        "_lock",
         "_made",
         "_outputs",
         "_paths",
@@ -61,10 +69,14 @@ class Plan:
         "turns",
     )
 
-    def __init__(self, recorded: Recorded, session: Session, source: Any) -> None:
+    def __init__(
+        self, recorded: Recorded, session: Session, source: Any, retry: bool = True
+    ) -> None:
         self.session = session
         self.recorded = recorded
         self._source = source
+        # Lanes may be threads: each call is to be handed out once.
+        self._lock = threading.RLock()
         self._batch: list[Any] = []  # of Recorded or Leaf
         self._batch_cids: list[bytes] = []
         self._batch_start = 0
@@ -82,7 +94,7 @@ class Plan:
         self.turns: Turns | None = None
         if details is None:
             return
-        if details.retry:
+        if details.retry and retry:
             self._retry = frozenset(details.retry)
         if details.ahead:
             self.calls = [*recorded.children, *details.ahead]
@@ -143,6 +155,10 @@ class Plan:
 
     def child(self, index: int) -> Recorded:
         """The recorded child ``index``."""
+        with self._lock:
+            return self._child(index)
+
+    def _child(self, index: int) -> Recorded:
         place = index - self._batch_start
         if not 0 <= place < len(self._batch):
             start = max(0, index - 8)
@@ -239,6 +255,10 @@ class Plan:
         Raises:
             ReplayError: the program left the record and nothing explains it.
         """
+        with self._lock:
+            return self._match(lane, call)
+
+    def _match(self, lane: Lane, call: Input) -> Match | None:
         queue = lane.queue
         cursor = lane.cursor
         alignment = self._alignment
@@ -346,7 +366,7 @@ class Plan:
         Tasks that make no tracked call may be missing or extra in a replay, as
         ``asyncio.wait_for`` makes one on Python 3.11 and none on 3.12.
         """
-        for path, queue in self._unclaimed.items():
+        for path, queue in list(self._unclaimed.items()):
             if path == lane.path:
                 continue
             recorded = self.child(queue[0])

@@ -62,6 +62,7 @@ class Origin(NamedTuple):
         within: the call of another run that this run is made in, by its key.
         row: of the run that is resumed, in place of a new one.
         next_number: of the first call that is new to it.
+        changed: an earlier try of it took another way than what it replays.
     """
 
     derived_from: bytes | None = None
@@ -70,6 +71,7 @@ class Origin(NamedTuple):
     within: str | None = None
     row: RunRow | None = None
     next_number: int = 0
+    changed: bool = False
 
 
 class Run:

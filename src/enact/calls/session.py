@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from enact.calls.policy import Policy
-from enact.calls.verdicts import CODE_CHANGED, EDITED, REQUEST_CHANGED
+from enact.calls.verdicts import CHANGES
 from enact.calls.versions import Versions
 
 if TYPE_CHECKING:
@@ -61,8 +61,5 @@ class Session:
     def explain(self, path: str, verdict: str) -> None:
         """Note a verdict that explains differences from here on."""
         self.explained = True
-        self.changed = self.changed or verdict in _CHANGES
+        self.changed = self.changed or verdict in CHANGES
         self.verdicts[path] = verdict
-
-
-_CHANGES = (CODE_CHANGED, EDITED, REQUEST_CHANGED)

@@ -42,6 +42,7 @@ class Turns:
         "_ancestors",
         "_begun",
         "_changed",
+        "_cut",
         "_done",
         "_ended",
         "_next",
@@ -78,6 +79,7 @@ class Turns:
         self._waiting: dict[Path, list[_Turn]] = {}
         self._begun: set[Path] = {()}
         self._ended: set[Path] = set()
+        self._cut: set[int] = set()
         self._watching: set[int] = set()
 
     def used_up(self) -> bool:
@@ -101,6 +103,12 @@ class Turns:
         with self._changed:
             self._done.add((child, False))
             self._done.add((child, True))
+            self._advance()
+
+    def awaits_cancellation(self, child: int) -> None:
+        """A recorded call ends next, as soon as another lane cancels it."""
+        with self._changed:
+            self._cut.add(child)
             self._advance()
 
     def lane_ended(self, path: Path) -> None:
@@ -141,7 +149,7 @@ class Turns:
             return
         turn = self._paths[order[place][0]]
         self._wake(turn)
-        if turn not in self._begun:  # one of its ancestors is to start it
+        if self._up_to_others(order[place]):
             for length in range(len(turn)):
                 self._wake(turn[:length])
 
@@ -189,8 +197,12 @@ class Turns:
         turn = self._paths[event[0]]
         if turn == path:
             return True
-        # A lane that is yet to be started is started by one of its ancestors.
-        return turn not in self._begun and turn[: len(path)] == path
+        return self._up_to_others(event) and turn[: len(path)] == path
+
+    def _up_to_others(self, event: tuple[int, bool]) -> bool:
+        """Whether an ancestor is to start the lane of an event, or to cancel it."""
+        child, is_end = event
+        return self._paths[child] not in self._begun or (is_end and child in self._cut)
 
     def is_turn(self, lane: Lane) -> bool:
         """Whether what ``lane`` does next comes next, or nobody waits for it."""
@@ -323,7 +335,7 @@ def _resolve(future: asyncio.Future[None]) -> None:
 class Driver(Coroutine[Any, Any, Any]):
     """A coroutine that is resumed only when it is its lane's turn."""
 
-    __slots__ = ("_coro", "_held", "_lane", "_sent", "_turns", "__weakref__")
+    __slots__ = ("_begun", "_coro", "_held", "_lane", "_sent", "_turns", "__weakref__")
 
     def __init__(
         self, turns: Turns, lane: Lane, coro: Coroutine[Any, Any, Any]
@@ -331,12 +343,16 @@ class Driver(Coroutine[Any, Any, Any]):
         self._turns = turns
         self._lane = lane
         self._coro = coro
+        self._begun = False
         self._held: Generator[Any, None, None] | None = None
         self._sent: Any = None
 
     def send(self, value: Any) -> Any:
         held = self._held
-        if held is None and not self._turns.is_turn(self._lane):
+        if not self._begun:
+            # Tasks begin in the order in which they were made, that is their turn.
+            self._begun = True
+        elif held is None and not self._turns.is_turn(self._lane):
             self._sent = value
             held = self._held = self._hold()
         if held is not None:

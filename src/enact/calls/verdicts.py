@@ -33,6 +33,9 @@ NOT_STORED = "rerun: not stored"
 NEW = "new"
 """Nothing like it was recorded."""
 
+CHANGES = (CODE_CHANGED, EDITED, REQUEST_CHANGED)
+"""After these the program may take another way than the recorded one."""
+
 
 def decide(
     plan: Plan, index: int, recorded: Recorded, target: Target, path: str
@@ -78,10 +81,10 @@ def decide(
 def _open(plan: Plan, index: int, recorded: Recorded, target: Target) -> str | None:
     """Why a recorded call has no outcome that could stand; None if it has one."""
     details = recorded.details
-    again = RESUMED if recorded.children else RETRIED
+    again = RESUMED if recorded.has_calls else RETRIED
     if details is not None and details.origin is not None:
         return None
-    if plan.retried(index) and (target.retry is None or recorded.children):
+    if plan.retried(index) and (target.retry is None or recorded.has_calls):
         return again
     if details is not None:
         if details.opaque:

@@ -28,6 +28,10 @@ _FILE_BYTES = 512
 GENERATION = _FILE_BYTES - 1
 """Place of the generation in the file."""
 
+# Who looks whether a file is anybody's holds its lock for a moment.
+_TRIES = 20
+_MOMENT = 0.001
+
 _MAKING = ".new"  # ends the name until the file is locked
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -141,6 +145,9 @@ class Owner:
             with suppress(OSError):
                 if time.time() - os.stat(path).st_mtime > 60:
                     os.unlink(path)
+        for path in _files(self._database, "claim"):
+            with suppress(OSError):
+                _remove_if_free(path)
 
     @contextmanager
     def claim(self, run: str) -> Iterator[None]:
@@ -152,18 +159,16 @@ class Owner:
         """
         path = f"{self._database}-claim-{run}"
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            fd = _lock(path)
         except OSError as error:
             raise unavailable(path, "make", error) from error
+        if fd is None:
+            raise RunIsLive(f"run {run} is being resumed by another process")
         try:
-            if not try_lock(fd) or not is_at(fd, path):
-                raise RunIsLive(f"run {run} is being resumed by another process")
-            try:
-                yield
-            finally:
-                with suppress(OSError):
-                    os.unlink(path)
+            yield
         finally:
+            with suppress(OSError):
+                os.unlink(path)
             os.close(fd)
 
     def _path(self, token: str) -> str:
@@ -172,15 +177,9 @@ class Owner:
 
 def owner_files(database: str, making: bool = False) -> list[str]:
     """Lists the files of those who write a store, or of those about to."""
-    directory, name = os.path.split(database)
-    with suppress(OSError), os.scandir(directory or ".") as entries:
-        return sorted(
-            os.path.join(directory, entry.name)
-            for entry in entries
-            if entry.name.startswith(f"{name}-owner-")
-            and entry.name.endswith(_MAKING) == making
-        )
-    return []
+    return [
+        path for path in _files(database, "owner") if path.endswith(_MAKING) == making
+    ]
 
 
 @contextmanager
@@ -212,3 +211,34 @@ def _count_up(fd: int, odd: bool) -> None:
     step = 1 if now and now[0] % 2 != odd else 2
     os.lseek(fd, GENERATION, os.SEEK_SET)
     os.write(fd, bytes([(now[0] + step) % 256 if now else odd]))
+
+
+def _files(database: str, kind: str) -> list[str]:
+    directory, name = os.path.split(database)
+    with suppress(OSError), os.scandir(directory or ".") as entries:
+        return sorted(
+            os.path.join(directory, entry.name)
+            for entry in entries
+            if entry.name.startswith(f"{name}-{kind}-")
+        )
+    return []
+
+
+def _lock(path: str) -> int | None:
+    """Makes a file, if need be, and locks it; None when somebody else holds it."""
+    for _ in range(_TRIES):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
+        if try_lock(fd) and is_at(fd, path):
+            return fd
+        os.close(fd)
+        time.sleep(_MOMENT)
+    return None
+
+
+def _remove_if_free(path: str) -> None:
+    fd = os.open(path, os.O_RDWR | _BINARY)
+    try:
+        if try_lock(fd) and is_at(fd, path):
+            os.unlink(path)
+    finally:
+        os.close(fd)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextvars import Context
 
 _IDLE_SECONDS = 1.0
 
@@ -47,7 +48,8 @@ class Worker:
                     target=self._loop, name=self._name, daemon=True
                 )
                 try:
-                    self._thread.start()
+                    # Outside of any call: it is none of the program's threads.
+                    Context().run(self._thread.start)
                 except RuntimeError:
                     self._thread = self._due = None
                     return False
