@@ -324,6 +324,12 @@ class Recorded:
         self.value: Any = NOT_READ
 
     @property
+    def has_calls(self) -> bool:
+        """Whether there are recorded calls below it, made or ahead."""
+        details = self.details
+        return bool(self.children or (details is not None and details.ahead))
+
+    @property
     def status(self) -> str:
         """``completed``, ``failed``, ``paused``, ``cancelled`` or ``incomplete``."""
         if self.details is not None and self.details.status is not None:

@@ -18,7 +18,7 @@ from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
 from enact.calls.order import Start, read_order
 from enact.calls.runs import Origin
-from enact.calls.verdicts import RESUMED, RETRIED
+from enact.calls.verdicts import CODE_CHANGED, RESUMED, RETRIED
 from enact.stores import CallRow, RunRow, ValueStore
 from enact.values import cid_of
 
@@ -168,6 +168,10 @@ class _Rebuild:
         return cid
 
 
+# Verdicts on a call that failed and is tried again.
+_AGAIN = (CODE_CHANGED, RESUMED, RETRIED)
+
+
 def _latest(rows: Sequence[CallRow]) -> list[CallRow]:
     """One row for each place, in order of start."""
     by_place: dict[tuple[Path, int], CallRow] = {}
@@ -201,7 +205,7 @@ def _left(
 
     for row in rows:
         index = None if row.replaces is None else claim(row.replaces)
-        if index is not None and index in retry and row.verdict in (RETRIED, RESUMED):
+        if index is not None and index in retry and row.verdict in _AGAIN:
             # What followed its failure is dropped when it is retried.
             for later in [n for n in left if n > index and n not in retry]:
                 if left[later].lane == recorded[index].lane:
