@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import types
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from typing import Any
 
 
@@ -36,7 +36,13 @@ class Task:
             self.over, self.result = True, error
 
 
+Lane = tuple[int, ...]
+
 _tasks: list[Task]
+#: Gives the time: one later each time.
+clock = itertools.count()
+#: The call that runs, and in which lane of it; the call counts what its lanes start.
+here: contextvars.ContextVar[tuple[Any, Lane]] = contextvars.ContextVar("here")
 
 
 def run(body: Coroutine[Any, Any, Any], schedule: Sequence[int]) -> None:
@@ -53,9 +59,13 @@ def run(body: Coroutine[Any, Any, Any], schedule: Sequence[int]) -> None:
             next(task for task in waiting if task.gives_up).step(forced=True)
 
 
-def start(body: Coroutine[Any, Any, Any]) -> Task:
-    """Start a task."""
-    _tasks.append(Task(body))
+def spawn(body: Coroutine[Any, Any, Any]) -> Task:
+    """Start a task, in a lane of its own."""
+    frame, lane = here.get()
+    number = frame.spawned[lane] = frame.spawned.get(lane, -1) + 1
+    before = here.set((frame, (*lane, number)))
+    _tasks.append(Task(body))  # in a copy of the context
+    here.reset(before)
     return _tasks[-1]
 
 
@@ -82,3 +92,30 @@ async def join(*tasks: Task) -> list[Any]:
     """Wait for tasks; gives the result of each, or the exception that ended it."""
     await until(lambda: all(task.over for task in tasks))
     return [task.result for task in tasks]
+
+
+class Turns:
+    """In which order lanes are to start and end their calls.
+
+    Answers take no time, so the tasks of a replay would overtake each other.
+
+    Args:
+        calls: when each call began, when it ended, or -1, and in which lane.
+    """
+
+    def __init__(self, calls: Iterable[tuple[int, int, Lane]]) -> None:
+        times = [(n, lane) for *both, lane in calls for n in both if n >= 0]
+        self.coming = sorted(times)
+
+    async def wait(self, own: Lane) -> None:
+        """Wait until what is to come next is in this lane, or nothing in it is."""
+
+        def has_come() -> bool:
+            coming = [lane for _, lane in self.coming]
+            return own not in coming or coming[0] == own
+
+        await until(has_come, gives_up=True)
+
+    def passed(self, own: Lane, time: int) -> None:
+        """A lane has come to what was at some time."""
+        self.coming = [e for e in self.coming if e[0] > time or e[1] != own]

@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import re
 import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -40,6 +41,7 @@ class World:
 
     Attributes:
         log: the leaf calls that ran, in order.
+        bodies: names of the functions that ran, in order.
         begun: how many functions and tasks have begun in this run.
         epoch: changes the samples that are drawn.
         knob: something that programs depend on and nobody records.
@@ -49,6 +51,7 @@ class World:
         self, source: str, names: dict[str, Any], *, ordered: bool = True
     ) -> None:
         self.log: list[tuple[str, str]] = []
+        self.bodies: list[str] = []
         self.begun = 0
         self.ordered = ordered
         self.epoch = 0
@@ -60,11 +63,16 @@ class World:
             "begin": self.begin,
             **names,
         }
+        self.load(source)
+
+    def load(self, source: str) -> None:
+        """Make a program the one that runs."""
         exec(compile(LEAVES + source, "<program>", "exec"), self.names)
 
     def body(self, name: str) -> Callable[..., Any]:
         """The coroutine function that runs when ``name`` is called."""
         self.begin()
+        self.bodies.append(name)
         return self.names[f"{name}_body"]
 
     def begin(self) -> None:
@@ -241,6 +249,7 @@ class Where:
         tasks: it may start tasks, which share a list and objects if ``shared``.
         knob: it may look at something that nobody records.
         distinct: no two tasks make equal calls.
+        calm: what may fail is within a ``try`` that handles it; of ``main`` alone.
         depth: of the blocks around it.
         in_try, in_loop, in_task, in_agent: what is around it.
     """
@@ -250,6 +259,7 @@ class Where:
     shared: bool = False
     knob: bool = False
     distinct: bool = False
+    calm: bool = False
     depth: int = 0
     in_try: bool = False
     in_loop: bool = False
@@ -286,10 +296,16 @@ def calls(where: Where) -> Lines:
     """Expressions that make one call."""
     usual = ["sample", "sample", "echo", "o1", "o1", "o2", *where.callees]
     callees = usual * (1 if where.in_try else 4) + ["fail", "flaky"]
+    if where.calm:
+        safe = ["sample", "sample", "echo"]
+        callees = [*where.callees * 2, "flaky", *safe] if where.in_try else safe
     made = [f"await call({callee}, {v})" for callee in callees for v in values(where)]
-    special = ["await call(o1, 'self')", "await call(echo, v3)"]
-    # What a task gives to a call must not be what others change.
-    return made + special[: 1 + (not where.in_task)] * (len(made) // 20)
+    special = []
+    if not where.calm or where.in_try:
+        special += ["await call(o1, 'self')"]
+    if not where.in_task:  # what it gives to a call must not be what others change
+        special += ["await call(echo, v3)"]
+    return made + special * (len(made) // 20)
 
 
 @functools.cache
@@ -310,7 +326,7 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
     simple = [(w, st.sampled_from(lines).map(lambda x: [x])) for w, lines in kinds]
     compound = []
     if where.depth < 3:
-        compound += [(5, tries(where)), (2, conditions(where))]
+        compound += [(15 if where.calm else 5, tries(where)), (2, conditions(where))]
         compound += [] if where.in_loop else [(2, loops(where))]
     if where.depth < 2 and where.tasks:
         compound += [(5, gathers(where)), (5, spawns(where))]
@@ -323,6 +339,8 @@ def blocks(where: Where) -> st.SearchStrategy[Lines]:
     kinds = ["raise ValueError(short({}))", "raise Oops(short({}))", "return done({})"]
     leave = [[kind.format(value)] for kind in kinds for value in values(where)]
     ends = st.sampled_from([[]] * 5 * len(leave) + leave)
+    if where.calm:
+        ends = st.just([])
     body = st.lists(statements(where), max_size=3 if where.tasks else 4).map(flat)
     return st.tuples(body, ends).map(flat)
 
@@ -350,20 +368,18 @@ def loops(where: Where) -> st.SearchStrategy[Lines]:
 
 
 def tries(where: Where) -> st.SearchStrategy[Lines]:
-    handlers = [
-        "v1 = words([error])",
-        "pass",
-        "raise Oops(short(v1)) from error",
-        "raise",
-    ]
+    handlers = ["v1 = words([error])", "pass"]
+    if not where.calm:
+        handlers += ["raise Oops(short(v1)) from error", "raise"]
+    caught = "(ValueError, Oops)" if where.calm else "ValueError"
     return st.builds(
         lambda body, first, handler: [
             "try:", *indented(body),
-            "except ValueError as error:",
+            f"except {caught} as error:",
             *indented([first] if first.startswith("raise") else [first, *handler]),
         ],
         blocks(where.inner(in_try=True)), st.sampled_from(handlers),
-        blocks(where.inner()),
+        blocks(where.inner(in_try=False) if where.calm else where.inner()),
     )  # fmt: skip
 
 
@@ -429,7 +445,8 @@ def functions(name: str, where: Where) -> st.SearchStrategy[Lines]:
         own = ["v1, v2, v3, shared = 0, 'x', self.memory, []", "o1 = o2 = self.tally"]
     end = "return done(v0, v1, v2, v3, shared, o1, o2)"
     size = (6 if where.tasks else 12) // (1 if name == "main" else 2)
-    body = st.lists(statements(where), max_size=size).map(flat)
+    few = 3 if where.calm else 0
+    body = st.lists(statements(where), min_size=few, max_size=size).map(flat)
     return body.map(lambda lines: [*header, *indented([*own, *lines, end]), ""])
 
 
@@ -439,8 +456,127 @@ def programs(**options: bool) -> st.SearchStrategy[Program]:
     for number, name in enumerate(["main", *FUNCTIONS]):
         callees = tuple(FUNCTIONS[number:])
         parts.append(functions(name, Where(callees=callees, **options)))
+        options = {**options, "calm": False}
     parts.append(functions("Agent", Where(depth=1, in_agent=True, **options)))
     return st.builds(
         lambda lists, argument: Program("\n".join(flat(lists)), argument),
         st.tuples(*parts), st.sampled_from(VALUES),
     )  # fmt: skip
+
+
+# --- changing programs ----------------------------------------------------------------
+
+# Lines that can be changed without making a program that is none.
+_SIMPLE = re.compile(
+    r" +(v[12] = |v3\.append|shared\.append|await pause|(bodies|tasks)\d\.append|raise"
+    r"|return)"
+)
+_CALL = re.compile(r"await call\((\w+), (?:[^()]|\([^()]*\))*\)")
+_START = re.compile(r"( +)(bodies|tasks)(\d) = \[\]")
+
+INSERTS = [
+    "v1 = await call(sample, 7)",
+    "v2 = await call(echo, v1)",
+    "v1 = await call(o1, 2)",
+    "v2 = await call(f3, 1)",
+    "v2 = 'c'",
+    "raise ValueError('new')",
+    "await pause()",
+]
+TASK = """\
+async def task(v0, v1, v2):
+    begin()
+    call = marked({0})
+    v1 = await call(sample, v2)
+    return done(v1)
+{1}{2}.append({3})"""
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeChange:
+    """A change of the source of a program.
+
+    Attributes:
+        kind: what changes.
+        where, what: numbers that choose among what there is.
+    """
+
+    kind: str
+    where: int
+    what: int
+
+    def apply(self, source: str) -> tuple[str, set[str]]:
+        """The changed source, and the names of functions that are others now."""
+        if self.kind == "leaf":
+            name = [*LEAF_NAMES, "Tally"][self.where % 5]
+            start = LEAVES.index(f"async def {name}_body")
+            body = LEAVES[start:].split("\n\n")[0]
+            new = body.replace(f'"{name}", ', f'"{name}", {self.what}, ')
+            new = new.replace("(x)\n", f"((x, {self.what}))\n")
+            return f"{source}\n{new}\n", {name}
+        lines = source.split("\n")
+        fits = {"task": _START.match, "constant": _CALL.search}
+        fit = fits.get(self.kind, _SIMPLE.match)
+        places = [n for n, line in enumerate(lines) if fit(line)]
+        if not places:
+            return source, set()
+        if self.where % 3 and places[0] < lines.index(""):  # most often in `main`
+            places = [n for n in places if n < lines.index("")]
+        place = places[self.where % len(places)]
+        old = "\n".join(lines)
+        getattr(self, f"_{self.kind}")(lines, place)
+        new = "\n".join(lines)
+        above = [re.match(r"async def (\w+)_body", line) for line in lines[: place + 1]]
+        names = [found[1] for found in above if found]
+        return new, {names[-1]} if new != old else set()
+
+    def _remove(self, lines: Lines, place: int) -> None:
+        indent = len(lines[place]) - len(lines[place].lstrip())
+        lines[place] = " " * indent + "pass"
+
+    def _insert(self, lines: Lines, place: int) -> None:
+        indent = len(lines[place]) - len(lines[place].lstrip())
+        above = next(m for m in map(_NAME.match, reversed(lines[:place])) if m)
+        able = [one for one in INSERTS if "f3" not in one or above[1] in _ABOVE_F3]
+        lines.insert(place, " " * indent + able[self.what % len(able)])
+
+    def _move(self, lines: Lines, place: int) -> None:
+        indent = len(lines[place]) - len(lines[place].lstrip())
+        after = lines[place + 1]
+        if _SIMPLE.match(after) and len(after) - len(after.lstrip()) == indent:
+            lines[place : place + 2] = [after, lines[place]]
+
+    def _constant(self, lines: Lines, place: int) -> None:
+        new = VALUES[self.what % len(VALUES)]
+        lines[place] = _CALL.sub(rf"await call(\1, {new!r})", lines[place])
+
+    def _task(self, lines: Lines, place: int) -> None:
+        found = _START.match(lines[place])
+        assert found is not None
+        task = "task(v0, v1, 3)"
+        if found[2] == "tasks":
+            task = f"spawn({task})"
+        new = TASK.format(900 + self.what, found[2], found[3], task).split("\n")
+        lines[place + 1 : place + 1] = [found[1] + line for line in new]
+
+
+_NAME = re.compile(r"async def (\w+)_body")
+_ABOVE_F3 = ("main", "f1", "f2")
+
+
+def code_changes(*more: str) -> st.SearchStrategy[list[CodeChange]]:
+    """A few changes, of these kinds too."""
+    kinds = ["remove", "insert", "insert", "move", "constant", "leaf", *more]
+    one = st.builds(
+        CodeChange, st.sampled_from(kinds), st.integers(0, 60), st.integers(0, 9)
+    )
+    return st.lists(one, min_size=1, max_size=3)
+
+
+def changed(source: str, changes: Iterable[CodeChange]) -> tuple[str, set[str]]:
+    """A source after some changes, and the names of functions that are others now."""
+    names: set[str] = set()
+    for change in changes:
+        source, found = change.apply(source)
+        names |= found
+    return source, names

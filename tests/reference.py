@@ -3,8 +3,8 @@
 
 It is written to be read, not to be fast, and shares no code with the package. A program
 is a coroutine function, or an object whose ``call`` is one. It makes a tracked call
-with ``await call(fn, *args)`` and starts a task with ``spawn``; what tasks wait with is
-in ``loop.py``. ``record`` runs a program and gives the ``Call`` at the top; ``rewind``,
+with ``await call(fn, *args)``; how it starts tasks and waits for them is in
+``loop.py``. ``record`` runs a program and gives the ``Call`` at the top; ``rewind``,
 ``rewind_to`` and ``edit`` give partial ones, and ``replay`` goes on from there:
 
 >>> async def roll(): return 4
@@ -17,25 +17,28 @@ in ``loop.py``. ``record`` runs a program and gives the ``Call`` at the top; ``r
 
 from __future__ import annotations
 
-import contextvars
 import copy
 import dataclasses
-import itertools
 import types
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tests import loop
+from tests.objects import answer, name_of, reachable, unchanged
 
 Path = tuple[int, ...]
+Version = tuple[str, int]
+
+code: dict[str, int] = {}  # the code of a function or class, by name: 0, or another one
+_whole = types.SimpleNamespace()  # what holds for a whole execution; see replay
 
 
 class ReplayError(BaseException):
     """The program left the record, and nothing explains it."""
 
 
-class InputChanged(Exception):
-    """A call changed one of its arguments in place."""
+class LiveCallForbidden(BaseException):
+    """A call without recorded calls below would have to run."""
 
 
 @dataclasses.dataclass
@@ -50,6 +53,8 @@ class Call:
     target: Any  # what was called, as it was before
     args: tuple[Any, ...]
     lane: Path = ()
+    version: Version = ("", 0)  # its name and code
+    below: frozenset[Version] = frozenset()  # of all that ran below
     began: int = -1
     ended: int = -1  # not yet
     after: Any = None  # the target as it was afterwards
@@ -61,32 +66,46 @@ class Call:
     retry: bool = False  # its exception ended the call above
     edited: bool = False
     children: list[Call] = dataclasses.field(default_factory=list)
+    ahead: list[Call] = dataclasses.field(default_factory=list)  # not asked for again
+
+    @property
+    def calls(self) -> list[Call]:
+        """What may answer calls below this one, when it runs again."""
+        return [*self.children, *self.ahead]
 
     def asks(self, other: Call) -> bool:
         """Whether both call the same with the same, going by looks: 1 is not True."""
         return repr((self.target, self.args)) == repr((other.target, other.args))
 
 
+def plain(call: Call) -> Call:
+    """A call that did not end the one above, so that it is not tried again."""
+    return dataclasses.replace(call, retry=False)
+
+
 # --- changing what was recorded ---------------------------------------------------
 
 
-def reopened(old: Call, count: int) -> Call:
-    """``old`` before it ended, when it had made the first ``count`` calls."""
-    new = Call(old.target, old.args, old.lane, old.began, after=old.target)
-    return dataclasses.replace(new, retry=old.retry, children=old.children[:count])
+def reopened(old: Call, children: list[Call], ahead: Sequence[Call] = ()) -> Call:
+    """``old`` before it ended, when it had made some of its calls."""
+    new = Call(old.target, old.args, old.lane, old.version, old.below, old.began)
+    new.after, new.retry = old.target, old.retry
+    new.children, new.ahead = children, list(ahead)
+    return new
 
 
 def rewind(old: Call, count: int = 1) -> Call:
     """Drop the outcome and the last ``count`` calls."""
-    return reopened(old, max(0, len(old.children) - count))
+    kept = old.children[: max(0, len(old.children) - count)]
+    return reopened(old, kept, [] if count else old.ahead)
 
 
 def rewind_to(old: Call, path: Path) -> Call:
     """Cut the call at ``path``, and what began after it at every level above."""
     if len(path) <= 1:
-        return reopened(old, path[0] if path else 0)
-    new = reopened(old, path[0] + 1)
-    new.children[path[0]] = rewind_to(new.children[path[0]], path[1:])
+        return reopened(old, old.children[: sum(path)])
+    new = reopened(old, old.children[: path[0] + 1])
+    new.children[-1] = rewind_to(new.children[-1], path[1:])
     return new
 
 
@@ -94,206 +113,188 @@ def edit(
     old: Call, path: Path, output: Any = None, raises: Exception | None = None
 ) -> Call:
     """Replace the outcome at ``path``; the calls above have not ended yet."""
-    new = reopened(old, len(old.children))
-    new.retry = False
+    new = reopened(plain(old), list(old.children), old.ahead)
     if path:
         new.children[path[0]] = edit(new.children[path[0]], path[1:], output, raises)
     else:
-        new.children = [dataclasses.replace(c, retry=False) for c in old.children]
+        new.children = [plain(c) for c in old.children]
         new.edited, new.ended = True, old.ended
         new.status = "completed" if raises is None else "failed"
-        new.output, new.raised = copy.deepcopy(output), raises
-        new.raised_here = raises is not None
+        new.output = copy.deepcopy(output)
+        new.raised, new.raised_here = raises, raises is not None
     return new
 
 
-# --- recording and replaying a call -----------------------------------------------
+# --- recording and replaying ------------------------------------------------------
 
 
 class Frame:
-    """A call that runs: ``call`` is written, ``recorded`` is what it is to repeat."""
+    """A call that runs: ``call`` is written, ``old`` is what it is to repeat.
 
-    def __init__(self, call: Call, recorded: Call) -> None:
-        self.call = call
+    Where ``old`` had failed, and that ``stands``, it runs again for another reason.
+    """
+
+    def __init__(self, call: Call, old: Call, stands: bool = False) -> None:
+        self.call, self.old, self.stands = call, old, stands
         self.spawned: dict[Path, int] = {}
         self.lanes: dict[Path, Path] = {(): ()}  # what runs -> what was recorded
-        self.left: dict[Path, list[Call]] = {}  # of each recorded lane: what is to come
-        for child in recorded.children:
-            self.left.setdefault(child.lane, []).append(child)
-        times = [(c.began, c.lane) for c in recorded.children]
-        times += [(c.ended, c.lane) for c in recorded.children if c.ended >= 0]
-        self.expected = sorted(times)  # starts and ends to come: when, in which lane
+        self.recorded = old.calls
+        self.left = list(range(len(self.recorded)))  # which of them nobody has taken
+        self.bases: list[int] = []  # which of them helped with a changed request
+        self.skipped: set[int] = set()  # which of them later ones were taken before
+        self.turns = loop.Turns((c.began, c.ended, c.lane) for c in old.children)
 
-    def find(self, asked: Call) -> Call | None:
-        """The recorded call that the program makes now; None for a new one."""
-        if asked.lane not in self.lanes:
-            self.lanes[asked.lane] = self.choose_lane(asked)
-        left = self.left.get(self.lanes[asked.lane], [])
-        found = next((child for child in left if child.asks(asked)), None)
-        if left and found is not left[0]:
-            leave_record(f"recorded {left[0]}, now {asked}")
-            similar = repr(left[0].target) == repr(asked.target)
-            if found is None and similar and left[0].children:
-                found = left[0]  # runs again; what is below it may still serve
-        if found is not None:
-            del left[: left.index(found) + 1]
-        return found
+    def find(self, asked: Call) -> int | None:
+        """The recorded call that the program makes now, or None.
 
-    def choose_lane(self, first: Call) -> Path:
-        """The recorded lane for a new one: one that begins alike, or that of its name.
+        If none is the same, it may be a base: what was recorded below may still answer.
+        """
+        lane = self.lane_of(asked)
+        own = [n for n in self.left if self.recorded[n].lane == lane]
+        ahead = [n for n in own if n not in self.skipped]
+        if not (ahead and self.recorded[ahead[0]].asks(asked)):
+            ended = self.old.status == "completed" or self.stands
+            differs = ahead[0] < len(self.old.children) if ahead else ended
+            if differs and not _whole.explained:
+                raise ReplayError(f"not recorded: {asked}")
+            if not (ahead or _whole.changed):
+                return None
+            _whole.changed = True
+        for n in dict.fromkeys((*ahead, *own, *self.left)):
+            if self.recorded[n].asks(asked):
+                self.left.remove(n)
+                if n in ahead:
+                    self.lanes[asked.lane] = lane
+                    self.skipped.update(earlier for earlier in ahead if earlier < n)
+                return n
+        alike = [n for n in ahead if self.recorded[n].version[0] == asked.version[0]]
+        bases = [n for n in alike if n not in self.bases]
+        self.bases += bases[:1]
+        return bases[0] if bases else None
+
+    def lane_of(self, asked: Call) -> Path:
+        """The recorded lane of a call: for a new lane, the one that begins alike.
 
         Tasks that make no tracked call may be missing or extra, so names may shift.
         """
-        free = [lane for lane in self.left if lane not in self.lanes.values()]
-        alike = [lane for lane in free if self.left[lane][0].asks(first)]
-        if first.lane in (alike or free):
-            return first.lane
+        if asked.lane in self.lanes:
+            return self.lanes[asked.lane]
+        first: dict[Path, Call] = {}
+        for child in (self.recorded[n] for n in self.left):
+            if child.lane not in self.lanes.values():
+                first.setdefault(child.lane, child)
+        alike = [lane for lane, child in first.items() if child.asks(asked)]
+        if asked.lane in (alike or first):
+            return asked.lane
         return alike[0] if alike else (-1,)  # which names no recorded lane
 
-    def is_turn(self, path: Path) -> bool:
-        """Whether what was recorded to come next is in this lane, or nothing is.
+    def retries(self, old: Call) -> bool:
+        """What led to the end of a call is tried again with it."""
+        return old.retry and not old.edited and not self.stands
 
-        Answers take no time, so the tasks of a replay would overtake each other.
-        """
-        coming = [lane for _, lane in self.expected]
-        own = self.lanes.get(path, path)
-        return own not in coming or coming[0] == own
+    def judge(self, old: Call, asked: Call) -> str:
+        """What is to become of a call: "edited" and "reused" ones are answered."""
+        if not old.asks(asked):
+            return "rerun: request changed"
+        if old.edited:
+            return "edited"
+        is_open = old.status == "incomplete" or self.retries(old)
+        if is_open and not old.calls:
+            return "retried"
+        for name, number in {old.version} if is_open else {old.version, *old.below}:
+            if code.get(name, 0) != number and _whole.on_code_change == "rerun":
+                return "rerun: code changed"
+        # Where no call may run, the code around recorded ones runs all the same.
+        is_open = is_open or (_whole.live == "forbid" and bool(old.calls))
+        return "resumed" if is_open else "reused"
 
-    def happened(self, path: Path, time: int) -> None:
-        """A lane has come to what was recorded at some time."""
-        own = self.lanes[path]
-        self.expected = [e for e in self.expected if e[0] > time or e[1] != own]
+    def cut(self, n: int) -> None:
+        """A call is tried again, so the program's answer to how it ended is dropped."""
+        lane = self.recorded[n].lane
+        later = [m for m in self.left if m > n and self.recorded[m].lane == lane]
+        dropped = [m for m in later if not self.retries(self.recorded[m])]
+        self.left = [m for m in self.left if m not in dropped]
 
 
 async def call(target: Any, *args: Any) -> Any:
     """Make a tracked call: the one way in."""
-    frame, path = _here.get()
-    await loop.until(lambda: frame.is_turn(path), gives_up=True)
-    asked = Call(copy.deepcopy(target), copy.deepcopy(args), path)
-    old = frame.find(asked) or Call(None, ())
-    retried = old.retry and not old.edited
-    answered = old.asks(asked) and old.status != "incomplete" and not retried
+    frame, path = loop.here.get()
+    await frame.turns.wait(frame.lanes.get(path, path))
+    name = name_of(target)
+    asked = Call(*copy.deepcopy((target, args)), path, (name, code.get(name, 0)))
+    n = frame.find(asked)
+    old = Call(None, ()) if n is None else frame.recorded[n]
+    verdict = "new" if n is None else frame.judge(old, asked)
+    retried = frame.retries(old) and old.asks(asked)
+    if retried:
+        frame.cut(n)
+    answered = verdict in ("edited", "reused")
+    if _whole.live == "forbid" and not (answered or old.calls):
+        raise LiveCallForbidden(asked)
     if answered:
-        asked = dataclasses.replace(old, lane=path, retry=False)
-    if old.edited or not (answered or (old.asks(asked) and old.children)):
+        asked = dataclasses.replace(plain(old), lane=path)
+    if verdict not in ("reused", "resumed"):
         _whole.explained = True
-    asked.began = next(_clock)
+        _whole.changed |= verdict not in ("new", "retried")
+        _whole.verdicts += [(asked, verdict)] if frame.recorded else []
+    asked.began = next(loop.clock)
     frame.call.children.append(asked)
-    frame.happened(path, old.began)
+    frame.turns.passed(old.lane, old.began)
     try:
         if answered:
-            await loop.until(lambda: frame.is_turn(path), gives_up=True)
-            return answer(asked, target, args)
-        return await run(Frame(asked, old), target, args)
+            await frame.turns.wait(frame.lanes.get(path, path))
+            return answer(asked, [target, *args])
+        stands = old.status == "failed" and not frame.retries(old)
+        return await run(Frame(asked, old, stands), target, args)
     finally:
-        asked.ended = next(_clock)
-        frame.happened(path, old.ended)
-        _whole.explained = _whole.explained or retried
-
-
-def answer(call: Call, target: Any, args: tuple[Any, ...]) -> Any:
-    """Hand out a recorded outcome."""
-    restore(target, call.after)
-    call.raised = copy.deepcopy(call.raised)
-    if call.raised is not None:
-        raise call.raised
-    if call.returned is not None:
-        return [target, *args][call.returned]
-    return copy.deepcopy(call.output)
+        asked.ended = next(loop.clock)
+        frame.turns.passed(old.lane, old.ended)
+        _whole.explained |= retried
 
 
 async def run(frame: Frame, target: Any, args: tuple[Any, ...]) -> Any:
     """Run the code of a call and record its outcome."""
     call = frame.call
-    above = _here.set((frame, ()))
+    above = loop.here.set((frame, ()))
     try:
-        try:
+        with unchanged(args):
             output = await getattr(target, "call", target)(*args)
-        finally:
-            if repr(args) != repr(call.args):
-                raise InputChanged(f"of {call.target}")
     except Exception as error:
-        causes = list(reachable(error))
         for child in call.children:
-            child.retry = child.raised in causes
+            child.retry = child.raised in list(reachable(error))
+        left = [frame.recorded[n] for n in frame.left]
+        call.ahead = [plain(c) for c in left if not frame.retries(c)]
         call.status, call.raised = "failed", error
         call.raised_here = error not in [child.raised for child in call.children]
         raise
     else:
-        if any(frame.left.values()):
-            leave_record("a recorded call was not made")
+        missing = [n for n in frame.left if n < len(frame.old.children)]
+        if missing and not _whole.explained:
+            raise ReplayError(f"not made: {frame.recorded[missing[0]]}")
         call.status, call.output = "completed", copy.deepcopy(output)
-        same = [n for n, value in enumerate([target, *args]) if value is output]
-        call.returned = same[0] if same else None
+        came_in = [n for n, value in enumerate([target, *args]) if value is output]
+        call.returned = came_in[0] if came_in else None
         return output
     finally:
         call.after = copy.deepcopy(target)
-        _here.reset(above)
-
-
-def reachable(error: BaseException | None) -> Iterator[BaseException]:
-    """What led to an exception: groups, causes and contexts, and itself."""
-    if error is not None:
-        yield error
-        parts = getattr(error, "exceptions", ())
-        for part in (error.__cause__, error.__context__, *parts):
-            yield from reachable(part)
-
-
-def restore(target: Any, after: Any) -> Any:
-    """Make an object equal to another; its parts stay the same objects."""
-    if isinstance(target, list):
-        target[:] = copy.deepcopy(after)
-    elif dataclasses.is_dataclass(target):
-        for name, value in vars(after).items():
-            setattr(target, name, restore(getattr(target, name), value))
-    else:
-        return copy.deepcopy(after)
-    return target
-
-
-# --- whole programs ---------------------------------------------------------------
-
-
-_clock = itertools.count()
-_here: contextvars.ContextVar[tuple[Frame, Path]] = contextvars.ContextVar("here")
-_whole = types.SimpleNamespace(explained=False)  # of the execution; see leave_record
-
-
-def leave_record(difference: str) -> None:
-    """The program may differ only if some call before was not simply answered."""
-    if not _whole.explained:
-        raise ReplayError(difference)
-
-
-def execute(
-    target: Any, args: Sequence[Any], recorded: list[Call], schedule: Sequence[int] = ()
-) -> Call:
-    """Make the call at the top."""
-    top = Frame(Call(None, ()), Call(None, (), children=recorded))
-    _here.set((top, ()))
-    loop.run(call(target, *args), schedule)
-    return top.call.children[0]
+        call.below = frozenset(v for c in call.children for v in (c.version, *c.below))
+        loop.here.reset(above)
 
 
 def record(target: Any, *args: Any, schedule: Sequence[int] = ()) -> Call:
     """Run a program and record it."""
-    return execute(target, args, [], schedule)
+    return replay(Call(target, args), schedule=schedule)
 
 
-def replay(old: Call, strict: bool = True) -> Call:
+def replay(
+    old: Call, strict: bool = True, schedule: Sequence[int] = (), **options: str
+) -> Call:
     """Run a program again: recorded calls are answered, the rest runs live."""
+    _whole.__init__(explained=not strict, changed=False, verdicts=[])
+    _whole.__dict__.update({"on_code_change": "rerun", "live": "allow", **options})
     target, args = copy.deepcopy((old.target, old.args))
     top = dataclasses.replace(old, retry=old.status == "failed")
-    _whole.explained = not strict
-    return execute(target, args, [top])
-
-
-def spawn(body: Coroutine[Any, Any, Any]) -> loop.Task:
-    """Start a task, in a lane of its own."""
-    frame, path = _here.get()
-    number = frame.spawned[path] = frame.spawned.get(path, -1) + 1
-    here = _here.set((frame, (*path, number)))
-    task = loop.start(body)  # in a copy of the context
-    _here.reset(here)
-    return task
+    frame = Frame(Call(None, ()), Call(None, (), children=[top]))
+    loop.here.set((frame, ()))
+    loop.run(call(target, *args), schedule)
+    return frame.call.children[0]

@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+import types
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,10 +20,13 @@ from tests import loop, reference
 from tests.programs import (
     FUNCTIONS,
     LEAF_NAMES,
+    CodeChange,
     Oops,
     Program,
     TooLong,
     World,
+    changed,
+    code_changes,
     programs,
 )
 from tests.programs import plain as in_words
@@ -43,19 +48,40 @@ def drive(body: Coroutine[Any, Any, Any]) -> Any:
     raise AssertionError("a program without tasks has waited")
 
 
-def plain_function(name: str) -> Any:
+_versions: dict[str, list[types.CellType]] = {}
+
+
+def versioned(name: str, run: Any) -> Any:
+    """A function that has captured its version, which is part of its code."""
+    cell = run.__closure__[run.__code__.co_freevars.index("version")]
+    _versions.setdefault(name, []).append(cell)
+    return run
+
+
+def set_versions(names: Iterable[str] | None = None) -> None:
+    """The code of these functions is another one now; by default, all is as it was."""
+    for name in _versions if names is None else names:
+        number = 0 if names is None else reference.code[name] + 1
+        reference.code[name] = number
+        for cell in _versions[name]:
+            cell.cell_contents = number
+
+
+def plain_function(name: str, version: int = 0) -> Any:
     def run(*args: Any) -> Any:
+        version
         return drive(_now.body(name)(*args))
 
-    return enact.register(run, name=f"plain/{name}")
+    return enact.register(versioned(name, run), name=f"plain/{name}")
 
 
-def async_function(name: str) -> Any:
+def async_function(name: str, version: int = 0) -> Any:
     async def run(*args: Any) -> Any:
+        version
         return await _now.body(name)(*args)
 
     run.__name__ = name
-    return run
+    return versioned(name, run)
 
 
 def classes(base: Any, decorate: Callable[[str], Any], run: Any) -> dict[str, Any]:
@@ -78,18 +104,20 @@ def classes(base: Any, decorate: Callable[[str], Any], run: Any) -> dict[str, An
     return {"Tally": Tally, "Agent": Agent}
 
 
-def plain_method(name: str) -> Any:
+def plain_method(name: str, version: int = 0) -> Any:
     def call(self: Any, value: Any) -> Any:
+        version
         return drive(_now.body(name)(self, value))
 
-    return call
+    return versioned(name, call)
 
 
-def async_method(name: str) -> Any:
+def async_method(name: str, version: int = 0) -> Any:
     async def call(self: Any, value: Any) -> Any:
+        version
         return await _now.body(name)(self, value)
 
-    return call
+    return versioned(name, call)
 
 
 async def nothing() -> None:
@@ -118,7 +146,7 @@ ASYNC |= {"call": call_async}
 
 
 async def reference_gather(*bodies: Any) -> list[Any]:
-    return await loop.join(*map(reference.spawn, bodies))
+    return await loop.join(*map(loop.spawn, bodies))
 
 
 REFERENCE: dict[str, Any] = {name: async_function(name) for name in NAMES}
@@ -128,7 +156,7 @@ REFERENCE |= {
     "gather": reference_gather,
     "pause": loop.pause,
     "settle": loop.join,
-    "spawn": reference.spawn,
+    "spawn": loop.spawn,
 }
 
 
@@ -143,6 +171,7 @@ def within(world: World) -> World:
 def bounded(check: Callable[..., Any], *args: Any) -> None:
     """Check a program, if it does not take too long."""
     TooLong.happened = False
+    set_versions()
     try:
         if inspect.iscoroutinefunction(check):
             asyncio.run(check(*args))
@@ -156,7 +185,9 @@ def bounded(check: Callable[..., Any], *args: Any) -> None:
 # --- what is compared ---------------------------------------------------------------
 
 
-def tree(call: reference.Call) -> dict[str, Any]:
+def tree(
+    call: reference.Call, verdicts: Sequence[tuple[reference.Call, str]] = ()
+) -> dict[str, Any]:
     """A call of the reference, for comparison."""
     is_object = dataclasses.is_dataclass(call.target)
     ended = call.status != "incomplete"
@@ -175,13 +206,17 @@ def tree(call: reference.Call) -> dict[str, Any]:
         "here": call.raised_here,
         "edited": call.edited,
         "retry": [n for n, child in enumerate(children) if child.retry],
-        "children": [tree(child) for child in children],
+        "verdict": [verdict for known, verdict in verdicts if known is call],
+        "ahead": len(call.ahead),
+        "children": [tree(child, verdicts) for child in children],
         "lanes": lanes,
         "events": [event for _, event in sorted(times)] if any(lanes) else None,
     }
 
 
-def tree_of(view: enact.Invocation) -> dict[str, Any]:
+def tree_of(
+    view: enact.Invocation, verdicts: dict[str, str] | None = None
+) -> dict[str, Any]:
     """A call of the package, for comparison."""
     request, response = view.request(), view.response()
     before = request.invokable()
@@ -189,6 +224,8 @@ def tree_of(view: enact.Invocation) -> dict[str, Any]:
     ended = view.status != "incomplete"
     details = response.details or {}
     lanes = [tuple(lane) for lane in details.get("lanes") or [()] * len(view.children)]
+    lanes = lanes[: len(view.children)]
+    verdict = (verdicts or {}).get("/".join(map(str, view.path)))
     in_turn = [e for n in range(len(lanes)) for e in (0, n + 1)]
     # What is open has not ended; when an event loop rested is not specified.
     statuses = [child.status for child in view.children]
@@ -207,7 +244,9 @@ def tree_of(view: enact.Invocation) -> dict[str, Any]:
         "here": view.get_raised_here(),
         "edited": details.get("origin") == "edited",
         "retry": details.get("retry") or [],
-        "children": [tree_of(child) for child in view.children],
+        "verdict": [] if verdict is None else [verdict],
+        "ahead": len(details.get("ahead") or ()),
+        "children": [tree_of(child, verdicts) for child in view.children],
         "lanes": lanes,
         "events": events if any(lanes) else None,
     }
@@ -224,6 +263,47 @@ def by_lane(found: dict[str, Any]) -> dict[str, Any]:
         "retry": sorted(order.index(n) for n in found["retry"]),
         "events": None,
     }
+
+
+NEW = ("new", "rerun: request changed")
+
+
+def check_verdicts(
+    old: enact.Invocation, new: enact.Invocation, names: set[str]
+) -> None:
+    """What ran in the replay of ``old`` had to, since these functions were changed.
+
+    It does not use the reference. ``old`` and ``new`` are completed calls of the same.
+    """
+    verdicts = new.verdicts()
+    is_changed = any(v.name.rpartition("/")[2] in names for v in old.walk())
+    assert (verdicts.get("") == "rerun: code changed") == is_changed
+    todo = [(old, new)] if is_changed else []
+    if not is_changed:
+        assert new == old and verdicts == {}
+    while todo:
+        old, new = todo.pop()
+        recorded = Counter(child.request.cid for child in old.children)
+        asked = Counter(child.request.cid for child in new.children)
+        ran: Counter[bytes] = Counter()
+        left = list(old.children)
+        for child in new.children:
+            verdict = verdicts.get("/".join(map(str, child.path)))
+            request = child.request.cid
+            if verdict in NEW:
+                ran[request] += 1
+            elif verdict is None:
+                left.remove(child)
+            else:
+                assert verdict == "rerun: code changed"
+                alike = [one for one in old.children if one.request.cid == request]
+                assert any(
+                    v.name.rpartition("/")[2] in names
+                    for one in alike for v in one.walk()
+                )  # fmt: skip
+                if len(alike) == 1:
+                    todo.append((alike[0], child))
+        assert ran == asked - recorded
 
 
 def paths(call: reference.Call, top: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
@@ -307,26 +387,35 @@ class Plain:
     ) -> tuple[reference.Call, enact.Invocation]:
         for world in (self.expected, self.actual):
             world.log.clear()
+            world.bodies.clear()
             world.epoch += 1
         left = None
         within(self.expected)
         try:
             call = reference.replay(call, **options)
-        except reference.ReplayError as error:
-            left = error
+        except (reference.ReplayError, reference.LiveCallForbidden) as error:
+            left = type(error).__name__
         within(self.actual)
         try:
             inv = inv.replay(wrap_exceptions=True, raise_on_errors=(), **options)
-        except enact.ReplayError:
-            assert left is not None
+        except enact.ReplayError as error:
+            assert type(error).__name__ == left  # noqa: PT017  # it goes on
             raise
         assert left is None
-        self.compare(call, inv)
+        self.compare(call, inv, reference._whole.verdicts)
         return call, inv
 
-    def compare(self, call: reference.Call, inv: enact.Invocation) -> None:
-        assert tree_of(inv) == tree(call)
+    def compare(self, call: Any, inv: enact.Invocation, verdicts: Any = ()) -> None:
+        assert tree_of(inv, inv.verdicts()) == tree(call, verdicts)
         assert self.actual.log == self.expected.log
+
+    def change_code(self, changes: Sequence[CodeChange]) -> set[str]:
+        """Change the source of the program; the names of functions that are others."""
+        source, names = changed(self.program.source, changes)
+        for world in (self.expected, self.actual):
+            world.load(source)
+        set_versions(names)
+        return names
 
 
 def check_record(program: Program) -> None:
@@ -379,6 +468,77 @@ def test_a_program_that_left_the_record_is_noticed(
     program: Program, count: int, strict: bool
 ) -> None:
     bounded(check_strict, program, count, strict)
+
+
+def check_code(
+    program: Program, steps: list[Step], changes: list[CodeChange], options: Any
+) -> None:
+    both = Plain(program)
+    with enact.InMemoryStore():
+        call, inv = both.record()
+        for step in steps:
+            call, inv = change_reference(call, step), change(inv, step)
+        names = both.change_code(changes)
+        try:
+            again, inv_again = both.replay(call, inv, **options)
+        except enact.ReplayError:
+            return
+        if (
+            not steps
+            and inv.status == "completed"
+            and options["on_code_change"] == "rerun"
+        ):
+            check_verdicts(inv, inv_again, names)
+        both.replay(again, inv_again, **options)
+
+
+OPTIONS = st.fixed_dictionaries(
+    {
+        "strict": st.booleans(),
+        "on_code_change": st.sampled_from(["rerun", "rerun", "reuse"]),
+    }
+)
+
+
+@given(programs(calm=True), st.lists(CHANGES, max_size=2), code_changes(), OPTIONS)
+def test_changed_programs_go_on_as_specified(
+    program: Program, steps: list[Step], changes: list[CodeChange], options: Any
+) -> None:
+    bounded(check_code, program, steps, changes, options)
+
+
+def check_forbidden(program: Program, changes: list[CodeChange], strict: bool) -> None:
+    both = Plain(program)
+    with enact.InMemoryStore():
+        call, inv = both.record()
+        if inv.status != "completed":
+            return
+        _, again = both.replay(call, inv, live="forbid")
+        assert tree_of(again) == tree_of(inv) and again.verdicts() == {}
+        # The text of a traceback may differ below an exception that code raises anew.
+        if not any(v.get_raised_here() and v.children for v in inv.walk()):
+            assert again == inv
+        assert both.actual.log == []
+        with_calls = [v.name.rpartition("/")[2] for v in inv.walk() if v.children]
+        assert both.actual.bodies == with_calls
+        both.change_code(changes)
+        forbidden = False
+        try:
+            both.replay(call, inv, live="forbid", strict=strict)
+        except enact.LiveCallForbidden:
+            forbidden = True
+        try:
+            both.replay(call, inv, strict=strict)
+        except enact.ReplayError:
+            return
+        assert forbidden or both.actual.log == []
+
+
+@given(programs(calm=True), code_changes(), st.booleans())
+def test_where_no_call_may_run_the_code_around_calls_does(
+    program: Program, changes: list[CodeChange], strict: bool
+) -> None:
+    bounded(check_forbidden, program, changes, strict)
 
 
 # --- programs with tasks --------------------------------------------------------------
@@ -513,11 +673,15 @@ class Tasks:
         )  # fmt: skip
         return await (tasks.main(running) if isinstance(tasks, Gate) else running)
 
-    async def replay(self, inv: enact.Invocation, tasks: Free) -> enact.Invocation:
+    async def replay(
+        self, inv: enact.Invocation, tasks: Free, **options: Any
+    ) -> enact.Invocation:
         within(self.actual).names.update(tasks.names())
         self.actual.log.clear()
         self.actual.epoch += 1
-        return await inv.replay_async(wrap_exceptions=True, raise_on_errors=())
+        return await inv.replay_async(
+            wrap_exceptions=True, raise_on_errors=(), **options
+        )
 
     def record_reference(self, schedule: Sequence[int]) -> reference.Call:
         within(self.expected)
@@ -525,10 +689,12 @@ class Tasks:
             REFERENCE["main"], self.program.argument, schedule=schedule
         )
 
-    def replay_reference(self, call: reference.Call) -> reference.Call:
+    def replay_reference(self, call: reference.Call, **options: Any) -> reference.Call:
         within(self.expected).log.clear()
         self.expected.epoch += 1
-        return reference.replay(call)
+        return reference.replay(call, **options)
+
+    change_code = Plain.change_code
 
 
 SCHEDULES = st.lists(st.integers(0, 5), min_size=1, max_size=12)
@@ -592,10 +758,18 @@ async def check_changes(
                 assert tree_of(inv) == tree(call)
         # The order between lanes may differ from here on: live calls have no turns.
         for _ in range(2):
-            call = both.replay_reference(call)
-            inv = await both.replay(inv, Free())
-            assert by_lane(tree_of(inv)) == by_lane(tree(call))
-            assert sorted(both.actual.log) == sorted(both.expected.log)
+            call, inv = await replay_both(both, call, inv)
+
+
+async def replay_both(
+    both: Tasks, call: reference.Call, inv: enact.Invocation, **options: Any
+) -> tuple[reference.Call, enact.Invocation]:
+    call = both.replay_reference(call, **options)
+    inv = await both.replay(inv, Free(), **options)
+    found = by_lane(tree_of(inv, inv.verdicts()))
+    assert found == by_lane(tree(call, reference._whole.verdicts))
+    assert sorted(both.actual.log) == sorted(both.expected.log)
+    return call, inv
 
 
 @given(programs(tasks=True, distinct=True), SCHEDULES, st.lists(CHANGES, max_size=3))
@@ -605,15 +779,66 @@ def test_partial_programs_with_tasks_go_on_as_specified(
     bounded(check_changes, program, schedule, changes)
 
 
+async def check_code_tasks(
+    program: Program, schedule: list[int], steps: list[Step], changes: list[CodeChange]
+) -> None:
+    both = Tasks(program, ordered=False)
+    await both.untracked(Gate(schedule))
+    call = both.record_reference(schedule)
+    with enact.InMemoryStore():
+        inv = await both.record(Gate(schedule))
+        for step in steps:
+            call, inv = change_reference(call, step), change(inv, step)
+        both.change_code(changes)
+        for _ in range(2):
+            call, inv = await replay_both(both, call, inv, strict=False)
+
+
+@given(
+    programs(tasks=True, distinct=True, calm=True),
+    SCHEDULES, st.lists(CHANGES, max_size=1), code_changes("task", "task"),
+)  # fmt: skip
+def test_changed_programs_with_tasks_go_on_as_specified(
+    program: Program, schedule: list[int], steps: list[Step], changes: list[CodeChange]
+) -> None:
+    bounded(check_code_tasks, program, schedule, steps, changes)
+
+
+async def check_verdicts_tasks(
+    program: Program, schedule: list[int], changes: list[CodeChange], after: list[int]
+) -> None:
+    both = Tasks(program, ordered=True)
+    with enact.InMemoryStore():
+        inv = await both.record(Free(schedule))
+        names = both.change_code(changes)
+        again = await both.replay(inv, Free(after))
+        if inv.status == "completed":
+            check_verdicts(inv, again, names)
+
+
+@given(
+    programs(tasks=True, shared=True, calm=True),
+    SCHEDULES, code_changes("task", "task"), SCHEDULES,
+)  # fmt: skip
+def test_no_task_runs_what_was_recorded(
+    program: Program, schedule: list[int], changes: list[CodeChange], after: list[int]
+) -> None:
+    bounded(check_verdicts_tasks, program, schedule, changes, after)
+
+
 # --- many more ------------------------------------------------------------------------
 
 EACH = [
     test_a_recorded_program_does_what_it_does_untracked,
     test_partial_programs_go_on_as_specified,
     test_a_program_that_left_the_record_is_noticed,
+    test_changed_programs_go_on_as_specified,
+    test_where_no_call_may_run_the_code_around_calls_does,
     test_tasks_are_recorded_as_they_run,
     test_tasks_are_replayed_exactly,
     test_partial_programs_with_tasks_go_on_as_specified,
+    test_changed_programs_with_tasks_go_on_as_specified,
+    test_no_task_runs_what_was_recorded,
 ]
 
 

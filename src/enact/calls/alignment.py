@@ -55,11 +55,14 @@ class Alignment:
         found: list[int] = []
         for invokable in (call.invokable, *call.target.former):
             found += self._by_request.get((invokable, call.cid), ())
-        here = self._here(lane)
-        lane_of = self._plan.lane_of
+
+        def distance(index: int) -> tuple[bool, bool, int]:
+            own = self._is_own(lane, index)
+            return not own, own and not self.is_ahead(lane, index), index
+
         best = min(
             (index for index in found if index in self._free),
-            key=lambda index: (lane_of(index) != lane.path, index < here, index),
+            key=distance,
             default=None,
         )
         if best is not None:
@@ -79,6 +82,14 @@ class Alignment:
                     return index
         return None
 
-    def _here(self, lane: Lane) -> int:
+    def is_ahead(self, lane: Lane, index: int) -> bool:
+        """Whether a recorded call is in the lane, and not behind where that is."""
         queue, cursor = lane.queue, lane.cursor
-        return queue[cursor] if cursor < len(queue) else self._plan.size()
+        if cursor >= len(queue) or index < queue[cursor]:
+            return False
+        return self._is_own(lane, index)
+
+    def _is_own(self, lane: Lane, index: int) -> bool:
+        """Whether a recorded call is in what was recorded for the lane."""
+        lane_of = self._plan.lane_of
+        return bool(lane.queue) and lane_of(index) == lane_of(lane.queue[0])

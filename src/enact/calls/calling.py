@@ -27,6 +27,7 @@ from enact.calls.settling import settle, settle_async
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
 from enact.calls.verdicts import (
+    CODE_CHANGED,
     EDITED,
     MEMOIZED,
     NEW,
@@ -81,7 +82,11 @@ class Answer:
         version = target.version
         if version is not None and recorded.code != target.code:
             version = None if recorded.code is None else (target.name, recorded.code)
-        frame.ran(version, frame.run.session.versions.below(recorded.subtree))
+        session = frame.run.session
+        frame.ran(version, session.versions.below(recorded.subtree))
+        if self.index >= 0 and recorded.details is not None:
+            if recorded.details.origin is not None:
+                session.explain(self.path(), recorded.details.origin)
         if self.turns is not None:
             self.turns.happened(self.index, False)
 
@@ -323,7 +328,7 @@ def _replayed(
     found = plan.match(lane, call_input)
     if found is None:
         return _live(lane, target, given, NEW)
-    index, recorded, in_turn = found
+    index, recorded = found
     path = path_of_next(lane)
     if same(recorded, call_input):
         verdict = decide(plan, index, recorded, target, path)
@@ -336,14 +341,10 @@ def _replayed(
         )
         verdict = EDITED if ref is not None else verdict
     if verdict is None:
-        turns = plan.turns if in_turn else None
-        answer = Answer(lane, call_input, recorded, index, turns)
-        if recorded.details is not None and recorded.details.origin is not None:
-            session.explain(path, recorded.details.origin)
-        return answer
+        return Answer(lane, call_input, recorded, index, plan.turns)
     plan.drop(index)
-    if verdict in (RETRIED, RESUMED) and plan.retried(index):
-        plan.cut(lane)
+    if verdict in (RETRIED, RESUMED, CODE_CHANGED) and plan.retried(index):
+        plan.cut(lane.frame, index)
     if ref is not None:
         frame = Frame(lane, target, given, verdict, recorded)
         session.tell(frame)
@@ -357,8 +358,8 @@ def _replayed(
     frame = Frame(lane, target, given, verdict, recorded)
     if verdict not in (RESUMED, REUSED):
         session.tell(frame)
-    # Where live calls are forbidden, a call that failed fails once more.
-    Plan(recorded, session, frame.run.store, verdict != REUSED).start(frame)
+    stands = recorded.status == "failed" and not plan.retried(index)
+    Plan(recorded, session, frame.run.store, stands).start(frame)
     return frame
 
 

@@ -325,10 +325,9 @@ class Recorded:
 
     @property
     def has_calls(self) -> bool:
-        """Whether calls were made in it, or are known to lie ahead."""
-        if self.children:
-            return True
-        return self.details is not None and bool(self.details.ahead)
+        """Whether there are recorded calls below it, made or ahead."""
+        details = self.details
+        return bool(self.children or (details is not None and details.ahead))
 
     @property
     def status(self) -> str:

@@ -18,7 +18,13 @@ from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
 from enact.calls.order import Start, read_order
 from enact.calls.runs import Origin
-from enact.calls.verdicts import CHANGES, REQUEST_CHANGED, RESUMED, RETRIED
+from enact.calls.verdicts import (
+    CHANGES,
+    CODE_CHANGED,
+    REQUEST_CHANGED,
+    RESUMED,
+    RETRIED,
+)
 from enact.stores import CallRow, RunRow, ValueStore
 from enact.values import cid_of
 
@@ -218,6 +224,10 @@ class _Rebuild:
         return cid
 
 
+# Verdicts on a call that failed and is tried again.
+_AGAIN = (CODE_CHANGED, RESUMED, RETRIED)
+
+
 def _latest(rows: Sequence[CallRow]) -> list[CallRow]:
     """One row for each place, in order of start."""
     by_place: dict[tuple[Path, int], CallRow] = {}
@@ -251,7 +261,7 @@ def _left(base: Recorded, rows: list[CallRow], starts: list[Start]) -> dict[int,
         if row.replaces is None or row.verdict == REQUEST_CHANGED:
             continue
         index = claim(row.replaces, row.lane)
-        if index is not None and index in retry and row.verdict in (RETRIED, RESUMED):
+        if index is not None and index in retry and row.verdict in _AGAIN:
             # What followed its failure is dropped when it is retried.
             for later in [n for n in left if n > index and n not in retry]:
                 if left[later].lane == recorded[index].lane:

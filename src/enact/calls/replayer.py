@@ -47,6 +47,8 @@ class Plan:
         recorded: the recording of this frame.
         calls: identifiers of the recorded children, and of what lies ahead of them.
         turns: the recorded interleaving, if there was one.
+        stands: the recorded outcome is not open: the code runs again for another
+            reason, such as a change of it.
     """
 
     __slots__ = (
@@ -54,6 +56,7 @@ class Plan:
         "_batch",
         "_batch_cids",
         "_batch_start",
+        "_claimed",
         "_lanes",
         "_live_lanes",
         "_lock",
@@ -66,14 +69,16 @@ class Plan:
         "calls",
         "recorded",
         "session",
+        "stands",
         "turns",
     )
 
     def __init__(
-        self, recorded: Recorded, session: Session, source: Any, retry: bool = True
+        self, recorded: Recorded, session: Session, source: Any, stands: bool = False
     ) -> None:
         self.session = session
         self.recorded = recorded
+        self.stands = stands
         self._source = source
         # Lanes may be threads: each call is to be handed out once.
         self._lock = threading.RLock()
@@ -90,11 +95,13 @@ class Plan:
         details = recorded.details
         self._retry: frozenset[int] = frozenset()
         self._lanes: dict[Path, list[int]] | None = None
+        # Recorded lanes that nobody has come for, and live ones that have one.
         self._unclaimed: dict[Path, list[int]] = {}
+        self._claimed: set[Path] = {()}
         self.turns: Turns | None = None
         if details is None:
             return
-        if details.retry and retry:
+        if details.retry and not stands:
             self._retry = frozenset(details.retry)
         if details.ahead:
             self.calls = [*recorded.children, *details.ahead]
@@ -127,7 +134,7 @@ class Plan:
     def enlist(self, lane: Lane) -> None:
         """Give a new lane the calls that were recorded under its path."""
         if self._lanes is not None:
-            lane.queue = self._lanes.get(lane.path, ())
+            lane.queue = self._unclaimed.get(lane.path, ())
             self._live_lanes.append(lane)
             if self.turns is not None:
                 self.turns.begun(lane.path)
@@ -259,6 +266,8 @@ class Plan:
             return self._match(lane, call)
 
     def _match(self, lane: Lane, call: Input) -> Match | None:
+        if self._unclaimed and lane.path not in self._claimed:
+            self._choose_lane(lane, call)
         queue = lane.queue
         cursor = lane.cursor
         alignment = self._alignment
@@ -271,19 +280,14 @@ class Plan:
             recorded = self.child(index)
             if same(recorded, call):
                 lane.cursor = cursor + 1
-                self._unclaimed.pop(lane.path, None)
                 if alignment is not None:
                     alignment.take(index)
-                return Match(index, recorded, index < self._made)
+                return Match(index, recorded)
         return self._search(lane, call)
 
     def _search(self, lane: Lane, call: Input) -> Match | None:
-        """Look further: in another lane nobody has come for, then by request."""
+        """Look further, by request: the next recorded call is another one."""
         queue = lane.queue
-        if self._unclaimed and lane.cursor == 0:
-            found = self._other_lane(lane, call)
-            if found is not None:
-                return found
         session = self.session
         if lane.cursor >= len(queue):
             if session.is_exact and self._complete():
@@ -296,9 +300,13 @@ class Plan:
             path = path_of_next(lane)
             raise session.failed(left(path, call, recorded, self._source))
         session.changed = True
+        return self._aligned(self._align(lane.frame), lane, call)
+
+    def _align(self, frame: Frame) -> Alignment:
+        """From now on recorded calls are found by request."""
         if self._alignment is None:
-            self._alignment = Alignment(self, self._left(lane.frame))
-        return self._aligned(self._alignment, lane, call)
+            self._alignment = Alignment(self, self._left(frame))
+        return self._alignment
 
     def _aligned(self, alignment: Alignment, lane: Lane, call: Input) -> Match | None:
         index = alignment.find(lane, call)
@@ -309,42 +317,40 @@ class Plan:
             self.drop(base)
             return Match(base, self.child(base))
         queue = lane.queue
-        if (
-            lane.cursor < len(queue)
-            and self.lane_of(index) == lane.path
-            and index >= queue[lane.cursor]
-        ):
+        if alignment.is_ahead(lane, index):
             # What is skipped may come later, so it stays free, but out of turn.
             place = queue.index(index)
             for skipped in queue[lane.cursor : place]:
                 self.drop(skipped)
             lane.cursor = place + 1
-            return Match(index, self.child(index))
-        self.drop(index)
-        return Match(index, self.child(index), in_turn=False)
+            if lane.path not in self._claimed:
+                self._claim(lane, lane.path)
+        else:
+            self.drop(index)
+        return Match(index, self.child(index))
 
     def _left(self, frame: Frame) -> list[int]:
         """Indices of the recorded calls that nobody has asked for yet."""
+        if self._alignment is not None:
+            return sorted(self._alignment.left())
         left = [index for queue in self._unclaimed.values() for index in queue]
         for lane in (frame, *self._live_lanes):
-            if lane.path not in self._unclaimed:
+            if lane.path in self._claimed:
                 left += lane.queue[lane.cursor :]
         return left
 
-    def cut(self, lane: Lane) -> None:
-        """Forget what was recorded in ``lane`` after the call that runs again.
+    def cut(self, frame: Frame, index: int) -> None:
+        """Forget what was recorded after call ``index``, in its lane: it runs again.
 
-        It was the program's answer to how that call ended, which is open again.
+        That was the program's answer to how the call ended, which is open again.
         """
-        rest = lane.queue[lane.cursor :]
-        kept = [later for later in rest if later in self._retry]
-        lane.queue = [*lane.queue[: lane.cursor], *kept]
-        for dropped in rest:
-            if dropped in self._retry:
-                continue
-            self.drop(dropped)
-            if self._alignment is not None:
-                self._alignment.take(dropped)
+        lane = self.lane_of(index)
+        alignment = self._align(frame)
+        for later in self._left(frame):
+            if later > index and later not in self._retry:
+                if self.lane_of(later) == lane:
+                    self.drop(later)
+                    alignment.take(later)
 
     def lane_of(self, index: int) -> Path:
         """The lane of the recorded child ``index``."""
@@ -360,31 +366,36 @@ class Plan:
         kind = fields["$"]
         return str(fields["name"] if kind in NAMED else kind)
 
-    def _other_lane(self, lane: Lane, call: Input) -> Match | None:
-        """A lane whose first recorded call is this one, and that has not begun.
+    def _choose_lane(self, lane: Lane, call: Input) -> None:
+        """Find the recorded lane for a new one: its own, or one that begins alike.
 
         Tasks that make no tracked call may be missing or extra in a replay, as
         ``asyncio.wait_for`` makes one on Python 3.11 and none on 3.12.
         """
-        for path, queue in list(self._unclaimed.items()):
-            if path == lane.path:
-                continue
-            recorded = self.child(queue[0])
-            if same(recorded, call):
-                del self._unclaimed[path]
-                if lane.queue and lane.path not in self._unclaimed:
-                    self._unclaimed[lane.path] = list(lane.queue)
-                if self.turns is not None:
-                    self.turns.rename(path, lane.path)
-                lane.queue = queue
-                lane.cursor = 1
-                if self._alignment is not None:
-                    self._alignment.take(queue[0])
-                return Match(queue[0], recorded)
-        return None
+        alignment = self._alignment
+        for path in (lane.path, *self._unclaimed):
+            for index in self._unclaimed.get(path, ()):
+                if alignment is None or alignment.is_free(index):
+                    if same(self.child(index), call):
+                        self._claim(lane, path)
+                        return
+                    break
+
+    def _claim(self, lane: Lane, path: Path) -> None:
+        """A lane goes on with what was recorded in lane ``path``."""
+        queue = self._unclaimed.pop(path)
+        self._claimed.add(lane.path)
+        if path == lane.path:
+            return
+        for other in self._live_lanes:
+            if other.path == path and path not in self._claimed:
+                other.queue = ()
+        lane.queue, lane.cursor = queue, 0
+        if self.turns is not None:
+            self.turns.rename(queue[0], lane.path)
 
     def _complete(self) -> bool:
-        return self.recorded.status == "completed"
+        return self.stands or self.recorded.status == "completed"
 
     def drop(self, index: int) -> None:
         """Nobody need wait for the recorded child ``index``."""
@@ -404,16 +415,12 @@ class Plan:
 
     def ahead(self, frame: Frame) -> tuple[list[bytes], list[Path]]:
         """Recorded calls that were not asked for, with their lanes."""
-        if self._alignment is None:
-            rest = self._left(frame)
-        else:
-            rest = list(self._alignment.left())
-        left = sorted(index for index in rest if index not in self._retry)
+        left = sorted(n for n in self._left(frame) if n not in self._retry)
         return [self.calls[n] for n in left], [self.lane_of(n) for n in left]
 
     def ended(self) -> None:
         """The frame has ended; one that had failed may have done other things now."""
-        if self.recorded.status == "failed":
+        if self.recorded.status == "failed" and not self.stands:
             self.session.explained = True
 
 
@@ -423,12 +430,10 @@ class Match(NamedTuple):
     Attributes:
         index: among the recorded children.
         recorded: the call; its request may be another one, see ``same``.
-        in_turn: whether it has its place in the recorded order.
     """
 
     index: int  # type: ignore[assignment]  # of no use as a method of this tuple
     recorded: Recorded
-    in_turn: bool = True
 
 
 class Given:

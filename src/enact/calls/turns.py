@@ -44,6 +44,7 @@ class Turns:
         "_changed",
         "_cut",
         "_done",
+        "_dropped",
         "_ended",
         "_next",
         "_order",
@@ -70,6 +71,8 @@ class Turns:
         self._order = order
         self._paths = paths
         self._done: set[tuple[int, bool]] = set()
+        # Those that may come, but have no place in the order.
+        self._dropped = set(range(started, len(paths)))
         self._next = 0
         self._ancestors = {path[:n] for path in set(paths) for n in range(len(path))}
         self._resting = self._rested = -1
@@ -99,8 +102,9 @@ class Turns:
             self._advance()
 
     def drop(self, child: int) -> None:
-        """A recorded call will not take place."""
+        """A recorded call has no place in the order any more."""
         with self._changed:
+            self._dropped.add(child)
             self._done.add((child, False))
             self._done.add((child, True))
             self._advance()
@@ -117,9 +121,10 @@ class Turns:
             self._ended.add(path)
             self._advance()
 
-    def rename(self, recorded: Path, live: Path) -> None:
-        """The lane recorded as one path runs as another; they change places."""
+    def rename(self, child: int, live: Path) -> None:
+        """The lane in which ``child`` was recorded runs as another; they swap names."""
         with self._changed:
+            recorded = self._paths[child]
             names = {recorded: live, live: recorded}
             self._paths = [names.get(path, path) for path in self._paths]
             self._advance()
@@ -222,9 +227,11 @@ class Turns:
         )
 
     def is_next(self, child: int, is_end: bool) -> bool:
-        """Whether this very event comes next (or the order is used up)."""
+        """Whether this very event comes next, or has no place in the order."""
         place = self._next
-        return place >= len(self._order) or self._order[place] == (child, is_end)
+        if place >= len(self._order) or child in self._dropped:
+            return True
+        return self._order[place] == (child, is_end)
 
     # --- waiting --------------------------------------------------------------------
 

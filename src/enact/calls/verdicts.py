@@ -55,14 +55,14 @@ def decide(
     Raises:
         ReplayError: its code has changed, and the policy forbids that.
     """
+    details = recorded.details
+    if details is not None and details.origin is not None:
+        return None  # somebody decided on the outcome, whatever the code
     verdict = _open(plan, index, recorded, target)
     session = plan.session
     policy = session.policy
     if verdict not in (None, RESUMED) or policy.on_code_change == "reuse":
         return verdict or _again(plan, recorded)
-    details = recorded.details
-    if verdict is None and details is not None and details.origin is not None:
-        return None  # somebody decided on the outcome, whatever the code
     changed = session.versions.changed(recorded, target, deep=verdict is None)
     if changed is None:
         return verdict or _again(plan, recorded)
@@ -82,8 +82,6 @@ def _open(plan: Plan, index: int, recorded: Recorded, target: Target) -> str | N
     """Why a recorded call has no outcome that could stand; None if it has one."""
     details = recorded.details
     again = RESUMED if recorded.has_calls else RETRIED
-    if details is not None and details.origin is not None:
-        return None
     if plan.retried(index) and (target.retry is None or recorded.has_calls):
         return again
     if details is not None:
@@ -100,6 +98,6 @@ def _open(plan: Plan, index: int, recorded: Recorded, target: Target) -> str | N
 
 def _again(plan: Plan, recorded: Recorded) -> str | None:
     """Without live calls, the code around recorded calls is run all the same."""
-    if plan.session.policy.live == "forbid" and recorded.children:
+    if plan.session.policy.live == "forbid" and recorded.has_calls:
         return REUSED
     return None

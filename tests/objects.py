@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the executable specification needs to know of Python objects."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+
+def name_of(target: Any) -> str:
+    """The name of a function, or of the class of an object."""
+    return str(getattr(target, "__name__", type(target).__name__))
+
+
+class InputChanged(Exception):
+    """A call changed one of its arguments in place."""
+
+
+@contextlib.contextmanager
+def unchanged(args: tuple[Any, ...]) -> Iterator[None]:
+    """Arguments must look the same afterwards."""
+    before = repr(args)
+    try:
+        yield
+    finally:
+        if repr(args) != before:
+            raise InputChanged(before)
+
+
+def answer(call: Any, came_in: list[Any]) -> Any:
+    """Hand out a recorded outcome; ``came_in`` is what was called, and arguments."""
+    restore(came_in[0], call.after)
+    call.raised = copy.deepcopy(call.raised)
+    if call.raised is not None:
+        raise call.raised
+    if call.returned is not None:
+        return came_in[call.returned]
+    return copy.deepcopy(call.output)
+
+
+def reachable(error: BaseException | None) -> Iterator[BaseException]:
+    """What led to an exception: groups, causes and contexts, and itself."""
+    if error is not None:
+        yield error
+        parts = getattr(error, "exceptions", ())
+        for part in (error.__cause__, error.__context__, *parts):
+            yield from reachable(part)
+
+
+def restore(target: Any, after: Any) -> Any:
+    """Make an object equal to another; its parts stay the same objects."""
+    if isinstance(target, list):
+        target[:] = copy.deepcopy(after)
+    elif dataclasses.is_dataclass(target):
+        for name, value in vars(after).items():
+            setattr(target, name, restore(getattr(target, name), value))
+    else:
+        return copy.deepcopy(after)
+    return target
