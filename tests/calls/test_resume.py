@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -614,3 +615,29 @@ def test_a_replay_of_something_edited_goes_on_from_what_was_put_in(records):
     assert inv[0].output == ["a0!", "edited", "a2!"]
     assert inv.output == [3, "count!"]
     assert RAN == []
+
+
+def test_a_damaged_journal_is_told_and_nothing_runs(tmp_path):
+    store = enact.SQLiteStore(tmp_path / "runs.db")
+    run = die_at(["b"], program, store)
+    store.close()
+    RAN.clear()
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
+        connection.execute("UPDATE calls SET position = position + 1 WHERE parent = 0")
+        connection.commit()
+    store = enact.SQLiteStore(tmp_path / "runs.db")
+    assert store.run(run.id).status == "interrupted"
+    with pytest.raises(enact.CorruptBlock, match="damaged"):
+        enact.resume(store.run(run.id))
+    assert RAN == [] and not store.check().ok
+    store.close()
+
+
+def test_edits_that_cannot_be_made_say_where():
+    with enact.InMemoryStore():
+        inv = enact.invoke(program)
+        with pytest.raises(enact.NoSuchCall, match="no call 7 in 0"):
+            inv.edit("0/7", output="x")
+        with pytest.raises(enact.UnstorableValue, match=r"\[1\]"):
+            inv.edit("0/1", output=[1, object()])
+        assert inv.replay() == inv
