@@ -614,3 +614,29 @@ def test_a_replay_of_something_edited_goes_on_from_what_was_put_in(records):
     assert inv[0].output == ["a0!", "edited", "a2!"]
     assert inv.output == [3, "count!"]
     assert RAN == []
+
+
+@enact.register(name="resume/step")
+def step(text, number):
+    leaf(f"step {number}")
+    return f"{text} {number}"
+
+
+@enact.register(name="resume/steps")
+def steps():
+    text = branch("a")[1]
+    for number in range(3):
+        text = step(text, number)
+    return text
+
+
+@pytest.mark.parametrize("records", range(1, 6))
+def test_calls_with_another_request_find_what_was_recorded_below_them(records):
+    store = enact.InMemoryStore()
+    with store:
+        first = enact.invoke(steps)
+        edited = first.edit(first[0, 1], output="edited")
+        run = cut_after(store, records, edited.replay)
+        inv = enact.resume(run)
+    assert inv.output == "edited 0 1 2"
+    assert RAN == []
