@@ -641,3 +641,29 @@ def test_edits_that_cannot_be_made_say_where():
         with pytest.raises(enact.UnstorableValue, match=r"\[1\]"):
             inv.edit("0/1", output=[1, object()])
         assert inv.replay() == inv
+
+
+@enact.register(name="resume/step")
+def step(text, number):
+    leaf(f"step {number}")
+    return f"{text} {number}"
+
+
+@enact.register(name="resume/steps")
+def steps():
+    text = branch("a")[1]
+    for number in range(3):
+        text = step(text, number)
+    return text
+
+
+@pytest.mark.parametrize("records", range(1, 6))
+def test_calls_with_another_request_find_what_was_recorded_below_them(records):
+    store = enact.InMemoryStore()
+    with store:
+        first = enact.invoke(steps)
+        edited = first.edit(first[0, 1], output="edited")
+        run = cut_after(store, records, edited.replay)
+        inv = enact.resume(run)
+    assert inv.output == "edited 0 1 2"
+    assert RAN == []

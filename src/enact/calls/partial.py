@@ -257,11 +257,11 @@ def _left(base: Recorded, rows: list[CallRow], starts: list[Start]) -> dict[int,
         return index
 
     for row in rows:
-        # What had another request may still answer a call of its own.
-        if row.replaces is None or row.verdict == REQUEST_CHANGED:
-            continue
-        index = claim(row.replaces, row.lane)
-        if index is not None and index in retry and row.verdict in _AGAIN:
+        index = None if row.replaces is None else claim(row.replaces, row.lane)
+        if index is not None and row.verdict == REQUEST_CHANGED:
+            # It may still answer a call of its own, but stands behind all others.
+            left[index + len(recorded)] = recorded[index]
+        elif index is not None and index in retry and row.verdict in _AGAIN:
             # What followed its failure is dropped when it is retried.
             for later in [n for n in left if n > index and n not in retry]:
                 if left[later].lane == recorded[index].lane:
