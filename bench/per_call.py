@@ -120,7 +120,8 @@ def figures(
                 f"gather of {n:,}, {where}",
                 us * n / 1000,
                 "ms",
-                GATHER_BAR_MS * n / 1000,
+                # On disk it is told, and has no bar: each call is a write of its own.
+                GATHER_BAR_MS * n / 1000 if store == "memory" else None,
                 note=note(f"{peer_us * n / 1000:,.0f} ms"),
             )
         ]
