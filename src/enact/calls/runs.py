@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import contextvars
-import hashlib
 import itertools
-import json
 import secrets
 import time
 import warnings
@@ -21,8 +19,8 @@ from enact.calls.listing import SourceKeeper
 from enact.calls.targets import warn_if_ambiguous
 from enact.calls.versions import encode_versions
 from enact.errors import UnstorableValue
-from enact.stores import Backend, RunRow, ValueStore
-from enact.values import Encoder, Opaque
+from enact.stores import RunRow, ValueStore
+from enact.values import Encoder, Opaque, Ref
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
@@ -167,7 +165,7 @@ class Run:
     def _describe(self) -> dict[str, Any]:
         meta: dict[str, Any] = {
             "owner": self.store.backend.owner,
-            "packages": _packages_in(self.store.backend),
+            "packages": _packages_in(self.store),
         }
         if self.branch != self.id:
             meta["branch"] = self.branch
@@ -292,15 +290,12 @@ def _new_id(now: float) -> str:
     return f"{int(now * 1e6):014x}{secrets.token_hex(5)}"
 
 
-_told: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+_told: weakref.WeakKeyDictionary[Any, Ref[Any]] = weakref.WeakKeyDictionary()
 
 
-def _packages_in(backend: Backend) -> str:
-    """The key under which a store knows the packages that are installed here."""
-    key = _told.get(backend)
-    if key is None:
-        text = json.dumps(installed_packages(), sort_keys=True)
-        key = hashlib.sha256(text.encode()).hexdigest()[:32]
-        backend.swap("packages", key, None, text)
-        _told[backend] = key
-    return key
+def _packages_in(store: ValueStore) -> str:
+    """Identifier of the value that says which packages are installed here."""
+    known = _told.get(store.backend)
+    if known is None or not store.has_block(known.cid):
+        known = _told[store.backend] = store.commit(installed_packages())
+    return known.id

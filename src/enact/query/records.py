@@ -12,7 +12,7 @@ from enact.calls.invocation import from_cid
 from enact.calls.partial import recorded_by
 from enact.calls.resuming import status_of
 from enact.stores import CallRow, RunRow
-from enact.values import Ref
+from enact.values import Ref, cid_from_text
 
 if TYPE_CHECKING:
     from enact.query.store import Store
@@ -66,9 +66,8 @@ class Run:
     @property
     def packages(self) -> Mapping[str, str]:
         """Versions of the packages that were installed where it ran."""
-        key = self.meta.get("packages", "")
-        text = self._store.backend.entries("packages", key).get(key, "{}")
-        packages: dict[str, str] = json.loads(text)
+        cid = cid_from_text(str(self.meta["packages"]))
+        packages: dict[str, str] = self._store.checkout(Ref(cid, self._store))
         return packages
 
     @property

@@ -28,7 +28,8 @@ def cids_in(text: object) -> Iterator[bytes]:
 
 def of_run(row: RunRow) -> list[bytes]:
     """Lists what a run needs."""
-    return [cid for cid in (row.invocation, row.derived_from) if cid is not None]
+    cids = (row.invocation, row.derived_from, *cids_in(row.meta.get("packages")))
+    return [cid for cid in cids if cid is not None]
 
 
 def of_call(row: CallRow) -> list[bytes]:
@@ -41,6 +42,10 @@ def in_database(connection: apsw.Connection) -> Iterator[bytes]:
     """Lists what the rows in a database need, some of it many times over."""
     for columns in connection.execute("SELECT invocation, derived_from FROM runs"):
         yield from _cids(columns)
+    for (text,) in connection.execute(
+        "SELECT DISTINCT json_extract(meta, '$.packages') FROM runs"
+    ):
+        yield from cids_in(text)
     for columns in connection.execute(
         "SELECT request, invocation, replaces FROM calls"
     ):
