@@ -24,11 +24,10 @@ from enact.calls.execution import (
 from enact.calls.frames import INTERRUPTS
 from enact.calls.inputs import CallArgs
 from enact.calls.lanes import CURRENT
-from enact.calls.partial import origin_of, recorded_by
+from enact.calls.nested import INVOKE, as_call, noted, within
 from enact.calls.policy import Override, Policy
 from enact.calls.runs import Origin
 from enact.calls.targets import Target, add
-from enact.calls.verdicts import CODE_CHANGED
 from enact.calls.views import View
 from enact.errors import (
     CallError,
@@ -410,10 +409,10 @@ def invoke(
         return keep(execute(task))
 
     def inner(*_: Any, **__: Any) -> Invocation:
-        return keep(_noted(execute(_within(task))))
+        return keep(noted(execute(within(task))))
 
     nested = Target(inner, INVOKE, builtin=True)
-    return call(lane, nested, None, *_as_call(task))  # type: ignore[no-any-return]  # an Invocation
+    return call(lane, nested, None, *as_call(task))  # type: ignore[no-any-return]  # an Invocation
 
 
 async def invoke_async(
@@ -440,59 +439,10 @@ async def invoke_async(
         return keep(await execute_async(task))
 
     async def inner(*_: Any, **__: Any) -> Invocation:
-        return keep(_noted(await execute_async(_within(task))))
+        return keep(noted(await execute_async(within(task))))
 
     nested = Target(inner, INVOKE, builtin=True)
-    return await call_async(lane, nested, None, *_as_call(task))  # type: ignore[no-any-return]  # an Invocation
-
-
-INVOKE = "enact/invoke"
-
-
-def _as_call(task: Task) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """An invocation within an invocation is a call: these are its arguments."""
-    options: dict[str, Any] = {}
-    if task.recorded is not None:
-        options["replay_from"] = Ref(task.recorded.cid, active_store())
-    if task.policy.override is not None:
-        options["exception_override"] = task.policy.override
-    return (task.fun, list(task.args), task.kwargs), options
-
-
-def _within(task: Task) -> Task:
-    """What the call that runs here, an ``invoke`` within an invocation, is to do.
-
-    After a crash it goes on with the run that it had begun. If it runs again since the
-    code that it invoked has changed, what that recorded still answers.
-    """
-    lane = CURRENT.get()
-    assert lane is not None
-    frame = lane.frame
-    run, store = frame.run, frame.run.store
-    within = f"{run.branch}/{frame.key()}"
-    origin = (task.origin or Origin())._replace(within=within)
-    if run.origin.row is not None:
-        for row in store.backend.runs(since=run.started):
-            if row.meta.get("within") == within:
-                cid = recorded_by(row, store)
-                if cid is not None:
-                    origin = origin_of(row, store)
-                    return task._replace(recorded=edits.read(cid, store), origin=origin)
-    if frame.replaces is not None and frame.verdict == CODE_CHANGED:
-        output = edits.read(frame.replaces, store).output
-        if output is not None:
-            policy = task.policy._replace(strict=False)
-            recorded = edits.read(output, store)
-            return task._replace(recorded=recorded, policy=policy, origin=origin)
-    return task._replace(origin=origin)
-
-
-def _noted(outcome: Outcome) -> Outcome:
-    """Note what code an ``invoke`` ran within the call that runs here."""
-    lane = CURRENT.get()
-    assert lane is not None
-    lane.frame.ran(None, outcome.below)
-    return outcome
+    return await call_async(lane, nested, None, *as_call(task))  # type: ignore[no-any-return]  # an Invocation
 
 
 def _task(
