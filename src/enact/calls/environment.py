@@ -157,7 +157,9 @@ def _dirty(tree: str) -> bool | None:
 def _ask_git(tree: str, known: _Dirt) -> None:
     import subprocess
 
-    command = ["git", "-C", tree, "status", "--porcelain", "--untracked-files=no"]
+    # Without locks, which would get into the way of what the user does with git.
+    command = ["git", "--no-optional-locks", "-C", tree, "status", "--porcelain"]
+    command.append("--untracked-files=no")
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=10, check=True, text=True
