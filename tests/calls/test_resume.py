@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import sqlite3
 import threading
 import time
@@ -667,3 +668,36 @@ def test_calls_with_another_request_find_what_was_recorded_below_them(records):
         inv = enact.resume(run)
     assert inv.output == "edited 0 1 2"
     assert RAN == []
+
+
+@enact.register(name="resume/Tally")
+@dataclasses.dataclass
+class Tally(enact.Invokable[str, int]):
+    seen: list[str] = dataclasses.field(default_factory=list)
+
+    def call(self, x: str) -> int:
+        self.seen.append(leaf(x))
+        leaf(f"{x} after")
+        return len(self.seen)
+
+
+@enact.register(name="resume/tallied")
+def tallied():
+    tally = Tally()
+    return [[tally(f"t{n}") for n in range(4)], tally.seen]
+
+
+@pytest.mark.parametrize("first", range(1, 6))
+def test_an_edited_replay_that_is_cut_off_twice_loses_nothing(first):
+    for second in range(1, 8):
+        store = enact.InMemoryStore()
+        with store:
+            edited = enact.invoke(tallied).edit("0/0", output="edited")
+            expected = edited.replay().output
+            run = cut_after(store, first, edited.replay)
+            with contextlib.suppress(AssertionError):  # it came to its end
+                cut_after(store, second, lambda run=run: enact.resume(run))
+            RAN.clear()
+            if store.run(run.id).status == "interrupted":
+                assert enact.resume(run).output == expected
+            assert RAN == []

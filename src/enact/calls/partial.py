@@ -283,7 +283,7 @@ def _order_of(base: Recorded) -> list[int]:
 def _all_before(base: Recorded, answers: set[int]) -> set[int]:
     """All calls that ended before the last of these: a replay keeps their order."""
     told = _order_of(base)
-    last = max((told.index(n + 1) for n in answers if n + 1 in told), default=-1)
+    last = max((told.index(n + 1) for n in answers if n + 1 in told), default=0)
     return answers | {event - 1 for event in told[:last] if event > 0}
 
 

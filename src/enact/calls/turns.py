@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 _LOOK_AGAIN = 0.002
 
+# How long a thread is given to react to an outcome, before others go on.
+_REACTION = 0.0001
+
 _REST = (-1, False)
 
 
@@ -251,6 +254,11 @@ class Turns:
                     place, since = self._next, time.monotonic()
                 elif time.monotonic() - since > PATIENCE:
                     return False
+            follows = self._order[self._next - 1] if self._next else _REST
+        if follows[1] and self._paths[follows[0]] != self._paths[child]:
+            # Another thread has just got an outcome. What it does with it before its
+            # next call came before this.
+            time.sleep(_REACTION)
         return True
 
     async def wait(self, lane: Lane, child: int, is_end: bool) -> None:

@@ -304,8 +304,8 @@ class SQLiteBackend:
 
     def __del__(self) -> None:
         # At the very end the threads are frozen, and waiting for them is for ever.
-        if not sys.is_finalizing():
-            with suppress(Exception):
+        with suppress(Exception):  # at the end ``sys`` itself may be gone
+            if not sys.is_finalizing():
                 self.close()
 
     def _close(self) -> None:
