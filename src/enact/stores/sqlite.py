@@ -303,10 +303,13 @@ class SQLiteBackend:
                     self._close()
 
     def __del__(self) -> None:
-        # At the very end the threads are frozen, and waiting for them is for ever.
-        with suppress(Exception):  # at the end ``sys`` itself may be gone
+        # At the very end the threads are frozen, and waiting for them is for ever. The
+        # names of this module may be gone by then as well.
+        try:
             if not sys.is_finalizing():
                 self.close()
+        except Exception:  # nobody could do anything about it
+            pass
 
     def _close(self) -> None:
         archive: Archive | None = None
