@@ -190,7 +190,7 @@ class Frame:
 
     def retries(self, old: Call) -> bool:
         """What led to the end of a call is tried again with it."""
-        return old.retry and not old.edited and not self.stands
+        return old.retry and not self.stands
 
     def judge(self, old: Call, asked: Call) -> str:
         """What is to become of a call: "edited" and "reused" ones are answered."""
@@ -261,7 +261,7 @@ async def run(frame: Frame, target: Any, args: tuple[Any, ...]) -> Any:
             output = await getattr(target, "call", target)(*args)
     except Exception as error:
         for child in call.children:
-            child.retry = child.raised in list(reachable(error))
+            child.retry = not child.edited and child.raised in list(reachable(error))
         left = [frame.recorded[n] for n in frame.left]
         call.ahead = [plain(c) for c in left if not frame.retries(c)]
         call.status, call.raised = "failed", error

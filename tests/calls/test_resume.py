@@ -714,3 +714,29 @@ def test_an_edited_replay_that_is_cut_off_twice_loses_nothing(first):
             if store.run(run.id).status == "interrupted":
                 assert enact.resume(run).output == expected
             assert RAN == []
+
+
+def test_a_call_that_was_interrupted_stays_in_doubt():
+    @enact.register(name="resume/pay_once", retry="never")
+    def pay_once(x):
+        RAN.append(x)
+        raise KeyboardInterrupt
+
+    @enact.register(name="resume/till")
+    def till():
+        return pay_once("9")
+
+    store = enact.InMemoryStore()
+    with store:
+        with pytest.raises(KeyboardInterrupt):
+            enact.invoke(till)
+        run = store.runs()[0]
+        for _ in range(2):
+            with pytest.raises(enact.InDoubt):
+                enact.resume(run)
+        for _ in range(2):
+            with pytest.raises(enact.InDoubt):
+                run.invocation.replay()
+            with pytest.raises(enact.InDoubt):
+                enact.resume(store.runs()[0])
+    assert RAN == ["9"]

@@ -286,7 +286,31 @@ def test_an_edited_failure_is_not_retried(store):
     for _ in range(2):
         edited = edited.replay(wrap_exceptions=True)
         assert isinstance(edited.error, ValueError)
-        assert edited.response().details["retry"] == [0] and RAN == []
+        assert edited.response().details is None and RAN == []
+
+
+def test_an_edited_failure_stays_when_a_call_before_it_is_retried(store):
+    @enact.register(name="test/two_failures")
+    def two_failures():
+        errors = []
+        for n in range(2):
+            try:
+                flaky(n)
+            except (Custom, ValueError) as error:
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("both", errors)
+        return "fine"
+
+    inv = enact.invoke(two_failures, wrap_exceptions=True)
+    edited = inv.edit(inv[1], raises=ValueError("edited"))
+    RAN.clear()
+    again = edited.replay(wrap_exceptions=True)
+    assert RAN == [0] and again.response().details["retry"] == [0]
+    RAN[:] = [0, 0, 0]
+    last = again.replay(wrap_exceptions=True)
+    assert RAN[3:] == [0] and last.response().details is None
+    assert [str(error) for error in last.error.exceptions] == ["edited"]
 
 
 def test_a_rewound_failure_no_longer_raises(store):

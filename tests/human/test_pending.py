@@ -175,3 +175,36 @@ def test_a_question_outlives_the_process_that_asked(tmp_path):
     assert run("resume")[-1] == "YES"
     with enact.SQLiteStore(tmp_path / "runs.db") as store:
         assert [run.status for run in store.runs()] == ["completed"]
+
+
+def test_an_answer_that_comes_while_the_run_goes_on_waits_for_the_next_try():
+    @enact.register(name="pending/late")
+    async def late(name):
+        first = enact.request_input(str, context=name)
+        if LATE and name == "a":
+            LATE.pop().answer("B, late")  # somebody answers the other question now
+        return f"{first}, {enact.request_input(str, context='Continue?')}"
+
+    @enact.register(name="pending/two")
+    async def two():
+        return await asyncio.gather(late("a"), late("b"))
+
+    with enact.InMemoryStore() as store:
+        asyncio.run(enact.invoke_async(two))
+        run = store.runs()[0]
+        first, second = store.pending()
+        first.answer("A")
+        LATE.append(second)
+        asyncio.run(enact.resume_async(run))
+        (question,) = store.pending()
+        assert question.context == "Continue?", "the late answer was lost"
+        question.answer("yes")
+        asyncio.run(enact.resume_async(run))
+        # It is the same question as the one of the other task, and asked anew.
+        (question,) = store.pending()
+        question.answer("no")
+        inv = asyncio.run(enact.resume_async(run))
+        assert inv.output == ["A, yes", "B, late, no"]
+
+
+LATE: list[enact.PendingRequest] = []

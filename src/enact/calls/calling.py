@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from enact.calls.credentials import look_at, look_for_live
 from enact.calls.divergence import describe_input, forbidden, in_doubt
-from enact.calls.exceptions import rebuild
+from enact.calls.exceptions import Failure, rebuild
 from enact.calls.frames import INTERRUPTS, Frame
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
@@ -162,7 +162,9 @@ class Answer:
             error = rebuild(decode(store.load_block(recorded.raised), store))
             if frame.failures is None:
                 frame.failures = []
-            frame.failures.append((error, self.slot, recorded.raised))
+            frame.failures.append(
+                Failure(error, self.slot, recorded.raised, recorded.is_given)
+            )
             raise error
         if recorded.output is None:
             raise cancellation()
@@ -352,6 +354,8 @@ def _replayed(
     if target.retry is not None and recorded.status == "incomplete":
         if same(recorded, call_input) and session.policy.in_doubt == "raise":
             said = f"{target.name!r}, {describe_input(call_input)},"
+            # It stays in the record, so that the next replay stops here as well.
+            Frame(lane, target, given, verdict, recorded).interrupt("incomplete")
             raise session.failed(in_doubt(path, said))
     if not recorded.has_calls:
         return _live(lane, target, given, verdict, recorded)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from enact.calls import layout
 from enact.calls.layout import Details, Recorded
+from enact.calls.order import renumbered
 from enact.errors import NoSuchCall
 from enact.stores import ValueStore
 from enact.values import cid_of
@@ -59,7 +60,7 @@ class Change:
             behind = details.lanes[len(self.children) :] if details.ahead else []
             details.lanes = [details.lanes[index] for index in indices] + behind
             if details.events is not None:
-                details.events = _kept(details.events, place)
+                details.events = renumbered(details.events, place)
             if not any(details.lanes):
                 details.lanes = details.events = None
         self.children = [self.children[index] for index in indices]
@@ -115,21 +116,6 @@ class Change:
         blocks.append((cid, data))
         self.store.backend.put(blocks)
         return cid
-
-
-def _kept(events: list[int], place: dict[int, int]) -> list[int]:
-    kept = []
-    started = 0
-    for event in events:
-        if event == 0:
-            if started in place:
-                kept.append(0)
-            started += 1
-        elif event < 0:
-            kept.append(event)
-        elif event - 1 in place:
-            kept.append(place[event - 1] + 1)
-    return kept
 
 
 def read(cid: bytes, store: ValueStore) -> Recorded:

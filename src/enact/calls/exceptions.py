@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.errors import Signal, UnstorableValue, WrappedException
 from enact.values import ImmutableResource, Opaque, Redacted, register_type, shown
@@ -132,10 +132,24 @@ def rebuild(raised: Any) -> BaseException:
     raise WrappedException(f"what was raised is no exception here: {shown(raised)}")
 
 
-def reachable(
-    error: BaseException, failures: list[tuple[BaseException, int, bytes]] | None
-) -> list[int]:
-    """Slots of the children whose exceptions led to ``error``.
+class Failure(NamedTuple):
+    """An exception that came out of a call.
+
+    Attributes:
+        error: the exception.
+        slot: of the call among the children of the frame that made it.
+        cid: identifier of the exception as it is stored.
+        given: somebody put it in as the outcome of the call, so it is not retried.
+    """
+
+    error: BaseException
+    slot: int
+    cid: bytes
+    given: bool = False
+
+
+def reachable(error: BaseException, failures: list[Failure] | None) -> list[int]:
+    """Slots of the children whose own exceptions led to ``error``.
 
     Follows exception groups, ``__cause__`` and ``__context__``.
     """
@@ -151,11 +165,13 @@ def reachable(
         todo += [one.__cause__, one.__context__]
         if isinstance(one, BaseExceptionGroup):
             todo += one.exceptions
-    return sorted({slot for known, slot, _ in failures if id(known) in seen})
+    led = (failure for failure in failures if id(failure.error) in seen)
+    return sorted({failure.slot for failure in led if not failure.given})
 
 
 __all__ = [
     "ExceptionResource",
+    "Failure",
     "NativeException",
     "capture",
     "reachable",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from enact.calls import layout, rest
 from enact.calls.credentials import look_for_live
-from enact.calls.exceptions import capture, reachable
+from enact.calls.exceptions import Failure, capture, reachable
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import Lane, Path
 from enact.calls.layout import plain_scalar
@@ -62,7 +62,7 @@ class Frame(Lane):
         teller: tells the journal of events, once there is more than one lane.
         pending: calls below which a person's answer is missing: lane, slot, identifier
             of the signal, signal.
-        failures: exceptions that came out of children: exception, slot, identifier.
+        failures: exceptions that came out of children.
         plan: what is known from a recording (replay).
         usage: what the program told about this call (``annotate``).
         replaces: the recorded call whose place this one takes (replay).
@@ -83,7 +83,7 @@ class Frame(Lane):
     events: list[int] | None = None
     teller: Teller | None = None
     pending: list[tuple[Path, int, bytes, Signal]] | None = None
-    failures: list[tuple[BaseException, int, bytes]] | None = None
+    failures: list[Failure] | None = None
     started_work: list[Any] | None = None
     unwound: list[bytes] | None = None
     plan: Plan | None = None
@@ -458,7 +458,7 @@ class Frame(Lane):
             frame = caller.frame
             if frame.failures is None:
                 frame.failures = []
-            frame.failures.append((error, self.slot, raised_cid))
+            frame.failures.append(Failure(error, self.slot, raised_cid))
 
     def _tell_caller_pending(self, raised_cid: bytes, signal: Signal) -> None:
         caller = self.caller
@@ -473,7 +473,7 @@ class Frame(Lane):
     def _raised(self, error: BaseException) -> tuple[bytes, bool, bool]:
         """Identifier of what was raised, whether here, whether it lacks a part."""
         withheld = self.run.withheld
-        for known, _, cid in self.failures or ():
+        for known, _, cid, _ in self.failures or ():
             if known is error:
                 return cid, False, cid in withheld
         blocks = self.call_input.blocks

@@ -324,6 +324,11 @@ class Recorded:
         self.value: Any = NOT_READ
 
     @property
+    def is_given(self) -> bool:
+        """Whether somebody put the outcome in: then it stands."""
+        return self.details is not None and self.details.origin is not None
+
+    @property
     def has_calls(self) -> bool:
         """Whether there are recorded calls below it, made or ahead."""
         details = self.details

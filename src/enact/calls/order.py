@@ -15,7 +15,7 @@ when the event loop came to rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from libipld import decode_dag_cbor, encode_dag_cbor
@@ -94,3 +94,24 @@ def read_order(pieces: Iterable[bytes]) -> tuple[list[Start], list[int]]:
         position = counts[lane] = counts.get(lane, -1) + 1
         starts.append(Start(lane, position, answers.get(slot)))
     return starts, events
+
+
+def renumbered(events: Iterable[int], place: Mapping[int, int]) -> list[int]:
+    """The events of some calls out of many.
+
+    Args:
+        events: of all calls, as in ``layout``.
+        place: the new index of each call that stays, by its old one.
+    """
+    kept: list[int] = []
+    started = 0
+    for event in events:
+        if event == 0:
+            if started in place:
+                kept.append(0)
+            started += 1
+        elif event == REST:
+            kept.append(event)
+        elif event - 1 in place:
+            kept.append(place[event - 1] + 1)
+    return kept

@@ -16,7 +16,7 @@ from enact.calls import layout
 from enact.calls.edits import read
 from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
-from enact.calls.order import Start, read_order
+from enact.calls.order import Start, read_order, renumbered
 from enact.calls.runs import Origin
 from enact.calls.verdicts import (
     CHANGES,
@@ -81,8 +81,7 @@ def origin_of(row: RunRow, store: ValueStore) -> Origin:
 
 def _was_edited(recorded: Recorded, store: ValueStore) -> bool:
     """Whether somebody put in an outcome; the calls above it have none then."""
-    details = recorded.details
-    if details is not None and details.origin is not None:
+    if recorded.is_given:
         return True
     if recorded.output is not None or recorded.raised is not None:
         return False
@@ -114,7 +113,7 @@ class _Rebuild:
         if base is not None and not rows and row.verdict == RESUMED:
             return _Call(row.lane, base.cid, ended=False)
         starts, told = read_order(one.order for one in rows if one.order is not None)
-        left = {} if base is None else _left(base, rows, starts)
+        left = {} if base is None else _left(base, rows, starts, self._store)
         calls, events = self._calls(rows, starts, told, base, left, row.verdict)
         details = Details()
         details.status = "incomplete"
@@ -163,17 +162,11 @@ class _Rebuild:
             else:
                 assert start.answer is not None
                 calls.append(_Call(start.lane, start.answer))
-        events: list[int] = []
-        started = 0
-        for event in told:
-            if event == 0:
-                if started in index_of:
-                    events.append(0)
-                started += 1
-            elif event == layout.REST:
-                events.append(event)
-            elif event - 1 in index_of and calls[index_of[event - 1]].ended:
-                events.append(index_of[event - 1] + 1)
+        events = [
+            event
+            for event in renumbered(told, index_of)
+            if event <= 0 or calls[event - 1].ended
+        ]
 
         def answered_before(row: CallRow) -> list[int]:
             known = sum(call.lane == row.lane for call in calls)
@@ -237,13 +230,16 @@ def _latest(rows: Sequence[CallRow]) -> list[CallRow]:
     return sorted(by_place.values(), key=lambda row: row.number)
 
 
-def _left(base: Recorded, rows: list[CallRow], starts: list[Start]) -> dict[int, _Call]:
+def _left(
+    base: Recorded, rows: list[CallRow], starts: list[Start], store: ValueStore
+) -> dict[int, _Call]:
     """What a replay is not known to have come to, by index in its recording.
 
     Args:
         base: what was replayed.
         rows: of the calls that ran.
         starts: what is told of the order of all calls.
+        store: where the calls are.
     """
     recorded = _calls_of(base)
     left = dict(enumerate(recorded))
@@ -264,7 +260,11 @@ def _left(base: Recorded, rows: list[CallRow], starts: list[Start]) -> dict[int,
         elif index is not None and index in retry and row.verdict in _AGAIN:
             # What followed its failure is dropped when it is retried.
             for later in [n for n in left if n > index and n not in retry]:
-                if left[later].lane == recorded[index].lane:
+                one = left[later]
+                if (
+                    one.lane == recorded[index].lane
+                    and not read(one.cid, store).is_given
+                ):
                     del left[later]
     ran = {(row.lane, row.position) for row in rows}
     for start in starts:

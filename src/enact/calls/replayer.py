@@ -342,13 +342,14 @@ class Plan:
     def cut(self, frame: Frame, index: int) -> None:
         """Forget what was recorded after call ``index``, in its lane: it runs again.
 
-        That was the program's answer to how the call ended, which is open again.
+        That was the program's answer to how the call ended, which is open again. What
+        is to be retried itself stays, and so does what somebody put in.
         """
         lane = self.lane_of(index)
         alignment = self._align(frame)
         for later in self._left(frame):
             if later > index and later not in self._retry:
-                if self.lane_of(later) == lane:
+                if self.lane_of(later) == lane and not self.child(later).is_given:
                     self.drop(later)
                     alignment.take(later)
 
@@ -453,8 +454,8 @@ class TopPlan(Plan):
     def __init__(self, top: Recorded, session: Session, source: Any) -> None:
         super().__init__(top, session, source)
         self._top = top
-        given = top.details is not None and top.details.origin is not None
-        self._retry = frozenset([0] if top.status == "failed" and not given else [])
+        retry = top.status == "failed" and not top.is_given
+        self._retry = frozenset([0] if retry else [])
         self._batch, self._batch_cids = [top], [top.cid]
         self._lanes = self._paths = None
         self._unclaimed = {}

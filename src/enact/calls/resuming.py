@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 from enact.calls.divergence import in_doubt
 from enact.calls.execution import Task, execute, execute_async
@@ -15,12 +16,11 @@ from enact.calls.invocation import (
     from_cid,
     program_of,
 )
-from enact.calls.lanes import CURRENT
 from enact.calls.partial import origin_of, recorded_by
 from enact.calls.policy import Policy
 from enact.calls.runs import LIVE
 from enact.calls.targets import live
-from enact.errors import FrameworkError, NotFound, NotResumable, RunIsLive
+from enact.errors import NotFound, NotResumable, RunIsLive
 from enact.stores import RunRow, ValueStore
 
 # Called with a run, what it recorded, and the store: what to go on from.
@@ -93,23 +93,24 @@ def _task(run: str, store: ValueStore, policy: Policy) -> Iterator[Task]:
         for prepare in BEFORE_RESUMING:
             partial = prepare(run, partial, store)
         if policy.in_doubt == "raise":
-            _check_doubt(partial, row, store)
+            _check_doubt(run, partial, store)
         fun, args, kwargs = program_of(partial)
         origin = origin_of(row, store)
         with store:
             yield Task(fun, args, kwargs, partial._recorded(), policy, origin)
 
 
-def _check_doubt(partial: Invocation, row: RunRow, store: ValueStore) -> None:
+def _check_doubt(run: str, partial: Invocation, store: ValueStore) -> None:
     """See that no call was in flight that must not be tried twice.
 
     Raises:
         InDoubt: one was. Nothing has run, and the run stays as it is.
     """
-    if row.status != "running":
-        return
-    under_way = store.backend.calls(run=row.id, status="running")
-    if not any(_never_twice(call.invokable) for call in under_way):
+    in_flight = chain.from_iterable(
+        store.backend.calls(run=run, status=status)
+        for status in ("running", "incomplete")  # by a kill, by an interrupt
+    )
+    if not any(_never_twice(call.invokable) for call in in_flight):
         return
     todo = [partial]
     while todo:
@@ -142,6 +143,4 @@ def _find(run: str, store: ValueStore) -> RunRow:
             f"run {run} of {row.name!r} is being executed by {holder}: wait for it, or "
             "end that process first"
         )
-    if CURRENT.get() is not None and run in LIVE:
-        raise FrameworkError(f"run {run} cannot resume itself")
     return row

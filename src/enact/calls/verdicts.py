@@ -55,8 +55,7 @@ def decide(
     Raises:
         ReplayError: its code has changed, and the policy forbids that.
     """
-    details = recorded.details
-    if details is not None and details.origin is not None:
+    if recorded.is_given:
         return None  # somebody decided on the outcome, whatever the code
     verdict = _open(plan, index, recorded, target)
     session = plan.session

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from enact.calls import Invocation, type_in_words
@@ -22,6 +23,29 @@ from enact.values import Ref, cid_from_text, cid_text, require_written
 
 KIND = "question"
 """Of entries in the journal: for each run that waits, its questions by path."""
+
+
+Questions = dict[str, dict[str, Any]]
+"""Of one run, by path: ``request`` and ``asked``; then ``answered`` (when), with
+``answer`` or ``declined``, or ``branch`` if the program answered by itself; then
+``taken``, once the run goes on with it."""
+
+
+def _questions(store: ValueStore, run: str) -> tuple[str | None, Questions]:
+    """What a run asks, as it is written, and read."""
+    text = store.backend.entries(KIND, run).get(run)
+    questions: Questions = json.loads(text or "{}")
+    return text, questions
+
+
+def _change(store: ValueStore, run: str, change: Callable[[Questions], None]) -> None:
+    """Change what is written of the questions of a run, whoever else does so too."""
+    while True:
+        text, questions = _questions(store, run)
+        change(questions)
+        new = json.dumps(questions)
+        if new == (text or "{}") or store.backend.swap(KIND, run, text, new):
+            return
 
 
 class PendingRequest:
@@ -93,10 +117,7 @@ class PendingRequest:
         self._write({"declined": why})
 
     def _write(self, outcome: dict[str, Any]) -> None:
-        backend = self._store.backend
-        while True:
-            text = backend.entries(KIND, self.run).get(self.run, "{}")
-            questions = json.loads(text)
+        def write(questions: Questions) -> None:
             fields = questions.get(self.path, {})
             if fields.get("request") != self._request or "answered" in fields:
                 raise AlreadyAnswered(
@@ -104,9 +125,9 @@ class PendingRequest:
                     "its answer already: nothing was changed. Use "
                     "`answer(..., branch=True)` to run on with another one"
                 )
-            questions[self.path] = {**fields, **outcome, "answered": time.time()}
-            if backend.swap(KIND, self.run, text, json.dumps(questions)):
-                return  # else somebody has answered another question meanwhile
+            fields.update(outcome, answered=time.time())
+
+        _change(self._store, self.run, write)
 
     def _branch(self, value: Any) -> Invocation:
         rows = self._store.backend.runs(run=self.run)
@@ -146,41 +167,58 @@ def with_answers(run: str, invocation: Invocation, store: ValueStore) -> Invocat
     """
     if invocation.status != "paused":
         return invocation
-    text = store.backend.entries(KIND, run).get(run, "{}")
-    answered = {
-        tuple(map(int, filter(None, path.split("/")))): fields
-        for path, fields in json.loads(text).items()
-        if "answered" in fields and "branch" not in fields
-    }
+    answered: Questions = {}
+
+    def take(questions: Questions) -> None:
+        answered.clear()
+        for path, fields in questions.items():
+            if "answer" in fields or "declined" in fields:
+                fields["taken"] = True
+                answered[path] = fields
+
+    _change(store, run, take)
     # What its lane did after an answer is dropped, so the last one comes first.
-    for path in sorted(answered, reverse=True):
-        where, fields = "/".join(map(str, path)), answered[path]
+    for path in sorted(answered, key=_indices, reverse=True):
+        fields = answered[path]
         if "declined" in fields:
-            invocation = invocation.answer(where, raises=Declined(fields["declined"]))
+            invocation = invocation.answer(path, raises=Declined(fields["declined"]))
         else:
             answer = Ref[Any](cid_from_text(fields["answer"]), store)
-            invocation = invocation.answer(where, store.checkout(answer))
+            invocation = invocation.answer(path, store.checkout(answer))
     return invocation
 
 
+def _indices(path: str) -> list[int]:
+    return [int(index) for index in path.split("/") if index]
+
+
+def _path(view: Invocation) -> str:
+    return "/".join(map(str, view.path))
+
+
 def _remember(store: ValueStore, run: str, cid: bytes) -> None:
-    """Write down the questions that a run waits for, in place of those before."""
-    backend = store.backend
-    text = backend.entries(KIND, run).get(run)
-    before = {
-        fields["request"]: fields["asked"]
-        for fields in json.loads(text or "{}").values()
-        if "answered" not in fields
+    """Write down the questions that a run waits for, in place of those before.
+
+    A question that is asked again keeps its time, and an answer that came too late for
+    the try that ends here waits for the next one.
+    """
+    asked = {
+        _path(view): cid_text(raised)
+        for view in waiting(from_cid(cid, store))
+        if (raised := view._recorded().raised) is not None
     }
-    questions = {}
-    for view in waiting(from_cid(cid, store)):
-        raised = view._recorded().raised
-        assert raised is not None
-        request = cid_text(raised)
-        asked = before.get(request, time.time())
-        path = "/".join(map(str, view.path))
-        questions[path] = {"request": request, "asked": asked}
-    backend.swap(KIND, run, text, json.dumps(questions))
+
+    def remember(questions: Questions) -> None:
+        before = [fields for fields in questions.values() if "taken" not in fields]
+        questions.clear()
+        for path, request in asked.items():
+            same = (old for old in before if old["request"] == request)
+            known = next((old for old in same if "branch" not in old), None)
+            if known is not None:
+                before.remove(known)
+            questions[path] = known or {"request": request, "asked": time.time()}
+
+    _change(store, run, remember)
 
 
 def _continued(invocation: Invocation, view: Invocation) -> None:
@@ -189,12 +227,13 @@ def _continued(invocation: Invocation, view: Invocation) -> None:
     store = invocation.ref.origin
     if run is None or not isinstance(store, ValueStore):
         return
-    text = store.backend.entries(KIND, run).get(run)
-    questions = json.loads(text or "{}")
-    fields = questions.get("/".join(map(str, view.path)), {})
-    if text is not None and "request" in fields and "answered" not in fields:
-        fields.update(answered=time.time(), branch=True)
-        store.backend.swap(KIND, run, text, json.dumps(questions))
+
+    def answered(questions: Questions) -> None:
+        fields = questions.get(_path(view))
+        if fields is not None and "answered" not in fields:
+            fields.update(answered=time.time(), branch=True)
+
+    _change(store, run, answered)
 
 
 ON_PAUSE.append(_remember)

@@ -40,6 +40,9 @@ class MemoryBackend:
         self._blocks: dict[bytes, bytes] = {}
         self._runs: dict[str, RunRow] = {}
         self._written: list[CallRow] = []
+        # The first so many of them, by request.
+        self._by_request: dict[bytes, list[CallRow]] = {}
+        self._indexed = 0
         self._entries: dict[tuple[str, str], str] = {}
         self._claimed: set[str] = set()
         self._purged: set[bytes] = set()
@@ -104,18 +107,18 @@ class MemoryBackend:
         limit: int | None = None,
     ) -> Iterator[CallRow]:
         wanted = CallFilter(run, invokable, status, request, since)
-        rows = self._in_order(run, newest_first)
+        written = self._written if request is None else self._asking(request)
+        rows = _in_order(written, run, newest_first)
         return islice(filter(wanted.accepts, rows), limit)
 
-    def _in_order(self, run: str | None, newest_first: bool) -> Iterator[CallRow]:
-        by_run: dict[str, dict[int, CallRow]] = {}
-        for row in list(self._written):
-            if run is None or row.run == run:
-                by_run.setdefault(row.run, {})[row.number] = row
-        step = -1 if newest_first else 1
-        for calls in list(by_run.values())[::step]:
-            for number in sorted(calls, reverse=newest_first):
-                yield calls[number]
+    def _asking(self, request: bytes) -> list[CallRow]:
+        """Rows with a request; the index is brought up to date when it is needed."""
+        with self._lock:
+            for row in self._written[self._indexed :]:
+                self._indexed += 1
+                if row.request is not None:
+                    self._by_request.setdefault(row.request, []).append(row)
+            return self._by_request.get(request, [])
 
     def codes(self) -> list[CodeCount]:
         last = {(row.run, row.number): row for row in list(self._written)}
@@ -200,6 +203,7 @@ class MemoryBackend:
             )
         self._runs.pop(run, None)
         self._written = [call for call in self._written if call.run != run]
+        self._by_request, self._indexed = {}, 0
 
     def purge(self, cids: Iterable[bytes], why: str) -> None:
         with self.busy:
@@ -225,7 +229,7 @@ class MemoryBackend:
     def _journal(
         self,
     ) -> tuple[list[RunRow], list[CallRow], dict[tuple[str, str], str]]:
-        calls = list(self._in_order(None, newest_first=False))
+        calls = list(_in_order(self._written, None, newest_first=False))
         return list(self._runs.values()), calls, dict(self._entries)
 
     def flush(self) -> None:
@@ -233,3 +237,17 @@ class MemoryBackend:
 
     def close(self) -> None:
         """Does nothing: the data goes when nobody refers to it."""
+
+
+def _in_order(
+    written: Iterable[CallRow], run: str | None, newest_first: bool
+) -> Iterator[CallRow]:
+    """The last row of each call, run by run, by number."""
+    by_run: dict[str, dict[int, CallRow]] = {}
+    for row in list(written):
+        if run is None or row.run == run:
+            by_run.setdefault(row.run, {})[row.number] = row
+    step = -1 if newest_first else 1
+    for calls in list(by_run.values())[::step]:
+        for number in sorted(calls, reverse=newest_first):
+            yield calls[number]
