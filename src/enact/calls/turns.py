@@ -350,7 +350,7 @@ def _resolve(future: asyncio.Future[None]) -> None:
 class Driver(Coroutine[Any, Any, Any]):
     """A coroutine that is resumed only when it is its lane's turn."""
 
-    __slots__ = ("_begun", "_coro", "_held", "_lane", "_sent", "_turns", "__weakref__")
+    __slots__ = ("_begun", "_coro", "_held", "_lane", "_next", "_turns", "__weakref__")
 
     def __init__(
         self, turns: Turns, lane: Lane, coro: Coroutine[Any, Any, Any]
@@ -360,29 +360,40 @@ class Driver(Coroutine[Any, Any, Any]):
         self._coro = coro
         self._begun = False
         self._held: Generator[Any, None, None] | None = None
-        self._sent: Any = None
+        # How it goes on after it was held back.
+        self._next: Callable[[], Any] = _nothing
 
     def send(self, value: Any) -> Any:
-        held = self._held
-        if not self._begun:
-            # Tasks begin in the order in which they were made, that is their turn.
-            self._begun = True
-        elif held is None and not self._turns.is_turn(self._lane):
-            self._sent = value
-            held = self._held = self._hold()
-        if held is not None:
-            try:
-                return held.send(None)
-            except StopIteration:
-                self._held = None
-                value, self._sent = self._sent, None
-        return self._forward(self._coro.send, value)
+        if self._held is not None:
+            return self._go_on()
+        return self._resume(functools.partial(self._coro.send, value))
 
     def throw(self, *error: Any) -> Any:
+        resume = functools.partial(self._coro.throw, *error)
         if self._held is not None:  # cancelled while it was held back
             self._held.close()
             self._held = None
-        return self._forward(self._coro.throw, *error)
+            return self._forward(resume)
+        return self._resume(resume)
+
+    def _resume(self, resume: Callable[[], Any]) -> Any:
+        if not self._begun:
+            # Tasks begin in the order in which they were made, that is their turn.
+            self._begun = True
+        elif not self._turns.is_turn(self._lane):
+            self._next = resume
+            self._held = self._hold()
+            return self._go_on()
+        return self._forward(resume)
+
+    def _go_on(self) -> Any:
+        assert self._held is not None
+        try:
+            return self._held.send(None)
+        except StopIteration:
+            self._held = None
+            resume, self._next = self._next, _nothing
+        return self._forward(resume)
 
     def close(self) -> None:
         self._coro.close()
@@ -408,9 +419,9 @@ class Driver(Coroutine[Any, Any, Any]):
             if future.enact_released:
                 return
 
-    def _forward(self, resume: Any, *args: Any) -> Any:
+    def _forward(self, resume: Callable[[], Any]) -> Any:
         try:
-            return resume(*args)
+            return resume()
         except BaseException:
             # Returned or raised: either way this lane does nothing more.
             self._turns.lane_ended(self._lane.path)
