@@ -210,10 +210,10 @@ class Frame:
 
     def cut(self, n: int) -> None:
         """A call is tried again, so the program's answer to how it ended is dropped."""
-        lane = self.recorded[n].lane
-        later = [m for m in self.left if m > n and self.recorded[m].lane == lane]
-        dropped = [m for m in later if not self.retries(self.recorded[m])]
-        self.left = [m for m in self.left if m not in dropped]
+        known = self.recorded
+        later = {m for m in self.left if m > n and known[m].lane == known[n].lane}
+        stays = {m for m in later if known[m].edited or self.retries(known[m])}
+        self.left = [m for m in self.left if m not in later - stays]
 
 
 async def call(target: Any, *args: Any) -> Any:
@@ -293,7 +293,7 @@ def replay(
     _whole.__init__(explained=not strict, changed=False, verdicts=[])
     _whole.__dict__.update({"on_code_change": "rerun", "live": "allow", **options})
     target, args = copy.deepcopy((old.target, old.args))
-    top = dataclasses.replace(old, retry=old.status == "failed")
+    top = dataclasses.replace(old, retry=old.status == "failed" and not old.edited)
     frame = Frame(Call(None, ()), Call(None, (), children=[top]))
     loop.here.set((frame, ()))
     loop.run(call(target, *args), schedule)
