@@ -252,20 +252,25 @@ def tree_of(
     }
 
 
+NEW = ("new", "rerun: request changed")
+
+
 def by_lane(found: dict[str, Any]) -> dict[str, Any]:
-    """A tree without the order between lanes."""
+    """A tree without the order between lanes.
+
+    Which call takes the place of a recorded one that nobody makes any more, and which
+    is new, hangs on the order as well.
+    """
     lanes = found["lanes"]
     order = sorted(range(len(lanes)), key=lambda n: (lanes[n], n))
     return {
         **found,
+        "verdict": ["new" if one in NEW else one for one in found["verdict"]],
         "children": [by_lane(found["children"][n]) for n in order],
         "lanes": [lanes[n] for n in order],
         "retry": sorted(order.index(n) for n in found["retry"]),
         "events": None,
     }
-
-
-NEW = ("new", "rerun: request changed")
 
 
 def check_verdicts(
