@@ -17,12 +17,6 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
-# Its tasks ask what depends on a list that they share. Once in some 500 kills a call
-# that returned runs again: a call in flight at the kill leaves no trace of its turn.
-# The long version has it.
-KNOWN = {"group"}
-
-
 def kill_and_resume(kills, seed, programs=()):
     command = [sys.executable, "-m", "bench.crash", "--programs", ",".join(programs)]
     command += ["--kills", str(kills), "--seed", str(seed), "--jobs", "4"]
@@ -31,7 +25,7 @@ def kill_and_resume(kills, seed, programs=()):
 
 
 def test_killed_runs_lose_no_call_and_repeat_none():
-    kill_and_resume(100, 3, sorted(PROGRAMS.keys() - KNOWN))
+    kill_and_resume(100, 3, sorted(PROGRAMS))
 
 
 @pytest.mark.soak

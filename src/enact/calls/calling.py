@@ -211,6 +211,8 @@ def call(
             raise
         raise seen from seen.__cause__
     leave_lane(token)
+    if frame.caller.in_flight and (turns := turns_of(frame.caller)) is not None:
+        turns.wait_for_rest_of_order_in_thread()
     if frame.pending and frame.started_work:
         settle(frame)
     return frame.complete(output)
@@ -264,9 +266,17 @@ async def call_async(
             raise
         raise seen from seen.__cause__
     leave_lane(token)
+    if frame.caller.in_flight and (turns := turns_of(frame.caller)) is not None:
+        await turns.wait_for_rest_of_order(lane)
     if frame.pending and frame.started_work:
         await settle_async(frame)
     return frame.complete(output)
+
+
+def turns_of(lane: Lane) -> Turns | None:
+    """The recorded order that a lane keeps to."""
+    plan = lane.frame.plan
+    return None if plan is None else plan.turns
 
 
 def arrive(
@@ -346,7 +356,10 @@ def _replayed(
         return Answer(lane, call_input, recorded, index, plan.turns)
     plan.drop(index)
     if verdict in (RETRIED, RESUMED, CODE_CHANGED) and plan.retried(index):
-        plan.cut(lane.frame, index)
+        if plan.in_flight(index):
+            lane.in_flight = True
+        else:
+            plan.cut(lane.frame, index)
     if ref is not None:
         frame = Frame(lane, target, given, verdict, recorded)
         session.tell(frame)

@@ -21,7 +21,8 @@ from enact.calls.exceptions import Failure, capture, reachable
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import Lane, Path
 from enact.calls.layout import plain_scalar
-from enact.calls.order import Teller
+from enact.calls.order import ASKED, GOES_ON, Teller
+from enact.calls.verdicts import RESUMED, RETRIED
 from enact.calls.writing import announce, write, write_leaf
 from enact.errors import (
     IncompleteSubinvocationError,
@@ -208,17 +209,33 @@ class Frame(Lane):
                 assert self.teller is not None
                 self.teller.answered[slot] = cid
 
-    def ending(self, slot: int) -> bytes | None:
+    def ending(self, slot: int, blocks: layout.Blocks) -> bytes | None:
         """The call in ``slot``, which ran, ends: what its row is to tell of the order.
 
         None while one call is made at a time.
+
+        Args:
+            slot: of the call.
+            blocks: that are written with the row; those of what is told are added.
         """
         if self.events is None:
             return None
+
+        def in_flight(slot: int) -> bytes | None:
+            child = self.children[slot]
+            if type(child) is not Frame or child.closed or child.announced:
+                return None
+            if child.replaces is not None:
+                goes_on = child.verdict in (RESUMED, RETRIED)
+                return GOES_ON + child.replaces if goes_on else None
+            asked = Input.of(child.target, child.given).in_flight()
+            blocks.extend(asked)
+            return ASKED + asked[-1][0]
+
         with self.lock:
             self._note(slot + 1)
             assert self.teller is not None and self.lanes is not None
-            return self.teller.tell(self.events, self.lanes)
+            return self.teller.tell(self.events, self.lanes, in_flight)
 
     def ended_as(self, slot: int, cid: bytes, order: bytes | None) -> None:
         """The call in ``slot`` is written; ``order`` is what ``ending`` gave."""
@@ -501,9 +518,22 @@ class Frame(Lane):
 
     def _abandon_children(self) -> None:
         """Write down, as incomplete, the children that still run."""
-        for child in list(self.children):
+        for slot, child in enumerate(list(self.children)):
             if type(child) is not bytes:
                 child.interrupt("incomplete")
+                if type(child) is Frame:
+                    self._await_written(slot, child)
+
+    def _await_written(self, slot: int, child: Frame) -> None:
+        """See that a child is written whose end another thread, or an error, broke."""
+        patience = time.monotonic() + 1.0
+        while self.children[slot] is child:
+            if child.thread == _get_ident() or time.monotonic() > patience:
+                # It was being written when Python ran out of stack or memory.
+                child.closed = False
+                child.interrupt("incomplete")
+                return
+            time.sleep(0.0001)
 
     def _changed_input(self) -> InputChanged | None:
         call_input = self.call_input

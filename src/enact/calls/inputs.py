@@ -170,10 +170,19 @@ class Input:
         """Identifier of the request; from now on ``blocks`` has it, and the input."""
         request = self._request
         if request is None:
-            data = layout.request(self.invokable, self.cid)
-            request = self._request = CID_PREFIX + sha256(data).digest()
-            self.blocks += ((self.cid, self.data), (request, data))
+            made = self._request_blocks()
+            self.blocks += made
+            request = self._request = made[-1][0]
         return request
+
+    def in_flight(self) -> Blocks:
+        """All blocks of the request, which is the last; for other threads."""
+        return [*self.blocks, *self._request_blocks()]
+
+    def _request_blocks(self) -> Blocks:
+        data = layout.request(self.invokable, self.cid)
+        request = CID_PREFIX + sha256(data).digest()
+        return [(self.cid, self.data), (request, data)]
 
     def changed(self, run: Run) -> str | None:
         """Where the input differs from what it was, else None."""

@@ -42,6 +42,8 @@ class Lane:
         queue: indices of its recorded calls (replay).
         spawned: how many tasks, threads and work items it has started.
         unwinding: a pause or an interrupt has gone through it.
+        in_flight: its last recorded call had not ended when the recording was cut off:
+            what comes of it comes after all that is recorded (replay).
     """
 
     frame: Frame
@@ -53,6 +55,7 @@ class Lane:
     queue: Sequence[int] = ()
     spawned = 0
     unwinding = False
+    in_flight = False
 
     def __init__(self, frame: Frame, path: Path, thread: int = 0) -> None:
         self.frame = frame

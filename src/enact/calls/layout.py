@@ -329,6 +329,11 @@ class Recorded:
         return self.details is not None and self.details.origin is not None
 
     @property
+    def is_in_flight(self) -> bool:
+        """Whether nothing but its request is known."""
+        return self.status == "incomplete" and not self.has_calls
+
+    @property
     def has_calls(self) -> bool:
         """Whether there are recorded calls below it, made or ahead."""
         details = self.details

@@ -8,14 +8,16 @@ piece: each row has what happened in the parent since the last one. A piece is::
     [first, event, event, ...]
 
 ``first`` is the place of the first event. An event is the lane of a call that starts,
-as a list; the slot of a call that ends, an integer, followed by the identifier of its
-invocation, as bytes, if it was answered from a record (it has no row then); or null
-when the event loop came to rest.
+as a list; the slot of a call that ends, an integer; or null when the event loop came to
+rest. What no row tells follows in bytes: behind a call that a record answered, the
+identifier of its invocation; behind one that starts and is in flight, that of its
+request or, where it goes on with a recorded call, that of the recorded one. A byte in
+front says which: 0, 1, 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from libipld import decode_dag_cbor, encode_dag_cbor
@@ -24,6 +26,9 @@ from enact.calls.layout import REST
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Path
+
+
+ANSWERED, ASKED, GOES_ON = b"\0", b"\1", b"\2"
 
 
 class Teller:
@@ -37,12 +42,27 @@ class Teller:
         #: Slots of calls that a record answered, with their invocations.
         self.answered: dict[int, bytes] = {}
 
-    def tell(self, events: Sequence[int], lanes: Sequence[Path]) -> bytes:
-        """Write the events that were not told yet."""
+    def tell(
+        self,
+        events: Sequence[int],
+        lanes: Sequence[Path],
+        in_flight: Callable[[int], bytes | None],
+    ) -> bytes:
+        """Write the events that were not told yet.
+
+        Args:
+            events: all events so far.
+            lanes: of the calls that started.
+            in_flight: what to tell of the call in a slot, if it is in flight.
+        """
         piece: list[Any] = [self._events]
         for event in events[self._events :]:
             if event == 0:
-                piece.append([*lanes[self._starts]])
+                slot = self._starts
+                piece.append([*lanes[slot]])
+                told = in_flight(slot)
+                if told is not None:
+                    piece.append(told)
                 self._starts += 1
             elif event == REST:
                 piece.append(None)
@@ -50,17 +70,26 @@ class Teller:
                 piece.append(event - 1)
                 cid = self.answered.pop(event - 1, None)
                 if cid is not None:
-                    piece.append(b"\0" + cid)
+                    piece.append(ANSWERED + cid)
         self._events = len(events)
         return encode_dag_cbor(piece)
 
 
 class Start(NamedTuple):
-    """A call that started: its place, and what answered it, if a record did."""
+    """A call that started.
+
+    Attributes:
+        lane, position: its place.
+        answer: the invocation that answered it, if a record did.
+        request: what it asks, if it was in flight when its start was told.
+        base: the recorded call that it goes on with, if it was in flight.
+    """
 
     lane: Path
     position: int
-    answer: bytes | None
+    answer: bytes | None = None
+    request: bytes | None = None
+    base: bytes | None = None
 
 
 def read_order(pieces: Iterable[bytes]) -> tuple[list[Start], list[int]]:
@@ -73,26 +102,26 @@ def read_order(pieces: Iterable[bytes]) -> tuple[list[Start], list[int]]:
         The calls in order of start, and the events as in ``layout``.
     """
     lanes: list[Path] = []
-    answers: dict[int, bytes] = {}
+    told: dict[tuple[int, bytes], bytes] = {}
     events: list[int] = []
     for piece in sorted(map(decode_dag_cbor, pieces), key=lambda piece: piece[0]):
         if piece[0] != len(events):
             break  # the row between was lost with the power
-        ended = -1
         for event in piece[1:]:
             if type(event) is list:
                 lanes.append(tuple(event))
                 events.append(0)
-            elif type(event) is bytes:
-                answers[ended] = event[1:]
-            else:
-                ended = REST if event is None else event
+            elif type(event) is not bytes:
                 events.append(REST if event is None else event + 1)
+            else:
+                slot = len(lanes) - 1 if events[-1] == 0 else events[-1] - 1
+                told[slot, event[:1]] = event[1:]
     counts: dict[Path, int] = {}
     starts = []
     for slot, lane in enumerate(lanes):
         position = counts[lane] = counts.get(lane, -1) + 1
-        starts.append(Start(lane, position, answers.get(slot)))
+        parts = (told.get((slot, kind)) for kind in (ANSWERED, ASKED, GOES_ON))
+        starts.append(Start(lane, position, *parts))
     return starts, events
 
 

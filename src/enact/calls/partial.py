@@ -90,11 +90,19 @@ def _was_edited(recorded: Recorded, store: ValueStore) -> bool:
 
 
 class _Call(NamedTuple):
-    """A call below one that was under way."""
+    """A call below one that was under way.
+
+    Attributes:
+        lane: that made it.
+        cid: of its invocation.
+        ended: whether it came to an end.
+        in_flight: nothing but its request is known.
+    """
 
     lane: Path
     cid: bytes
     ended: bool = True
+    in_flight: bool = False
 
 
 class _Rebuild:
@@ -113,104 +121,169 @@ class _Rebuild:
         if base is not None and not rows and row.verdict == RESUMED:
             return _Call(row.lane, base.cid, ended=False)
         starts, told = read_order(one.order for one in rows if one.order is not None)
-        left = {} if base is None else _left(base, rows, starts, self._store)
-        calls, events = self._calls(rows, starts, told, base, left, row.verdict)
-        details = Details()
-        details.status = "incomplete"
-        ahead: list[_Call] = []
+        left: dict[int, _Call] = {}
+        place_of: dict[int, int] = {}
         if base is not None:
-            if row.verdict == RESUMED:
-                made = {n for n in left if n < len(base.children)}
-                retry = _take(base, left, calls, events, made)
-                details.retry = retry or None
-            ahead = [left[n] for n in sorted(left) if n not in _retry(base)]
-        details.ahead = [one.cid for one in ahead] or None
-        if any(one.lane for one in (*calls, *ahead)):
-            details.lanes = [[*one.lane] for one in (*calls, *ahead)]
-            details.events = events
-        return _Call(row.lane, self._write(row, calls, details), ended=False)
-
-    def _calls(
-        self,
-        rows: list[CallRow],
-        starts: list[Start],
-        told: list[int],
-        base: Recorded | None,
-        left: dict[int, _Call],
-        verdict: str | None,
-    ) -> tuple[list[_Call], list[int]]:
-        """The calls that are known, and the events that are theirs.
-
-        Args:
-            rows: of the calls that ran.
-            starts, told: the order, as far as the rows tell it.
-            base: what was replayed.
-            left: calls of it that nothing is told of; what is known to have answered
-                a call is taken out.
-            verdict: why the replay ran.
-        """
-        by_place = {(row.lane, row.position): row for row in rows}
-        calls: list[_Call] = []
-        index_of: dict[int, int] = {}
-        for slot, start in enumerate(starts):
-            row = by_place.pop((start.lane, start.position), None)
-            if row is None and start.answer is None:
-                continue  # it was in flight, and nothing of it is left
-            index_of[slot] = len(calls)
-            if row is not None:
-                calls.append(self.call(row))
-            else:
-                assert start.answer is not None
-                calls.append(_Call(start.lane, start.answer))
-        events = [
-            event
-            for event in renumbered(told, index_of)
-            if event <= 0 or calls[event - 1].ended
-        ]
+            left, place_of = self._left(base, rows, starts)
+        calls, events, untold = self._told(rows, starts, told)
+        goes_on = row.verdict == RESUMED
 
         def answered_before(row: CallRow) -> list[int]:
             known = sum(call.lane == row.lane for call in calls)
             here = [n for n in sorted(left) if left[n].lane == row.lane]
             return here[: max(0, row.position - known)]
 
-        untold = sorted(by_place.values(), key=lambda row: row.number)
-        for row in untold:
-            if row.invocation is not None:
-                for index in answered_before(row):
-                    calls.append(left.pop(index))
-                    events += [0, len(calls)]
-                calls.append(self.call(row))
-                events += [0, len(calls)] if calls[-1].ended else [0]
-        running = [row for row in untold if row.invocation is None]
+        answers: set[int] = set()
+        running: list[CallRow] = []
+        for one in untold:
+            before = answered_before(one)
+            if one.invocation is None:
+                answers.update(before)
+                running.append(one)
+                continue
+            for index in before:
+                calls.append(left.pop(index))
+                events += [0, len(calls)]
+            calls.append(self.call(one))
+            events += [0, len(calls)] if calls[-1].ended else [0]
+        if goes_on:
+            # What goes on with a recorded call keeps its place.
+            for one in running:
+                if one.number in place_of:
+                    left[place_of[one.number]] = self.call(one)
+            running = [one for one in running if one.number not in place_of]
+        retry = [n for n, one in enumerate(calls) if one.in_flight]
+        ahead: list[_Call] = []
         if base is not None:
-            answers = {n for row in running for n in answered_before(row)}
-            if verdict == RESUMED:
-                answers = _all_before(base, answers)
-            _take(base, left, calls, events, answers)
-        for row in running:
-            calls.append(self.call(row))
+            if goes_on:
+                answers.update(n for n in left if n < len(base.children))
+            again = _take(base, left, calls, events, answers)
+            retry += again if goes_on else []
+            ahead = [left[n] for n in sorted(left) if n not in _retry(base)]
+        for one in running:
+            calls.append(self.call(one))
             events.append(0)
-        return calls, events
-
-    def _write(
-        self,
-        row: CallRow,
-        calls: list[_Call],
-        details: Details,
-    ) -> bytes:
+        details = Details()
+        details.status = "incomplete"
+        details.retry = retry or None
+        details.ahead = [one.cid for one in ahead] or None
+        if any(one.lane for one in (*calls, *ahead)):
+            details.lanes = [[*one.lane] for one in (*calls, *ahead)]
+            details.events = events
         assert row.request is not None
-        request = layout.read_fields(
-            self._store.load_block(row.request), layout.REQUEST, row.request
+        code = None if row.code is None else row.code.hex()
+        cids = [one.cid for one in calls]
+        cid = self._open(row.request, code, cids, details)
+        return _Call(row.lane, cid, ended=False)
+
+    def _told(
+        self, rows: list[CallRow], starts: list[Start], told: list[int]
+    ) -> tuple[list[_Call], list[int], list[CallRow]]:
+        """The calls that the order tells of, their events, and the rows of others."""
+        by_place = {(row.lane, row.position): row for row in rows}
+        calls: list[_Call] = []
+        index_of: dict[int, int] = {}
+        for slot, start in enumerate(starts):
+            row = by_place.pop((start.lane, start.position), None)
+            if row is not None:
+                call = self.call(row)
+            elif start.answer is not None:
+                call = _Call(start.lane, start.answer)
+            else:
+                cid = self._was_in_flight(start)
+                if cid is None:
+                    continue  # nothing is told, or its row was lost with the power
+                is_leaf = read(cid, self._store).is_in_flight
+                call = _Call(start.lane, cid, ended=False, in_flight=is_leaf)
+            index_of[slot] = len(calls)
+            calls.append(call)
+        events = [
+            event
+            for event in renumbered(told, index_of)
+            if event <= 0 or calls[event - 1].ended
+        ]
+        untold = sorted(by_place.values(), key=lambda row: row.number)
+        return calls, events, untold
+
+    def _left(
+        self, base: Recorded, rows: list[CallRow], starts: list[Start]
+    ) -> tuple[dict[int, _Call], dict[int, int]]:
+        """What a replay is not known to have come to, by index in its recording.
+
+        Args:
+            base: what was replayed.
+            rows: of the calls that ran.
+            starts: what is told of the order of all calls.
+
+        Returns:
+            Also the index of what each row took the place of.
+        """
+        recorded = _calls_of(base)
+        left = dict(enumerate(recorded))
+        retry = _retry(base)
+
+        def claim(cid: bytes, lane: Path) -> int | None:
+            found = [n for n, known in left.items() if known.cid == cid]
+            index = min(found, key=lambda n: (left[n].lane != lane, n), default=None)
+            if index is not None:
+                del left[index]
+            return index
+
+        place_of: dict[int, int] = {}
+        for row in rows:
+            index = None if row.replaces is None else claim(row.replaces, row.lane)
+            if index is not None:
+                place_of[row.number] = index
+            if index is not None and row.verdict == REQUEST_CHANGED:
+                # It may still answer a call of its own, but stands behind all others.
+                left[index + len(recorded)] = recorded[index]
+            elif index is not None and index in retry and row.verdict in _AGAIN:
+                if self._read(recorded[index]).is_in_flight:
+                    continue
+                # What followed its failure is dropped when it is retried.
+                for later in [n for n in left if n > index and n not in retry]:
+                    one = left[later]
+                    if one.lane == recorded[index].lane:
+                        if not self._read(one).is_given:
+                            del left[later]
+        ran = {(row.lane, row.position) for row in rows}
+        for start in starts:
+            if (start.lane, start.position) in ran:
+                continue
+            cid = start.answer or self._was_in_flight(start)
+            if cid is not None:
+                claim(cid, start.lane)
+        return left, place_of
+
+    def _read(self, call: _Call) -> Recorded:
+        return read(call.cid, self._store)
+
+    def _was_in_flight(self, start: Start) -> bytes | None:
+        """What is to go on of a call that was in flight, as far as that is told."""
+        if start.base is not None:
+            is_open = read(start.base, self._store).status == "incomplete"
+            return start.base if is_open else None
+        if start.request is None:
+            return None
+        details = Details()
+        details.status = "incomplete"
+        return self._open(start.request, None, [], details)
+
+    def _open(
+        self, request: bytes, code: str | None, children: list[bytes], details: Details
+    ) -> bytes:
+        """Write the invocation of a call that did not come to its end."""
+        fields = layout.read_fields(
+            self._store.load_block(request), layout.REQUEST, request
         )
         blocks: layout.Blocks = []
-        code = None if row.code is None else row.code.hex()
         data = layout.response(
-            request["invokable"], None, None, False, [one.cid for one in calls],
-            code, None, details, blocks,
+            fields["invokable"], None, None, False, children, code, None, details,
+            blocks,
         )  # fmt: skip
         response = cid_of(data)
         blocks.append((response, data))
-        data = layout.invocation(row.request, response)
+        data = layout.invocation(request, response)
         cid = cid_of(data)
         blocks.append((cid, data))
         self._store.backend.put(blocks)
@@ -230,61 +303,11 @@ def _latest(rows: Sequence[CallRow]) -> list[CallRow]:
     return sorted(by_place.values(), key=lambda row: row.number)
 
 
-def _left(
-    base: Recorded, rows: list[CallRow], starts: list[Start], store: ValueStore
-) -> dict[int, _Call]:
-    """What a replay is not known to have come to, by index in its recording.
-
-    Args:
-        base: what was replayed.
-        rows: of the calls that ran.
-        starts: what is told of the order of all calls.
-        store: where the calls are.
-    """
-    recorded = _calls_of(base)
-    left = dict(enumerate(recorded))
-    retry = _retry(base)
-
-    def claim(cid: bytes, lane: Path) -> int | None:
-        found = [n for n, known in left.items() if known.cid == cid]
-        index = min(found, key=lambda n: (left[n].lane != lane, n), default=None)
-        if index is not None:
-            del left[index]
-        return index
-
-    for row in rows:
-        index = None if row.replaces is None else claim(row.replaces, row.lane)
-        if index is not None and row.verdict == REQUEST_CHANGED:
-            # It may still answer a call of its own, but stands behind all others.
-            left[index + len(recorded)] = recorded[index]
-        elif index is not None and index in retry and row.verdict in _AGAIN:
-            # What followed its failure is dropped when it is retried.
-            for later in [n for n in left if n > index and n not in retry]:
-                one = left[later]
-                if (
-                    one.lane == recorded[index].lane
-                    and not read(one.cid, store).is_given
-                ):
-                    del left[later]
-    ran = {(row.lane, row.position) for row in rows}
-    for start in starts:
-        if start.answer is not None and (start.lane, start.position) not in ran:
-            claim(start.answer, start.lane)
-    return left
-
-
 def _order_of(base: Recorded) -> list[int]:
     told = base.details.events if base.details is not None else None
     if told is None:
         return [e for n in range(len(base.children)) for e in (0, n + 1)]
     return told
-
-
-def _all_before(base: Recorded, answers: set[int]) -> set[int]:
-    """All calls that ended before the last of these: a replay keeps their order."""
-    told = _order_of(base)
-    last = max((told.index(n + 1) for n in answers if n + 1 in told), default=0)
-    return answers | {event - 1 for event in told[:last] if event > 0}
 
 
 def _take(
@@ -317,7 +340,7 @@ def _take(
         elif event == layout.REST:
             if place and events[-1] != event:
                 events.append(event)
-        elif event - 1 in place:
+        elif event - 1 in place and calls[place[event - 1]].ended:
             events.append(place[event - 1] + 1)
     for index in sorted(wanted & left.keys()):  # they were ahead, without an order
         calls.append(left.pop(index))

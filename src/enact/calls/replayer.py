@@ -160,6 +160,10 @@ class Plan:
         """Whether the recorded child ``index`` is part of what ended the frame."""
         return index in self._retry
 
+    def in_flight(self, index: int) -> bool:
+        """Whether the recorded child ``index`` ran when the frame was cut off."""
+        return index in self._retry and self.child(index).is_in_flight
+
     def child(self, index: int) -> Recorded:
         """The recorded child ``index``."""
         with self._lock:
@@ -271,18 +275,22 @@ class Plan:
         queue = lane.queue
         cursor = lane.cursor
         alignment = self._alignment
-        if alignment is not None:
-            while cursor < len(queue) and not alignment.is_free(queue[cursor]):
-                cursor += 1
-            lane.cursor = cursor
-        if cursor < len(queue):
+        while cursor < len(queue):
             index = queue[cursor]
-            recorded = self.child(index)
-            if same(recorded, call):
-                lane.cursor = cursor + 1
+            if alignment is None or alignment.is_free(index):
+                recorded = self._child(index)
+                is_same = same(recorded, call)
+                if not (is_same or self.in_flight(index)):
+                    break
                 if alignment is not None:
                     alignment.take(index)
-                return Match(index, recorded)
+                if is_same:
+                    lane.cursor = cursor + 1
+                    return Match(index, recorded)
+                # Nothing came of it that could be lost: it may be another one now.
+                self.drop(index)
+            cursor += 1
+        lane.cursor = cursor
         return self._search(lane, call)
 
     def _search(self, lane: Lane, call: Input) -> Match | None:
@@ -408,7 +416,11 @@ class Plan:
         session = self.session
         if not session.is_exact:
             return session.error
-        unasked = [index for index in self._left(frame) if index < self._made]
+        unasked = [
+            index
+            for index in self._left(frame)
+            if index < self._made and not self.in_flight(index)
+        ]
         if not unasked:
             return session.error
         path = frame.path_in_tree()

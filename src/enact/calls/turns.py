@@ -49,6 +49,7 @@ class Turns:
         "_done",
         "_dropped",
         "_ended",
+        "_last",
         "_next",
         "_order",
         "_paths",
@@ -86,6 +87,8 @@ class Turns:
         self._begun: set[Path] = {()}
         self._ended: set[Path] = set()
         self._cut: set[int] = set()
+        # Lanes that wait for all the others.
+        self._last: set[Path] = set()
         self._watching: set[int] = set()
 
     def used_up(self) -> bool:
@@ -267,6 +270,27 @@ class Turns:
             if await self._park(lane):
                 return
 
+    async def wait_for_rest_of_order(self, lane: Lane) -> None:
+        """Wait in a task until all that was recorded has happened."""
+        self._last.add(lane.path)
+        while not self.used_up():
+            if await self._park(lane):
+                return
+
+    def wait_for_rest_of_order_in_thread(self) -> None:
+        """Block this thread until all that was recorded has happened, or nothing does.
+
+        In the thread of a running event loop it does not block.
+        """
+        if asyncio._get_running_loop() is not None:
+            return
+        with self._changed:
+            place, since = self._next, time.monotonic()
+            while not self.used_up() and time.monotonic() - since < PATIENCE:
+                self._changed.wait(0.05)
+                if self._next != place:
+                    place, since = self._next, time.monotonic()
+
     async def _park(self, lane: Lane) -> bool:
         future = self._future(lane)
         await future
@@ -287,11 +311,14 @@ class Turns:
         with self._changed:
             if not self._waiting:
                 return
-            first = next(iter(self._waiting))
-            for child, _ in self._order[self._next :]:
-                if child >= 0 and self._paths[child] in self._waiting:
-                    first = self._paths[child]
-                    break
+            # One that comes after all the others may be what they wait for.
+            first = next((path for path in self._waiting if path in self._last), None)
+            if first is None:
+                first = next(iter(self._waiting))
+                for child, _ in self._order[self._next :]:
+                    if child >= 0 and self._paths[child] in self._waiting:
+                        first = self._paths[child]
+                        break
             for future in self._waiting[first]:
                 future.enact_released = True
             self._wake(first)

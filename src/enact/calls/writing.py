@@ -67,7 +67,7 @@ def write(
     slot = frame.slot
     if not parent.announced:
         announce(parent)
-    order = parent.ending(slot) if slot >= 0 else None
+    order = parent.ending(slot, blocks) if slot >= 0 else None
     run.record(
         blocks,
         CallRow(
@@ -117,15 +117,16 @@ def write_leaf(
     frame.closed = True
     if not parent.announced:
         announce(parent)
-    order = None if parent.events is None else parent.ending(slot)
+    blocks = [
+        (input_cid, input_data),
+        (request, request_data),
+        (output_cid, output_data),
+        (response, data),
+        (cid, invocation),
+    ]
+    order = None if parent.events is None else parent.ending(slot, blocks)
     run.record(
-        [
-            (input_cid, input_data),
-            (request, request_data),
-            (output_cid, output_data),
-            (response, data),
-            (cid, invocation),
-        ],
+        blocks,
         _row(
             CallRow,
             (
