@@ -2,6 +2,7 @@
 """Calls: registered, recorded, replayed."""
 
 from enact.calls.calling import LateCallWarning
+from enact.calls.chance import now, random, sleep, sleep_async, uuid4
 from enact.calls.comparing import code_diff, source
 from enact.calls.credentials import PlainCredentialWarning
 from enact.calls.current import CurrentCall, annotate, current_call
@@ -45,11 +46,16 @@ __all__ = [
     "invoke",
     "invoke_async",
     "name_of",
+    "now",
+    "random",
     "register",
     "registered",
+    "sleep",
+    "sleep_async",
     "source",
     "type_in_words",
     "typed_invokable",
+    "uuid4",
     "with_current_contexts",
     "with_new_contexts",
 ]

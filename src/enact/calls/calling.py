@@ -403,7 +403,7 @@ def _live(
         if known is not None:
             session.explain(path, MEMOIZED)
             return Answer(lane, call_input, known)
-    if policy.live == "forbid" and not target.builtin:
+    if policy.live == "forbid" and target.draws:
         raise session.failed(forbidden(path, call_input, verdict or NEW))
     forecast = policy.forecast
     if forecast is not None and not target.builtin:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from enact.calls.causes import causes
 from enact.errors import InDoubt, LiveCallForbidden, ReplayError
 from enact.values import cid_text, decode, shown
 
 if TYPE_CHECKING:
     from enact.calls.inputs import Input
     from enact.calls.layout import Recorded
+    from enact.calls.targets import Target
 
 
 def where(path: str) -> str:
@@ -18,15 +20,29 @@ def where(path: str) -> str:
     return path or "at the top"
 
 
-def left(path: str, call: Input, recorded: Recorded | None, source: Any) -> ReplayError:
-    """The program makes another call than the recorded one."""
+def left(
+    path: str,
+    call: Input,
+    recorded: Recorded | None,
+    source: Any,
+    caller: Target | None,
+) -> ReplayError:
+    """The program makes another call than the recorded one.
+
+    Args:
+        path: of the call.
+        call: that is made now.
+        recorded: what the record has in its place.
+        source: the store.
+        caller: whose code makes it.
+    """
     live = f"{call.target.name} {describe_input(call)}"
     then = "no further call" if recorded is None else describe(recorded, source)
     cause = "the code that leads to it has changed"
     if recorded is not None and recorded.invokable == call.invokable:
         cause = (
-            "its arguments depend on something that is not recorded (time, chance, "
-            "set order, environment, global state), or the code before it changed"
+            f"its arguments depend on something that is not recorded {_found(caller)}, "
+            "or the code before it changed"
         )
     return ReplayError(
         f"replay left the record at call {where(path)}: recorded {then}, "
@@ -36,13 +52,23 @@ def left(path: str, call: Input, recorded: Recorded | None, source: Any) -> Repl
     )
 
 
-def missing(path: str, recorded: Recorded, source: Any) -> ReplayError:
+def _found(caller: Target | None) -> str:
+    """What a call may depend on: as its code says, else in general."""
+    found = [] if caller is None else causes(caller.fn)
+    return (
+        f"({'; '.join(found) or 'time, chance, set order, environment, global state'})"
+    )
+
+
+def missing(
+    path: str, recorded: Recorded, source: Any, caller: Target | None
+) -> ReplayError:
     """The program ends without a call that was recorded."""
     return ReplayError(
         f"replay of call {where(path)}: the recorded call "
         f"{describe(recorded, source)} was not made this time. Code before it has "
-        "changed, or depends on something that is not recorded (time, chance, "
-        "environment, global state). Replay with `strict=False` to go on",
+        f"changed, or depends on something that is not recorded {_found(caller)}. "
+        "Replay with `strict=False` to go on",
         path,
     )
 

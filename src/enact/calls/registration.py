@@ -124,7 +124,7 @@ def register(
     target.deterministic = deterministic
     target.retry = retry
     target.memoize = memoize
-    target.wrapper = _wrapper(target)
+    target.wrapper = wrapped(target)
     targets.add(target, tuple(former))
     return target.wrapper
 
@@ -138,7 +138,8 @@ def _name(obj: Any) -> str:
     return qualified_name(obj)
 
 
-def _wrapper(target: Target) -> Callable[..., Any]:
+def wrapped(target: Target) -> Callable[..., Any]:
+    """What takes the place of a callable: it is tracked within an invocation."""
     fn = target.fn
     current = CURRENT.get
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from enact.calls.session import Session
     from enact.calls.targets import Target
     from enact.calls.turns import Turns
-    from enact.errors import CallError
+    from enact.errors import CallError, ReplayError
 
 _BATCH = 128
 
@@ -299,16 +299,20 @@ class Plan:
         session = self.session
         if lane.cursor >= len(queue):
             if session.is_exact and self._complete():
-                path = path_of_next(lane)
-                raise session.failed(left(path, call, None, self._source))
+                raise session.failed(self._left_at(lane, call, None))
             if not session.changed:
                 return None
         elif session.is_exact and queue[lane.cursor] < self._made:
             recorded = self.child(queue[lane.cursor])
-            path = path_of_next(lane)
-            raise session.failed(left(path, call, recorded, self._source))
+            raise session.failed(self._left_at(lane, call, recorded))
         session.changed = True
         return self._aligned(self._align(lane.frame), lane, call)
+
+    def _left_at(
+        self, lane: Lane, call: Input, recorded: Recorded | None
+    ) -> ReplayError:
+        caller = lane.frame.target
+        return left(path_of_next(lane), call, recorded, self._source, caller)
 
     def _align(self, frame: Frame) -> Alignment:
         """From now on recorded calls are found by request."""
@@ -424,7 +428,9 @@ class Plan:
         if not unasked:
             return session.error
         path = frame.path_in_tree()
-        return session.failed(missing(path, self.child(unasked[0]), self._source))
+        return session.failed(
+            missing(path, self.child(unasked[0]), self._source, frame.target)
+        )
 
     def ahead(self, frame: Frame) -> tuple[list[bytes], list[Path]]:
         """Recorded calls that were not asked for, with their lanes."""
@@ -487,7 +493,7 @@ class TopPlan(Plan):
     def _search(self, lane: Lane, call: Input) -> Match | None:
         session = self.session
         if session.policy.strict:
-            raise session.failed(left("", call, self._top, self._source))
+            raise session.failed(left("", call, self._top, self._source, None))
         session.changed = True
         return Match(0, self._top) if self.name_of(0) == call.target.name else None
 

@@ -51,6 +51,7 @@ class Target:
         takes_value: the input is one plain value, as for an ``Invokable``.
         registered: false for a callable that was only given to ``invoke``.
         builtin: part of enact itself.
+        draws: it draws from time or chance, so it may not run where no call may.
         code: digest of the code, as of the last ``refresh_code``; None before the
             first, and for what enact itself brings along.
         code_bytes: the same digest, not as text.
@@ -69,6 +70,7 @@ class Target:
         "code",
         "code_bytes",
         "deterministic",
+        "draws",
         "fixed",
         "former",
         "fit",
@@ -105,6 +107,7 @@ class Target:
         self.fit: Callable[[Any], tuple[Any, ...]] = _as_they_are
         self.check_output: Callable[[Any], None] | None = None
         self.deterministic = False
+        self.draws = not builtin
         self.retry: str | None = None
         self.memoize = False
         self.builtin = builtin
