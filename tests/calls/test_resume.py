@@ -740,3 +740,66 @@ def test_a_call_that_was_interrupted_stays_in_doubt():
             with pytest.raises(enact.InDoubt):
                 enact.resume(store.runs()[0])
     assert RAN == ["9"]
+
+
+PAUSE = {"a": 0.05}
+
+
+@enact.register(name="resume/paused")
+async def paused(x):
+    RAN.append(x)
+    await asyncio.sleep(PAUSE.get(x, 0))
+    return f"{x}!"
+
+
+@enact.register(name="resume/overlapping")
+async def overlapping():
+    results = []
+
+    async def worker(name):
+        results.append(await paused(name))
+        return await paused(f"{name} is {len(results)}")
+
+    return await asyncio.gather(*map(worker, "abc"))
+
+
+def test_a_call_in_flight_ends_after_what_had_ended_before_it(monkeypatch):
+    for records in range(2, 6):
+        store = enact.InMemoryStore()
+        with store:
+            run = cut_after(
+                store, records, lambda: asyncio.run(enact.invoke_async(overlapping))
+            )
+            recorded = [call.input.args[0] for call in run.invocation.children]
+            assert "a" in recorded, "what was in flight is in the record"
+            with monkeypatch.context() as patch:
+                patch.setitem(PAUSE, "a", 0)  # this time it is quick
+                inv = asyncio.run(enact.resume_async(run))
+            assert inv.output == ["a is 3!", "b is 1!", "c is 2!"]
+            assert RAN.count("a") == 1 and len(RAN) == 6 - (records - 1)
+            RAN.clear()
+            assert asyncio.run(inv.rewind(0).replay_async(live="forbid")) == inv
+
+
+def test_a_call_in_flight_may_be_another_one_when_it_runs_again(monkeypatch):
+    words = WORDS
+
+    @enact.register(name="resume/worded")
+    async def worded():
+        return await asyncio.gather(paused("b"), paused(words[0]))
+
+    monkeypatch.setitem(PAUSE, "first", 0.05)
+    store = enact.InMemoryStore()
+    with store:
+        run = cut_after(store, 2, lambda: asyncio.run(enact.invoke_async(worded)))
+        assert [call.status for call in run.invocation.children] == [
+            "completed",
+            "incomplete",
+        ]
+        WORDS[:] = ["second"]
+        inv = asyncio.run(enact.resume_async(run, on_code_change="reuse"))
+        assert inv.output == ["b!", "second!"] and RAN == ["second"]
+    WORDS[:] = ["first"]
+
+
+WORDS = ["first"]

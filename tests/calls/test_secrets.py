@@ -700,15 +700,15 @@ def test_an_exception_that_told_a_secret_can_be_looked_at(kind: str) -> None:
 def test_secrets_cost_nothing_where_there_are_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from enact.calls import frames, inputs
+    from enact.calls import endings, inputs
 
     def never(*_: object) -> None:
         raise AssertionError("looked for secrets")
 
-    for module in (inputs, frames):
+    for module in (inputs, endings):
         monkeypatch.setattr(module, "LIVE", {})  # others may live in other tests
     monkeypatch.setattr(inputs, "look_for_live", never)
-    monkeypatch.setattr(frames, "look_for_live", never)
+    monkeypatch.setattr(endings, "look_for_live", never)
     enact.invoke(takes, ([1], "a"))
 
 

@@ -13,16 +13,17 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from enact.calls.answers import Answer
 from enact.calls.credentials import look_at, look_for_live
 from enact.calls.divergence import describe_input, forbidden, in_doubt
-from enact.calls.exceptions import Failure, rebuild
-from enact.calls.frames import INTERRUPTS, Frame
+from enact.calls.endings import INTERRUPTS, complete, end_as, fail, interrupt
+from enact.calls.frames import Frame
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
 from enact.calls.layout import plain_call_args
 from enact.calls.memo import find_answer
 from enact.calls.replayer import Given, Plan, path_of_next, same
-from enact.calls.rest import cancellation, forever
+from enact.calls.rest import forever
 from enact.calls.settling import settle, settle_async
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
@@ -37,7 +38,7 @@ from enact.calls.verdicts import (
     REUSED,
     decide,
 )
-from enact.errors import InvokableTypeError, RefError, ReplayError, Signal
+from enact.errors import InvokableTypeError, RefError, Signal
 from enact.values import LIVE, Ref, decode, require_written, shown
 
 if TYPE_CHECKING:
@@ -51,126 +52,6 @@ _get_ident = threading.get_ident
 
 class LateCallWarning(UserWarning):
     """A call was made after the call that started its task or thread had ended."""
-
-
-class Answer:
-    """A call that the record answers."""
-
-    __slots__ = ("call_input", "index", "lane", "recorded", "slot", "turns")
-
-    def __init__(
-        self,
-        lane: Lane,
-        call_input: Input,
-        recorded: Recorded,
-        index: int = -1,
-        turns: Turns | None = None,
-    ) -> None:
-        self.lane = lane
-        self.call_input = call_input
-        self.index = index
-        self.recorded = recorded
-        self.turns = turns
-        self.slot = -1
-
-    def begin(self) -> None:
-        """The start of the call has come."""
-        frame = self.lane.frame
-        self.slot = frame.enter(self.lane, self)
-        recorded = self.recorded
-        target = self.target
-        version = target.version
-        if version is not None and recorded.code != target.code:
-            version = None if recorded.code is None else (target.name, recorded.code)
-        session = frame.run.session
-        frame.ran(version, session.versions.below(recorded.subtree))
-        if self.index >= 0 and recorded.details is not None:
-            if recorded.details.origin is not None:
-                session.explain(self.path(), recorded.details.origin)
-        if self.turns is not None:
-            self.turns.happened(self.index, False)
-
-    def end(self) -> None:
-        """The end of the call has come."""
-        self.lane.frame.leave(self.slot, self.recorded.cid)
-        if self.turns is not None:
-            self.turns.happened(self.index, True)
-
-    def wait_in_thread(self, turns: Turns, is_end: bool) -> None:
-        """Block until the start or the end of this call comes next.
-
-        Raises:
-            ReplayError: it does not, and nothing explains that.
-        """
-        if turns.wait_in_thread(self.index, is_end):
-            return
-        plan = self.lane.frame.plan
-        assert plan is not None
-        session = plan.session
-        if session.is_exact:
-            error = ReplayError(
-                f"replay of call {self.path()} of {self.target.name!r} stands still: "
-                "recorded calls of other threads come before it, and they are not "
-                "made. Threads that wait long for something untracked, or hold a lock "
-                "around a call, cannot be replayed in their order. Replay with "
-                "`strict=False` to let it go on out of turn",
-                self.path(),
-            )
-            if self.slot >= 0:
-                self.end()
-            raise session.failed(error)
-
-    @property
-    def target(self) -> Target:
-        """What was called."""
-        return self.call_input.target
-
-    def interrupt(self, status: str) -> None:
-        """The frame above ends while this waits for its turn."""
-        self.end()
-
-    def path(self) -> str:
-        """Where the call is in the tree."""
-        frame = self.lane.frame
-        if frame.caller is None:
-            return ""
-        base = frame.path_in_tree()
-        slot = len(frame.children) if self.slot < 0 else self.slot
-        return f"{base}/{slot}" if base else str(slot)
-
-    def give(self) -> Any:
-        """End the call: its recorded outcome takes place.
-
-        The end is noted last. It lets other threads go on, and what the program does
-        with the outcome should come before what they do.
-        """
-        try:
-            return self._outcome()
-        finally:
-            self.end()
-
-    def _outcome(self) -> Any:
-        recorded = self.recorded
-        frame = self.lane.frame
-        store = frame.run.store
-        call_input = self.call_input
-        details = recorded.details
-        if recorded.after != recorded.invokable:
-            after = call_input.load(recorded.after, store)
-            call_input.restore(after, details.rebound if details is not None else None)
-        if recorded.raised is not None:
-            error = rebuild(decode(store.load_block(recorded.raised), store))
-            if frame.failures is None:
-                frame.failures = []
-            frame.failures.append(
-                Failure(error, self.slot, recorded.raised, recorded.is_given)
-            )
-            raise error
-        if recorded.output is None:
-            raise cancellation()
-        if details is not None and details.returned is not None:
-            return call_input.named(details.returned)
-        return decode(store.load_block(recorded.output), store)
 
 
 def call(
@@ -206,7 +87,7 @@ def call(
         leave_lane(token)
         if frame.pending and frame.started_work:
             settle(frame)
-        seen = frame.fail(error)
+        seen = fail(frame, error)
         if seen is error:
             raise
         raise seen from seen.__cause__
@@ -215,7 +96,7 @@ def call(
         turns.wait_for_rest_of_order_in_thread()
     if frame.pending and frame.started_work:
         settle(frame)
-    return frame.complete(output)
+    return complete(frame, output)
 
 
 async def call_async(
@@ -261,7 +142,7 @@ async def call_async(
         leave_lane(token)
         if frame.pending and frame.started_work and not isinstance(error, INTERRUPTS):
             await settle_async(frame)
-        seen = frame.fail(error)
+        seen = fail(frame, error)
         if seen is error:
             raise
         raise seen from seen.__cause__
@@ -270,7 +151,7 @@ async def call_async(
         await turns.wait_for_rest_of_order(lane)
     if frame.pending and frame.started_work:
         await settle_async(frame)
-    return frame.complete(output)
+    return complete(frame, output)
 
 
 def turns_of(lane: Lane) -> Turns | None:
@@ -363,12 +244,12 @@ def _replayed(
     if ref is not None:
         frame = Frame(lane, target, given, verdict, recorded)
         session.tell(frame)
-        return Given(frame.settle(ref.cid, EDITED))
+        return Given(end_as(frame, ref.cid, EDITED))
     if target.retry is not None and recorded.status == "incomplete":
         if same(recorded, call_input) and session.policy.in_doubt == "raise":
             said = f"{target.name!r}, {describe_input(call_input)},"
             # It stays in the record, so that the next replay stops here as well.
-            Frame(lane, target, given, verdict, recorded).interrupt("incomplete")
+            interrupt(Frame(lane, target, given, verdict, recorded), "incomplete")
             raise session.failed(in_doubt(path, said))
     if not recorded.has_calls:
         return _live(lane, target, given, verdict, recorded)
@@ -414,7 +295,7 @@ def _live(
                 return Answer(lane, call_input, recorded)
             frame = Frame(lane, target, given, verdict or NEW, recorded)
             session.tell(frame)
-            raise frame.fail(forecast.stop())
+            raise fail(frame, forecast.stop())
     frame = Frame(lane, target, given, verdict, recorded)
     if verdict is not None:
         session.tell(frame)

@@ -80,7 +80,9 @@ def causes(fn: object) -> list[str]:
         for line, what, remedy in _in_order(_look(node, function, known)):
             found.setdefault(f"{what} at line {line} of {file} (use {remedy})")
         for helper in _helpers(node, function):
-            if helper not in seen and home_of(helper) == home:
+            if helper in seen or helper.__module__.startswith("enact."):
+                continue
+            if home_of(helper) == home:
                 seen.add(helper)
                 todo.append(helper)
     return list(found)[:_MOST_CAUSES]
@@ -96,7 +98,7 @@ def _look(
     import ast
     import datetime
 
-    for node in ast.walk(root):
+    for node in _body(root):
         if isinstance(node, (ast.Name, ast.Attribute)):
             value = _value_of(node, function)
             if id(value) in known:
@@ -112,6 +114,15 @@ def _look(
 
 
 _NOW = ("now", "utcnow", "today")
+
+
+def _body(root: Any) -> Iterator[ast.AST]:
+    """All that runs when the function does: not its decorators and defaults."""
+    import ast
+
+    body = root.body if isinstance(root.body, list) else [root.body]
+    for part in body:
+        yield from ast.walk(part)
 
 
 def _walked(node: ast.AST) -> list[ast.expr]:
@@ -141,7 +152,7 @@ def _helpers(root: ast.AST, function: types.FunctionType) -> list[types.Function
     import ast
 
     found = []
-    for node in ast.walk(root):
+    for node in _body(root):
         if isinstance(node, ast.Call):
             value = _value_of(node.func, function)
             # A registered function is a call of its own: its outcome is recorded.

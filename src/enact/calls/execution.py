@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from enact.calls import layout
 from enact.calls.calling import call, call_async
-from enact.calls.frames import INTERRUPTS, Top
+from enact.calls.endings import INTERRUPTS, interrupt
+from enact.calls.frames import Top
 from enact.calls.lanes import CURRENT, leave_lane
 from enact.calls.layout import Recorded
 from enact.calls.policy import Policy
@@ -104,7 +105,7 @@ class _Execution:
         top.closed = True
         cid = top.children[0] if top.children else None
         if cid is not None and type(cid) is not bytes:  # cut off, say by recursion
-            cid.interrupt("incomplete")
+            interrupt(cid, "incomplete")
             cid = top.children[0]
         self.run.end(self.name, _status(error), cid)
         return Outcome(

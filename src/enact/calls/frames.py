@@ -16,23 +16,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from enact.calls import layout, rest
-from enact.calls.credentials import look_for_live
-from enact.calls.exceptions import Failure, capture, reachable
+from enact.calls.exceptions import Failure
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import Lane, Path
-from enact.calls.layout import plain_scalar
 from enact.calls.order import ASKED, GOES_ON, Teller
 from enact.calls.verdicts import RESUMED, RETRIED
-from enact.calls.writing import announce, write, write_leaf
+from enact.calls.writing import announce
 from enact.errors import (
-    IncompleteSubinvocationError,
-    InputChanged,
     Signal,
 )
-from enact.values import ATOMIC, LIVE, cid_of, decode, redact, redacted_form
+from enact.values import redact, redacted_form
 
 if TYPE_CHECKING:
-    from enact.calls.calling import Answer
+    from enact.calls.answers import Answer
     from enact.calls.layout import Recorded
     from enact.calls.replayer import Plan
     from enact.calls.runs import Run
@@ -41,9 +37,6 @@ if TYPE_CHECKING:
 
 clock = time.perf_counter
 _get_ident = threading.get_ident
-
-# Raised through a call, these say nothing about it: it just did not finish.
-INTERRUPTS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 class Frame(Lane):
@@ -318,238 +311,6 @@ class Frame(Lane):
         args: tuple[Any, ...] = self.call_input.args
         return args
 
-    # --- ends -------------------------------------------------------------------
-
-    def complete(self, output: Any) -> Any:
-        """The call returned ``output``; gives what its caller gets."""
-        if self.closed:
-            return output
-        duration = clock() - self.begun
-        given = self.given
-        if type(given) is tuple and self.plain and not self.children:
-            data = plain_scalar(output)
-            if data is not None:
-                if LIVE:
-                    look_for_live(self.target, data, [], "output")
-                write_leaf(self, given[2], output, data, duration)
-                return output
-        call_input = self.call_input
-        target = self.target
-        if self.pending:
-            raise self.pause(duration)
-        wrong: BaseException | None = self._running_children() or self._changed_input()
-        if wrong is None and self.plan is not None:
-            wrong = self.plan.left_over(self)
-        if wrong is not None:
-            raise self.fail(wrong)
-        if target.check_output is not None:
-            try:
-                target.check_output(output)
-            except Exception as error:
-                raise self.fail(error) from None
-        details = None
-        kind = type(output)
-        if kind not in ATOMIC:
-            returned = call_input.alias(output)
-            if returned is not None:
-                details = layout.Details()
-                details.returned = returned
-        blocks = call_input.blocks
-        # What is returned because it came in is not taken from the record.
-        withheld: list[object] | None = None if details is None else []
-        chunks: layout.Blocks = []
-        data, opaque = self.run.encode(output, chunks, self, "output", withheld)
-        if LIVE:
-            look_for_live(target, data, chunks, "output")
-        blocks += chunks
-        output_cid = cid_of(data)
-        blocks.append((output_cid, data))
-        if opaque or call_input.opaque:
-            details = details or layout.Details()
-            details.opaque = True
-        write(self, details, duration, output_cid, None, False, "completed")
-        return output
-
-    def settle(self, output: bytes, origin: str) -> Any:
-        """End with an outcome that somebody gave; its value."""
-        self.origin = origin
-        write(self, None, clock() - self.begun, output, None, False, "completed")
-        store = self.run.store
-        return decode(store.load_block(output), store)
-
-    def fail(self, error: BaseException) -> BaseException:
-        """The call raised ``error``; gives what its caller is to see."""
-        if self.closed:
-            return error
-        duration = clock() - self.begun
-        call_input = self.call_input
-        if isinstance(error, INTERRUPTS):
-            self.interrupt("incomplete", duration)
-            return error
-        if isinstance(error, Signal) and not self.pending:
-            # Raised by this very call: it is the one that asks.
-            return self._ask(error, duration)
-        if self.pending:
-            return self.pause(duration)
-        if rest.is_cancellation(error) and (rest.is_cancelled() or self._pausing()):
-            self.interrupt("cancelled", duration)
-            return error
-        if not isinstance(error, (InputChanged, IncompleteSubinvocationError)):
-            changed = self._changed_input()
-            if changed is not None:
-                changed.__cause__ = error
-                error = changed
-        self._abandon_children()
-        details = None
-        raised_cid, here, opaque = self._raised(error)
-        retry = reachable(error, self.failures)
-        if retry or opaque or call_input.opaque:
-            details = layout.Details()
-            details.retry = retry or None
-            details.opaque = True if opaque or call_input.opaque else None
-        write(self, details, duration, None, raised_cid, here, "failed")
-        self._tell_caller(error, raised_cid)
-        return error
-
-    def pause(self, duration: float) -> BaseException:
-        """End paused: below this call a person's answer is missing."""
-        pending = self.pending
-        assert pending is not None
-        self._abandon_children()
-        pending.sort(key=lambda entry: (entry[0], entry[1]))
-        _, _, raised_cid, signal = pending[0]
-        details = layout.Details()
-        details.status = "paused"
-        write(self, details, duration, None, raised_cid, False, "paused")
-        self._tell_caller_pending(raised_cid, signal)
-        return signal
-
-    def interrupt(self, status: str, duration: float | None = None) -> None:
-        """End without an outcome: interrupted, cancelled, or cut off."""
-        if self.closed:
-            return
-        if duration is None:
-            duration = clock() - self.begun
-        self._abandon_children()
-        caller = self.caller
-        if status == "cancelled" and self._pausing():
-            # Not the program's own decision: a pause takes the tasks down.
-            status = "incomplete"
-        details = layout.Details()
-        details.status = status
-        self._set_aside_cleanup()
-        write(self, details, duration, None, None, False, status)
-        if status == "incomplete" and caller.frame.cleanup_from is None:
-            caller.frame.cleanup_from = len(caller.frame.children)
-
-    def _set_aside_cleanup(self) -> None:
-        """Calls made after an interrupt went through are no part of what is replayed.
-
-        Had the program gone on from the interrupt, they would be.
-        """
-        start = self.cleanup_from
-        if start is None or self.lanes is not None:
-            return
-        self.unwound = [*(self.unwound or ()), *self.children[start:]] or None
-        del self.children[start:]
-
-    def _pausing(self) -> bool:
-        frame: Frame | None = self
-        while frame is not None:
-            if frame.pending:
-                return True
-            frame = frame.caller.frame if frame.caller is not None else None
-        return False
-
-    def _ask(self, signal: Signal, duration: float) -> BaseException:
-        raised_cid, _, _ = self._raised(signal)
-        details = layout.Details()
-        details.status = "paused"
-        write(self, details, duration, None, raised_cid, True, "paused")
-        self._tell_caller_pending(raised_cid, signal)
-        return signal
-
-    def _tell_caller(self, error: BaseException, raised_cid: bytes) -> None:
-        caller = self.caller
-        if caller is not None and self.slot >= 0:
-            frame = caller.frame
-            if frame.failures is None:
-                frame.failures = []
-            frame.failures.append(Failure(error, self.slot, raised_cid))
-
-    def _tell_caller_pending(self, raised_cid: bytes, signal: Signal) -> None:
-        caller = self.caller
-        caller.unwinding = True
-        frame = caller.frame
-        frame.plain = False
-        if self.slot >= 0:
-            if frame.pending is None:
-                frame.pending = []
-            frame.pending.append((caller.path, self.slot, raised_cid, signal))
-
-    def _raised(self, error: BaseException) -> tuple[bytes, bool, bool]:
-        """Identifier of what was raised, whether here, whether it lacks a part."""
-        withheld = self.run.withheld
-        for known, _, cid, _ in self.failures or ():
-            if known is error:
-                return cid, False, cid in withheld
-        blocks = self.call_input.blocks
-        data, opaque = capture(error, self.run, blocks, self)
-        cid = cid_of(data)
-        blocks.append((cid, data))
-        if opaque:
-            withheld.add(cid)
-        return cid, True, opaque
-
-    def _name(self) -> str:
-        return f"{self.path_in_tree() or 'at the top'} of {self.target.name!r}"
-
-    def _running_children(self) -> IncompleteSubinvocationError | None:
-        if self.lanes is None:
-            return None
-        running = [c for c in self.children if type(c) is not bytes]
-        if not running:
-            return None
-        names = ", ".join(sorted({c.target.name for c in running}))
-        return IncompleteSubinvocationError(
-            f"call {self._name()} returned while calls of {names} still run: await "
-            "or join what it starts before it returns"
-        )
-
-    def _abandon_children(self) -> None:
-        """Write down, as incomplete, the children that still run."""
-        for slot, child in enumerate(list(self.children)):
-            if type(child) is not bytes:
-                child.interrupt("incomplete")
-                if type(child) is Frame:
-                    self._await_written(slot, child)
-
-    def _await_written(self, slot: int, child: Frame) -> None:
-        """See that a child is written whose end another thread, or an error, broke."""
-        patience = time.monotonic() + 1.0
-        while self.children[slot] is child:
-            if child.thread == _get_ident() or time.monotonic() > patience:
-                # It was being written when Python ran out of stack or memory.
-                child.closed = False
-                child.interrupt("incomplete")
-                return
-            time.sleep(0.0001)
-
-    def _changed_input(self) -> InputChanged | None:
-        call_input = self.call_input
-        if call_input.receiver is not None:
-            try:
-                call_input.require_restorable(self.run)
-            except InputChanged as error:
-                return error
-        path = None if call_input.fixed else call_input.changed(self.run)
-        if path is None:
-            return None
-        return InputChanged(
-            f"call {self._name()} changed its argument in place at {path}: work on a "
-            "copy (`enact.deepcopy`), or return what is new"
-        )
-
 
 class Top(Frame):
     """The frame above the first call: it neither runs nor ends."""
@@ -575,4 +336,4 @@ class _Ended(Frame):
 Frame.ended = _Ended()
 
 
-__all__ = ["INTERRUPTS", "Frame", "Top", "clock"]
+__all__ = ["Frame", "Top", "clock"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from enact.calls import edits, layout
 from enact.calls.calling import call, call_async
+from enact.calls.endings import INTERRUPTS
 from enact.calls.exceptions import (
     ExceptionResource,
     NativeException,
@@ -21,7 +22,6 @@ from enact.calls.execution import (
     invokable_of,
     resolve,
 )
-from enact.calls.frames import INTERRUPTS
 from enact.calls.inputs import CallArgs
 from enact.calls.lanes import CURRENT
 from enact.calls.nested import INVOKE, as_call, noted, within
