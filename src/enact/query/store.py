@@ -333,12 +333,16 @@ class FileStore(Store):
         super().__init__(file_backend(directory, durability=durability))
 
 
-def open_store(url: str | os.PathLike[str] | None = None) -> Store:
+def open_store(
+    url: str | os.PathLike[str] | None = None, *, read_only: bool = False
+) -> Store:
     """Open the store at an address.
 
     Args:
         url: a path (``runs.db``), ``sqlite:///runs.db`` or ``memory:``; by default
             ``$ENACT_STORE``, else ``./.enact/enact.db``.
+        read_only: only look: no file is made, changed or tidied up; what would change
+            the store raises `StoreUnavailable`.
 
     Raises:
         StoreError: the kind of store is not known.
@@ -348,4 +352,4 @@ def open_store(url: str | os.PathLike[str] | None = None) -> Store:
     ...     store.runs()
     []
     """
-    return Store(backend_for(url))
+    return Store(backend_for(url, read_only=read_only))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from enact.errors import CorruptBlock
 from enact.stores.backend import (
+    OUTSIDE,
     CallFilter,
     CallRow,
     CodeCount,
@@ -228,6 +229,10 @@ class Journal:
             ("calls.request = ?", wanted.request),
             ("calls.started >= ?", wanted.since),
         ]
+        if wanted.parent == OUTSIDE:
+            conditions.append(("calls.parent IS NULL AND ?", 1))
+        elif wanted.parent is not None:
+            conditions.append(("calls.parent = ?", wanted.parent))
         with self._reader.snapshot() as connection:
             if wanted.run is not None:
                 run = connection.execute(
@@ -235,7 +240,9 @@ class Journal:
                 ).get
                 if run is None:
                     return 0, -1, []
-                low, high = run << 32, (run + 1 << 32) - 1
+                # A call begins after the one that made it.
+                low = run << 32 | ((wanted.parent or OUTSIDE) + 1)
+                high = (run + 1 << 32) - 1
             if wanted.invokable is not None:
                 name = connection.execute(
                     "SELECT id FROM names WHERE name = ?", (wanted.invokable,)
