@@ -132,7 +132,13 @@ class Call:
         self.started = row.started
         self.duration = row.duration
         self.verdict = row.verdict
-        self.usage: dict[str, Any] = {} if row.usage is None else json.loads(row.usage)
+        self.usage = self.usage_of(row)
+
+    @staticmethod
+    def usage_of(row: CallRow) -> dict[str, Any]:
+        """What the program told about a call, from its row."""
+        usage: dict[str, Any] = {} if row.usage is None else json.loads(row.usage)
+        return usage
 
     @property
     def request(self) -> Ref[Any] | None:

@@ -7,7 +7,7 @@ import re
 import types
 from typing import Any
 
-from enact.values import redact_ends
+from enact.values import Unknown, redact_ends
 
 # C0 and C1 controls, and what turns the direction of text or hides in it.
 _CONTROLS = re.compile(
@@ -59,6 +59,8 @@ def _repr(value: Any, limit: int) -> str:
         return short_name(str(value.__qualname__))
     if isinstance(value, type):
         return value.__qualname__
+    if kind is Unknown:
+        return _unknown(value, limit)
     if kind in (list, tuple, dict) and 0 < len(value) <= limit:
         if kind is dict:
             pairs = [f"{k!r}: {_repr(v, limit)}" for k, v in value.items()]
@@ -68,6 +70,15 @@ def _repr(value: Any, limit: int) -> str:
             return "[" + ", ".join(items) + "]"
         return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
     return repr(value)
+
+
+def _unknown(value: Unknown, limit: int) -> str:
+    """As the ``repr`` of a dataclass; functions by their names."""
+    name = value.fields.get("name")
+    if value.type.startswith("enact/") and type(name) is str:
+        return short_name(name)
+    fields = (f"{key}={_repr(field, limit)}" for key, field in value.fields.items())
+    return f"{short_name(value.type)}({', '.join(fields)})"
 
 
 def short_name(name: str) -> str:

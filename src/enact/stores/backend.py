@@ -181,6 +181,7 @@ class Backend(Protocol):
         request: bytes | None = None,
         since: float | None = None,
         parent: int | None = None,
+        number: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[CallRow]:
@@ -194,6 +195,7 @@ class Backend(Protocol):
             since: only calls that started then or later (seconds since the epoch).
             parent: only calls that the call of this number made, or with `OUTSIDE`
                 those at the top.
+            number: only the call, or the calls, of this number.
             newest_first: the other way round.
             limit: at most so many.
         """
@@ -263,6 +265,7 @@ class CallFilter(NamedTuple):
     request: bytes | None = None
     since: float | None = None
     parent: int | None = None
+    number: int | None = None
 
     def accepts(self, row: CallRow) -> bool:
         """Says whether the row meets all conditions."""
@@ -272,6 +275,7 @@ class CallFilter(NamedTuple):
             and (self.status is None or row.status == self.status)
             and (self.request is None or row.request == self.request)
             and (self.parent is None or _number_of(row.parent) == self.parent)
+            and (self.number is None or row.number == self.number)
             and (self.since is None or row.started >= self.since)
         )
 

@@ -107,10 +107,11 @@ class MemoryBackend:
         request: bytes | None = None,
         since: float | None = None,
         parent: int | None = None,
+        number: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[CallRow]:
-        wanted = CallFilter(run, invokable, status, request, since, parent)
+        wanted = CallFilter(run, invokable, status, request, since, parent, number)
         written = self._written if request is None else self._asking(request)
         rows = _in_order(written, run, newest_first)
         return islice(filter(wanted.accepts, rows), limit)

@@ -221,14 +221,16 @@ class SQLiteBackend:
         request: bytes | None = None,
         since: float | None = None,
         parent: int | None = None,
+        number: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[CallRow]:
         """Lists calls; see `Backend.calls`."""
         self._check()
-        wanted = CallFilter(run, invokable, status, request, since, parent)
+        wanted = CallFilter(run, invokable, status, request, since, parent, number)
         unfolded = self._unfolded()[0]
-        return islice(self._journal.calls(wanted, newest_first, unfolded), limit)
+        rows = self._journal.calls(wanted, newest_first, unfolded, limit)
+        return islice(rows, limit)
 
     def codes(self) -> list[CodeCount]:
         """Counts calls by the code that they ran; see `Backend.codes`."""

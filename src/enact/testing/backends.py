@@ -160,6 +160,9 @@ def _check_calls(backend: Backend) -> None:
         ({"run": "0a", "parent": 5}, []),
         ({"run": "0a", "parent": OUTSIDE}, [rows[0]]),
         ({"parent": OUTSIDE}, [rows[0], other]),
+        ({"run": "0a", "number": 3}, [rows[3]]),
+        ({"run": "0a", "number": 9}, []),
+        ({"number": 0}, [rows[0], other]),
         ({"run": "0a", "since": rows[2].started, "limit": 2}, rows[2:4]),
         ({"limit": 0}, []),
     ):

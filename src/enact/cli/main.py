@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``enact`` and its parts."""
+
+from __future__ import annotations
+
+import click
+
+from enact.cli.cat import cat
+from enact.cli.errors import Commands
+from enact.cli.log import log
+from enact.cli.show import show_command
+from enact.cli.status import status
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(None, "-V", "--version", package_name="enact")
+def main() -> None:
+    """See and steer what was recorded.
+
+    Commands name things by tags, by runs and refs (the beginning is enough), or by
+    @latest; /1/0 behind a run is the first call of its second call.
+    """
+
+
+for command in (log, show_command, cat, status):
+    main.add_command(command)

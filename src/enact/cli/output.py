@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands print: lines with some colour, columns, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.cells import cell_len, set_cell_size
+
+STYLES: dict[str, dict[str, Any]] = {
+    "": {},
+    "dim": {"dim": True},
+    "bold": {"bold": True},
+    "id": {"fg": "yellow"},
+    "completed": {"fg": "green"},
+    "failed": {"fg": "red"},
+    "paused": {"fg": "magenta"},
+    "running": {"fg": "cyan"},
+    "interrupted": {"fg": "yellow"},
+    "incomplete": {"fg": "yellow"},
+    "cancelled": {"fg": "yellow"},
+    "added": {"fg": "green"},
+    "removed": {"fg": "red"},
+    "hunk": {"fg": "cyan"},
+}
+
+GAP = "  "
+_LEAST = 20
+
+
+class Line:
+    """A line of text of which some parts have a style.
+
+    Args:
+        text: the first part.
+        style: one of `STYLES`.
+    """
+
+    def __init__(self, text: str = "", style: str = "") -> None:
+        self._parts: list[tuple[str, str]] = []
+        self.add(text, style)
+
+    def add(self, text: str, style: str = "") -> Line:
+        """Append a part; gives the line itself."""
+        if text:
+            self._parts.append((text, style))
+        return self
+
+    def extend(self, other: Line) -> Line:
+        """Append another line; gives the line itself."""
+        self._parts += other._parts
+        return self
+
+    @property
+    def text(self) -> str:
+        """The text alone."""
+        return "".join(text for text, _ in self._parts)
+
+    def cells(self) -> int:
+        """How many columns of a terminal it takes."""
+        return cell_len(self.text)
+
+    def cut(self, width: int) -> Line:
+        """The line, cut to a number of columns."""
+        if self.cells() <= width:
+            return self
+        line, left = Line(), width - 1
+        for text, style in self._parts:
+            cells = cell_len(text)
+            line.add(text if cells <= left else set_cell_size(text, left), style)
+            left -= cells
+            if left <= 0:
+                break
+        return line.add("…", "dim")
+
+    def __str__(self) -> str:
+        return "".join(
+            click.style(text, **STYLES[style]) if STYLES.get(style) else text
+            for text, style in self._parts
+        )
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal; None when the output goes elsewhere."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        return max(_LEAST, os.get_terminal_size(sys.stdout.fileno()).columns)
+    except (OSError, ValueError):
+        return 80
+
+
+def values_width() -> int:
+    """How many characters the form of a value may have."""
+    width = terminal_width()
+    return 60 if width is None else max(24, width // 2)
+
+
+def show(line: Line | str = "") -> None:
+    """Print one line, cut to the width of the terminal."""
+    if isinstance(line, Line):
+        width = terminal_width()
+        line = line if width is None else line.cut(width)
+    click.echo(str(line))
+
+
+def show_table(
+    headers: Sequence[str], rows: Iterable[Sequence[Line | str]], right: str = ""
+) -> None:
+    """Print rows in columns; the last column takes what is left of the width.
+
+    Args:
+        headers: of the columns.
+        rows: their cells.
+        right: headers of columns that are aligned to the right, with spaces between.
+    """
+    cells = [[c if isinstance(c, Line) else Line(c) for c in row] for row in rows]
+    # A column in which nothing is written is left out.
+    kept = [n for n in range(len(headers)) if any(row[n].text for row in cells)]
+    heads = [Line(headers[n], "dim") for n in kept]
+    table = [heads, *([row[n] for n in kept] for row in cells)]
+    widths = [max(row[n].cells() for row in table) for n in range(len(kept))]
+    on_right = {n for n, head in enumerate(heads) if head.text in right.split()}
+    for row in table:
+        line = Line()
+        for n, cell in enumerate(row):
+            space = " " * (widths[n] - cell.cells())
+            if n in on_right:
+                line.add(space)
+            line.extend(cell)
+            if n < len(row) - 1:
+                line.add(("" if n in on_right else space) + GAP)
+        show(line)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON: an array for lists, else one object."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def note(text: str) -> None:
+    """Tell something beside the output, on standard error."""
+    click.echo(click.style(text, dim=True), err=True)
+
+
+def show_block(text: str, indent: str = "", style: str = "") -> None:
+    """Print text of several lines as it is, however long its lines are."""
+    for line in text.split("\n"):
+        click.echo(indent + str(Line(line, style)))

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``enact status``: where the store is, how big, and what is in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import click
+
+from enact.cli.options import json_option, store_option
+from enact.cli.output import Line, show, show_json
+from enact.cli.stores import looking
+from enact.query import Run, Store
+from enact.render.words import ago_in_words, counted, size_in_words
+from enact.stores import Figures
+
+
+@click.command()
+@json_option
+@store_option
+def status(as_data: bool, url: str | None) -> None:
+    """Say where the store is, how big, and what is in it."""
+    with looking(url) as store:
+        figures = store.figures()
+        runs = _runs(store, figures)
+        questions = len(store.backend.entries("question"))
+        if questions:
+            from enact.cli.questions import waiting_questions
+
+            questions = len(waiting_questions(store))
+        latest = store.backend.runs(limit=1)
+        if as_data:
+            show_json(_data(figures, runs, questions))
+            return
+        show(Line("store ", "dim").add(figures.place, "bold"))
+        size = size_in_words(figures.bytes)
+        beside = len(figures.files) - 1
+        show(
+            Line("size ", "dim")
+            .add(size)
+            .add(f", with {counted(beside, 'file')} beside it" if beside else "")
+        )
+        told = ", ".join(f"{number} {word}" for word, number in runs.items())
+        show(
+            Line("runs ", "dim")
+            .add(f"{sum(runs.values()):,}")
+            .add(f" ({told})" if told else "")
+        )
+        if latest:
+            show(Line("latest ", "dim").add(ago_in_words(latest[0].started)))
+        show(Line("calls ", "dim").add(f"{figures.calls:,}"))
+        show(Line("blocks ", "dim").add(f"{figures.blocks:,}"))
+        show(Line("tags ", "dim").add(f"{figures.entries.get('tag', 0):,}"))
+        hint = " (`enact inbox`)" if questions else ""
+        show(Line("questions ", "dim").add(f"{questions:,}").add(hint, "dim"))
+        if figures.entries.get("tombstone"):
+            show(Line("purged ", "dim").add(f"{figures.entries['tombstone']:,}"))
+        for writer in figures.writers:
+            show(Line("written by ", "dim").add(writer))
+
+
+def _runs(store: Store, figures: Figures) -> dict[str, int]:
+    """Runs by status; those of dead processes are interrupted, not running."""
+    counts = Counter(dict(figures.runs))
+    if counts.pop("running", 0):
+        for row in store.backend.runs(status="running"):
+            counts[Run(store, row).status] += 1
+    return dict(sorted(counts.items()))
+
+
+def _data(figures: Figures, runs: dict[str, int], questions: int) -> dict[str, Any]:
+    return {
+        "store": figures.place,
+        "format": figures.format,
+        "bytes": figures.bytes,
+        "files": dict(figures.files),
+        "runs": runs,
+        "calls": figures.calls,
+        "blocks": figures.blocks,
+        "tags": figures.entries.get("tag", 0),
+        "questions": questions,
+        "writers": list(figures.writers),
+    }
