@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import click
 
+from enact.cli.calls import calls, samples
 from enact.cli.cat import cat
+from enact.cli.diff import diff
 from enact.cli.errors import Commands
 from enact.cli.log import log
 from enact.cli.show import show_command
+from enact.cli.source import source
 from enact.cli.status import status
 
 
@@ -25,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (log, show_command, cat, status):
+for command in (log, show_command, cat, diff, calls, samples, source, status):
     main.add_command(command)

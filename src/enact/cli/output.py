@@ -152,3 +152,15 @@ def show_block(text: str, indent: str = "", style: str = "") -> None:
     """Print text of several lines as it is, however long its lines are."""
     for line in text.split("\n"):
         click.echo(indent + str(Line(line, style)))
+
+
+def show_code(text: str) -> None:
+    """Print Python, in colour on a terminal."""
+    if terminal_width() is None or os.environ.get("NO_COLOR"):
+        click.echo(text)
+        return
+    from rich.console import Console
+    from rich.syntax import Syntax
+
+    syntax = Syntax(text, "python", theme="ansi_dark", background_color="default")
+    Console().print(syntax.highlight(text), end="", soft_wrap=True)

@@ -2,6 +2,7 @@
 """The stores that users hold, and what their journal tells."""
 
 from enact.query.affected import Affected
+from enact.query.compare import Difference, compare
 from enact.query.lookup import Found, find, find_run, name_fits
 from enact.query.places import Place, Places, path_of
 from enact.query.records import Call, Run
@@ -17,6 +18,7 @@ from enact.query.store import (
 __all__ = [
     "Affected",
     "Call",
+    "Difference",
     "FileStore",
     "Found",
     "InMemoryStore",
@@ -25,6 +27,7 @@ __all__ = [
     "Run",
     "SQLiteStore",
     "Store",
+    "compare",
     "find",
     "find_run",
     "name_fits",

@@ -51,8 +51,9 @@ class Run:
         Of a run that goes on or was cut off it is put together from its calls.
         """
         store: ValueStore = self._store
-        if getattr(store.backend, "read_only", False):
-            store = Overlay(store)  # for what is put together
+        ended = self._row.invocation is not None and self._row.status != "running"
+        if not ended and getattr(store.backend, "read_only", False):
+            store = Overlay(store)  # takes what is put together
         cid = recorded_by(self._row, store)
         if cid is None:
             return None
