@@ -166,7 +166,7 @@ def _data(store: Store, call: Call) -> dict[str, Any]:
 @json_option
 @store_option
 def samples(what: str, limit: int, as_data: bool, url: str | None) -> None:
-    """List every outcome that was ever drawn for a request, oldest first.
+    """List all outcomes drawn for one request, oldest first.
 
     WHAT is a call, such as @latest/2/0, or the ref of a request.
     """

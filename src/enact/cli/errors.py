@@ -24,7 +24,15 @@ class Failure(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group of commands whose errors are told in one line."""
+    """A group of commands whose errors are told in one line.
+
+    Attributes:
+        parts: names of commands, by the heading under which help lists them.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.parts: dict[str, list[str]] = {}
 
     def invoke(self, ctx: click.Context) -> Any:
         if os.environ.get("NO_COLOR"):
@@ -40,5 +48,13 @@ class Commands(click.Group):
         except RecursionError:
             raise Failure("a value or a tree is nested too deep to be shown") from None
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order in which people need them
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        limit = formatter.width - 6 - max(map(len, self.commands))
+        for title, names in self.parts.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(n, self.commands[n].get_short_help_str(limit)) for n in names],
+                    col_max=12,
+                )

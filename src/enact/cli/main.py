@@ -6,13 +6,19 @@ from __future__ import annotations
 import click
 
 from enact.cli.calls import calls, samples
+from enact.cli.care import backup, check, compact, gc, init, purge
 from enact.cli.cat import cat
 from enact.cli.diff import diff
 from enact.cli.errors import Commands
+from enact.cli.export import export
+from enact.cli.forking import edit, rewind
 from enact.cli.log import log
+from enact.cli.questions import answer, inbox
+from enact.cli.replaying import affected, preview, replay, resume
 from enact.cli.show import show_command
 from enact.cli.source import source
 from enact.cli.status import status
+from enact.cli.tag import tag
 
 
 @click.group(
@@ -28,5 +34,15 @@ def main() -> None:
     """
 
 
-for command in (log, show_command, cat, diff, calls, samples, source, status):
-    main.add_command(command)
+PARTS: dict[str, tuple[click.Command, ...]] = {
+    "Look": (log, show_command, cat, diff, calls, samples, source, status),
+    "Run your program": (affected, preview, replay, rewind, edit, resume),
+    "Questions": (inbox, answer),
+    "Keep": (tag, export, backup),
+    "Care": (check, gc, compact, purge, init),
+}
+
+for title, commands in PARTS.items():
+    for command in commands:
+        main.add_command(command)
+        main.parts.setdefault(title, []).append(str(command.name))

@@ -11,6 +11,7 @@ import click
 from enact.cli.options import json_option, store_option
 from enact.cli.output import Line, show, show_json
 from enact.cli.stores import looking
+from enact.cli.waiting import waiting_questions
 from enact.query import Run, Store
 from enact.render.words import ago_in_words, counted, size_in_words
 from enact.stores import Figures
@@ -20,14 +21,12 @@ from enact.stores import Figures
 @json_option
 @store_option
 def status(as_data: bool, url: str | None) -> None:
-    """Say where the store is, how big, and what is in it."""
+    """Say where the store is, how big, what is in it."""
     with looking(url) as store:
         figures = store.figures()
         runs = _runs(store, figures)
         questions = len(store.backend.entries("question"))
         if questions:
-            from enact.cli.questions import waiting_questions
-
             questions = len(waiting_questions(store))
         latest = store.backend.runs(limit=1)
         if as_data:
