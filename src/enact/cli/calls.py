@@ -27,6 +27,7 @@ from enact.cli.options import (
     name_argument,
     store_option,
 )
+from enact.cli.output import Call as CallLine
 from enact.cli.output import (
     Line,
     note,
@@ -110,11 +111,11 @@ def _calls(store: Store, name: str | None, filters: dict[str, Any]) -> Iterator[
     return iter(found)
 
 
-def _line(store: Store, call: Call, width: int) -> Line:
+def _line(store: Store, call: Call, width: int) -> CallLine:
     invocation = call.invocation
     if invocation is not None:
         return call_line(invocation, width)
-    return Line(f"{visible(short_name(call.name))}(...)")
+    return CallLine(Line(f"{visible(short_name(call.name))}(...)"), Line())
 
 
 def _show(store: Store, found: Sequence[Call]) -> None:

@@ -76,8 +76,9 @@ def show_value(store: Store, ref: Ref[Any], as_data: bool) -> None:
         show_json(as_json(value))
     elif isinstance(value, str):
         show_block(visible(redact(value)))
-    elif isinstance(value, NativeException) and value.traceback:
+    elif isinstance(value, NativeException):
         show_block(visible(redact(str(value))))
-        show_block(visible(redact(value.traceback)), indent="  ", style="dim")
+        if value.traceback:
+            show_block(visible(redact(value.traceback)), indent="  ", style="dim")
     else:
         show_block(PPrinter(max_ref_depth=0).pformat(value))

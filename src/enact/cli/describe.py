@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from enact.calls import CallArgs, Invocation
-from enact.cli.output import Line
+from enact.cli.output import Call as CallLine
+from enact.cli.output import Line, show, terminal_width, values_width
 from enact.errors import EnactError
 from enact.query import Call, Place, Run
 from enact.render import as_json, call_text, load, outcome_text, short_name, visible
@@ -31,13 +32,12 @@ def short_runs(ids: Sequence[str]) -> int:
     return length
 
 
-def call_line(view: Invocation, width: int, indent: str = "") -> Line:
-    """A call and its outcome on one line.
+def call_line(view: Invocation, width: int) -> CallLine:
+    """A call and its outcome, for one line.
 
     Args:
         view: the call.
         width: longest form of a value, in characters.
-        indent: put before it.
     """
     status = view.status
     try:
@@ -49,10 +49,10 @@ def call_line(view: Invocation, width: int, indent: str = "") -> Line:
     text = redact(call + outcome)
     at = len(call) if text.startswith(call) else len(text)
     style = status if status not in ("completed", "incomplete") else ""
-    return Line(indent).add(text[:at]).add(text[at:], style)
+    return CallLine(Line(text[:at]), Line(text[at:], style))
 
 
-def run_line(run: Run, width: int) -> Line:
+def run_line(run: Run, width: int) -> CallLine:
     """What a run called, and what came of it; its name alone if nothing is known."""
     try:
         if run._row.invocation is not None and run.status != "running":
@@ -60,10 +60,11 @@ def run_line(run: Run, width: int) -> Line:
             if invocation is not None:
                 return call_line(invocation, width)
     except EnactError as error:
-        return Line(visible(short_name(run.name))).add(
-            f" ({type(error).__name__}: {visible(str(error))})", "failed"
+        return CallLine(
+            Line(visible(short_name(run.name))),
+            Line(f" ({type(error).__name__}: {visible(str(error))})", "failed"),
         )
-    return Line(f"{visible(short_name(run.name))}(...)")
+    return CallLine(Line(f"{visible(short_name(run.name))}(...)"), Line())
 
 
 def run_data(run: Run, tags: Sequence[str]) -> dict[str, Any]:
@@ -133,3 +134,11 @@ def usage_text(usage: dict[str, Any]) -> str:
         shown = f"{value:g}" if isinstance(value, float) else str(value)
         parts.append(f"{name} {shown}")
     return visible(redact(", ".join(parts))).replace("\n", " ")
+
+
+def show_call(line: Line, view: Invocation, style: str = "") -> None:
+    """Print a call behind what is on a line already, all of it in a style or not."""
+    call = call_line(view, values_width())
+    columns = terminal_width()
+    fit = call.fit(None if columns is None else columns - line.cells())
+    show(line.add(fit.text, style) if style else line.extend(fit))

@@ -11,9 +11,9 @@ import click
 
 from enact.calls import CallArgs, Invocation, NativeException, code_diff
 from enact.cli.cat import load_value
-from enact.cli.describe import SHORT_REF, call_data, call_line
+from enact.cli.describe import SHORT_REF, call_data, show_call
 from enact.cli.options import json_option, name_argument, store_option
-from enact.cli.output import GAP, Line, note, show, show_block, show_json, values_width
+from enact.cli.output import GAP, Line, note, show, show_block, show_json
 from enact.cli.stores import looking
 from enact.errors import EnactError
 from enact.query import Difference, Found, Store, compare, find
@@ -89,8 +89,8 @@ def _diff_trees(before: Invocation, after: Invocation, as_data: bool) -> None:
         return
     for sign, view in (("---", before), ("+++", after)):
         style = "removed" if sign == "---" else "added"
-        show(Line(f"{sign} ", style).add(view.ref.id[:SHORT_REF], "id").add(GAP)
-             .extend(call_line(view, values_width())))  # fmt: skip
+        line = Line(f"{sign} ", style).add(view.ref.id[:SHORT_REF], "id").add(GAP)
+        show_call(line, view)
     if before.ref == after.ref:
         note("equal")
         return
@@ -101,8 +101,8 @@ def _diff_trees(before: Invocation, after: Invocation, as_data: bool) -> None:
     if code:
         show()
         show(Line("code", "bold"))
-        for line in code.splitlines():
-            show_block(line, style=_style(line))
+        for text in code.splitlines():
+            show_block(text, style=_style(text))
 
 
 def _code(before: Invocation, after: Invocation) -> str:
@@ -123,12 +123,11 @@ def _show(one: Difference) -> None:
         show(line.add(f"{counted(one.equal, 'equal call')}", "dim"))
         return
     if one.kind != "changed":
-        text = call_line(view, values_width()).text
-        show(line.add(text, style))
+        show_call(line, view, style)
         return
     assert one.before is not None
     assert one.after is not None
-    show(line.extend(call_line(one.after, values_width())))
+    show_call(line, one.after)
     indent = _INDENT + "  " * one.depth
     for label, lines in _parts(one.before, one.after):
         show(Line(f"{indent}{label}", "dim"))

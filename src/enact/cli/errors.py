@@ -18,7 +18,7 @@ class Failure(click.ClickException):
     exit_code = 1
 
     def show(self, file: IO[Any] | None = None) -> None:
-        label = click.style("error:", fg="red")
+        label = click.style("Error:", fg="red")
         text = visible(self.format_message()).replace("\n", " ")
         click.echo(f"{label} {text}", err=True)
 

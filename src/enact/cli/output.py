@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from rich.cells import cell_len, set_cell_size
@@ -31,6 +31,7 @@ STYLES: dict[str, dict[str, Any]] = {
 
 GAP = "  "
 _LEAST = 20
+_LABEL = 11
 
 
 class Line:
@@ -69,7 +70,7 @@ class Line:
         """The line, cut to a number of columns."""
         if self.cells() <= width:
             return self
-        line, left = Line(), width - 1
+        line, left = Line(), max(0, width - 1)
         for text, style in self._parts:
             cells = cell_len(text)
             line.add(text if cells <= left else set_cell_size(text, left), style)
@@ -77,6 +78,19 @@ class Line:
             if left <= 0:
                 break
         return line.add("…", "dim")
+
+    def cut_both(self, ending: Line, width: int) -> Line:
+        """The line and what is to stand behind it, both cut to fit together.
+
+        Args:
+            ending: gets half of the width, or more where the line leaves more.
+            width: for both.
+        """
+        own, its = self.cells(), ending.cells()
+        if own + its > width:
+            its = min(its, max(width // 2, width - own))
+            own = width - its
+        return Line().extend(self.cut(own)).extend(ending.cut(its))
 
     def __str__(self) -> str:
         return "".join(
@@ -109,8 +123,32 @@ def show(line: Line | str = "") -> None:
     click.echo(str(line))
 
 
+def show_fact(label: str, what: Line | str) -> None:
+    """Print something with a word in front that says what it is."""
+    line = Line(label.ljust(_LABEL), "dim")
+    show(line.extend(what if isinstance(what, Line) else Line(what)))
+
+
+class Call(NamedTuple):
+    """A call and what came of it, which are cut to fit together."""
+
+    call: Line
+    outcome: Line
+
+    @property
+    def text(self) -> str:
+        """The text of both."""
+        return self.call.text + self.outcome.text
+
+    def fit(self, width: int | None) -> Line:
+        """Both on a line of so many columns; None for as many as they take."""
+        if width is None:
+            return Line().extend(self.call).extend(self.outcome)
+        return self.call.cut_both(self.outcome, max(_LEAST, width))
+
+
 def show_table(
-    headers: Sequence[str], rows: Iterable[Sequence[Line | str]], right: str = ""
+    headers: Sequence[str], rows: Iterable[Sequence[Line | Call | str]], right: str = ""
 ) -> None:
     """Print rows in columns; the last column takes what is left of the width.
 
@@ -119,16 +157,24 @@ def show_table(
         rows: their cells.
         right: headers of columns that are aligned to the right, with spaces between.
     """
-    cells = [[c if isinstance(c, Line) else Line(c) for c in row] for row in rows]
+    cells = [[Line(c) if isinstance(c, str) else c for c in row] for row in rows]
     # A column in which nothing is written is left out.
     kept = [n for n in range(len(headers)) if any(row[n].text for row in cells)]
-    heads = [Line(headers[n], "dim") for n in kept]
+    heads: list[Line | Call] = [Line(headers[n], "dim") for n in kept]
     table = [heads, *([row[n] for n in kept] for row in cells)]
-    widths = [max(row[n].cells() for row in table) for n in range(len(kept))]
+    widths = [
+        max(c.cells() for row in table if isinstance(c := row[n], Line))
+        for n in range(len(kept))
+    ]
+    left = terminal_width()
+    if left is not None:
+        left -= sum(widths[:-1]) + len(GAP) * (len(kept) - 1)
     on_right = {n for n, head in enumerate(heads) if head.text in right.split()}
     for row in table:
         line = Line()
         for n, cell in enumerate(row):
+            if isinstance(cell, Call):
+                cell = cell.fit(left)
             space = " " * (widths[n] - cell.cells())
             if n in on_right:
                 line.add(space)

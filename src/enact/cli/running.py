@@ -19,7 +19,7 @@ from enact.calls.invocation import program_of
 from enact.cli.cat import load_value, show_value
 from enact.cli.describe import call_data, status_line
 from enact.cli.errors import Failure
-from enact.cli.output import GAP, Line, show, show_json
+from enact.cli.output import GAP, Line, show, show_fact, show_json
 from enact.cli.waiting import waiting_questions
 from enact.errors import EnactError
 from enact.query import Run, Store, resume, resume_async
@@ -122,14 +122,13 @@ def _run(store: Store, action: Callable[[], Invocation], as_data: bool) -> None:
 
 
 def _tell(store: Store, invocation: Invocation, run: Run | None) -> None:
-    line = Line("run ", "dim").add("" if run is None else run.id, "id").add(GAP)
-    line.extend(status_line(invocation.status))
+    line = Line("" if run is None else run.id, "id").add(GAP)
+    show_fact("run", line.extend(status_line(invocation.status)))
     if run is not None:
-        line.add(", took ", "dim").add(duration_in_words(run.duration))
-    show(line)
+        show_fact("took", duration_in_words(run.duration))
     verdicts = Counter(invocation.verdicts().values())
     told = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-    show(Line("calls ", "dim").add(told or "all reused"))
+    show_fact("calls", told or "all reused")
     recorded = invocation._recorded()
     cid = recorded.output or recorded.raised
     if invocation.status == "paused":

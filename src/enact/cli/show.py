@@ -25,6 +25,7 @@ from enact.cli.output import (
     Line,
     note,
     show,
+    show_fact,
     show_json,
     terminal_width,
     values_width,
@@ -32,6 +33,7 @@ from enact.cli.output import (
 from enact.cli.stores import looking
 from enact.query import Call, Found, Place, Places, Run, Store, find, name_fits
 from enact.query.lookup import LATEST
+from enact.render import visible
 from enact.render.words import ago_in_words, counted, duration_in_words, full_time
 
 _MOST_COUNTED = 20_000
@@ -129,29 +131,29 @@ def _show_head(store: Store, found: Found, top: Place) -> None:
     view, run = found.invocation, found.run
     assert view is not None
     if run is None or view.path:
-        line = Line("call ", "dim").add(view.ref.id, "id").add(GAP)
-        show(line.extend(status_line(view.status)))
+        line = Line(view.ref.id, "id").add(GAP).extend(status_line(view.status))
+        show_fact("call", line)
         _show_usage(top)
         return
-    show(Line("run ", "dim").add(run.id, "id").add(GAP).extend(status_line(run.status)))
-    when = f"{full_time(run.started)}, {ago_in_words(run.started)}"
-    show(Line("started ", "dim").add(when).add(", took ", "dim").add(took(run)))
-    show(Line("ref ", "dim").add(view.ref.id))
+    show_fact("run", Line(run.id, "id").add(GAP).extend(status_line(run.status)))
+    show_fact("started", f"{full_time(run.started)}, {ago_in_words(run.started)}")
+    show_fact("took", took(run))
+    show_fact("ref", view.ref.id)
     derived = run.derived_from
     if derived is not None:
-        how = {"replay": "replays "}.get(run.how or "", f"{run.how} of ")
-        show(Line(how, "dim").add(derived.id))
+        how = {"replay": "replays"}.get(run.how or "", f"{run.how} of")
+        show_fact(how, derived.id)
     tags = tags_by_ref(store).get(view.ref.cid)
     if tags:
-        show(Line("tags ", "dim").add(", ".join(tags), "bold"))
+        show_fact("tags", Line(", ".join(map(visible, tags)), "bold"))
     _show_sums(store, run)
 
 
 def _show_usage(place: Place) -> None:
     if place.duration is not None:
-        show(Line("took ", "dim").add(duration_in_words(place.duration)))
+        show_fact("took", duration_in_words(place.duration))
     if place.row is not None and place.row.usage is not None:
-        show(Line("usage ", "dim").add(usage_text(Call.usage_of(place.row))))
+        show_fact("usage", usage_text(Call.usage_of(place.row)))
 
 
 def _show_sums(store: Store, run: Run) -> None:
@@ -166,14 +168,13 @@ def _show_sums(store: Store, run: Run) -> None:
             if type(value) in (int, float):
                 sums[key] = sums.get(key, 0) + value
     if count > _MOST_COUNTED:
-        show(Line("calls ", "dim").add(f"more than {_MOST_COUNTED:,}"))
+        show_fact("ran", f"more than {_MOST_COUNTED:,} calls")
         return
     verdicts.pop("", None)
     why = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-    ran = Line("ran ", "dim").add(counted(count, "call"))
-    show(ran.add(f" ({why})" if why else ""))
+    show_fact("ran", counted(count, "call") + (f" ({why})" if why else ""))
     if sums:
-        show(Line("usage ", "dim").add(usage_text(sums)))
+        show_fact("usage", usage_text(sums))
 
 
 def _show_tree(
@@ -197,13 +198,13 @@ def _show_tree(
         widths = [max(widths[0], len(path)), max(widths[1], len(time))]
         depth = 0 if flat else len(view.path) - start
         line = Line(path.ljust(widths[0]), "dim").add(GAP)
-        line.add(time.rjust(widths[1])).add(GAP)
-        line.extend(call_line(view, width, "  " * depth))
+        line.add(time.rjust(widths[1])).add(GAP).add("  " * depth)
         extra = _extra(item)
         columns = terminal_width()
-        if extra and columns is not None:
-            line = line.cut(columns - len(extra) - len(GAP))
-        show(line.add(f"{GAP}{extra}" if extra else "", "dim"))
+        if columns is not None:
+            columns -= line.cells() + len(extra)
+        line.extend(call_line(view, width).fit(columns))
+        show(line.add(extra, "dim"))
     return count
 
 
@@ -212,7 +213,7 @@ def _extra(place: Place) -> str:
     parts = [place.verdict] if place.verdict else []
     if place.row is not None and place.row.usage is not None:
         parts.append(usage_text(Call.usage_of(place.row)))
-    return f"[{', '.join(parts)}]" if parts else ""
+    return f"{GAP}[{', '.join(parts)}]" if parts else ""
 
 
 def _show_data(

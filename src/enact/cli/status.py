@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from enact.cli.options import json_option, store_option
-from enact.cli.output import Line, show, show_json
+from enact.cli.output import Line, show_fact, show_json
 from enact.cli.stores import looking
 from enact.cli.waiting import waiting_questions
 from enact.query import Run, Store
+from enact.render import visible
 from enact.render.words import ago_in_words, counted, size_in_words
 from enact.stores import Figures
 
@@ -25,38 +26,28 @@ def status(as_data: bool, url: str | None) -> None:
     with looking(url) as store:
         figures = store.figures()
         runs = _runs(store, figures)
-        questions = len(store.backend.entries("question"))
-        if questions:
-            questions = len(waiting_questions(store))
+        questions = len(waiting_questions(store))
         latest = store.backend.runs(limit=1)
         if as_data:
             show_json(_data(figures, runs, questions))
             return
-        show(Line("store ", "dim").add(figures.place, "bold"))
-        size = size_in_words(figures.bytes)
+        show_fact("store", Line(figures.place, "bold"))
         beside = len(figures.files) - 1
-        show(
-            Line("size ", "dim")
-            .add(size)
-            .add(f", with {counted(beside, 'file')} beside it" if beside else "")
-        )
+        more = f", with {counted(beside, 'file')} beside it" if beside else ""
+        show_fact("size", size_in_words(figures.bytes) + more)
         told = ", ".join(f"{number} {word}" for word, number in runs.items())
-        show(
-            Line("runs ", "dim")
-            .add(f"{sum(runs.values()):,}")
-            .add(f" ({told})" if told else "")
-        )
+        show_fact("runs", f"{sum(runs.values()):,}" + (f" ({told})" if told else ""))
         if latest:
-            show(Line("latest ", "dim").add(ago_in_words(latest[0].started)))
-        show(Line("calls ", "dim").add(f"{figures.calls:,}"))
-        show(Line("blocks ", "dim").add(f"{figures.blocks:,}"))
-        show(Line("tags ", "dim").add(f"{figures.entries.get('tag', 0):,}"))
+            show_fact("latest", ago_in_words(latest[0].started))
+        show_fact("calls", f"{figures.calls:,}")
+        show_fact("blocks", f"{figures.blocks:,}")
+        show_fact("tags", f"{figures.entries.get('tag', 0):,}")
         hint = " (`enact inbox`)" if questions else ""
-        show(Line("questions ", "dim").add(f"{questions:,}").add(hint, "dim"))
+        show_fact("questions", Line(f"{questions:,}").add(hint, "dim"))
         if figures.entries.get("tombstone"):
-            show(Line("purged ", "dim").add(f"{figures.entries['tombstone']:,}"))
+            show_fact("purged", f"{figures.entries['tombstone']:,}")
         for writer in figures.writers:
-            show(Line("written by ", "dim").add(writer))
+            show_fact("written by", visible(writer))
 
 
 def _runs(store: Store, figures: Figures) -> dict[str, int]:

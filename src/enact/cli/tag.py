@@ -11,7 +11,7 @@ from enact.cli.cat import load_value
 from enact.cli.describe import SHORT_REF, call_line
 from enact.cli.errors import Failure
 from enact.cli.options import Name, json_option, store_option
-from enact.cli.output import Line, note, show_json, show_table, values_width
+from enact.cli.output import Call, Line, note, show_json, show_table, values_width
 from enact.cli.stores import changing, looking
 from enact.errors import EnactError
 from enact.query import Store, find
@@ -87,6 +87,7 @@ def _list(store: Store, as_data: bool) -> None:
         return
     rows = []
     for name, ref in tags.items():
+        line: Line | Call
         try:
             found = find(store, ref.id)
             if found.invocation is not None:
