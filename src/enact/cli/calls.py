@@ -119,7 +119,7 @@ def _line(store: Store, call: Call, width: int) -> CallLine:
 
 
 def _show(store: Store, found: Sequence[Call]) -> None:
-    length = short_runs([call.run for call in found])
+    length = short_runs(store, [call.run for call in found])
     width = values_width()
     rows = [
         (
@@ -199,7 +199,7 @@ def samples(what: str, limit: int, as_data: bool, url: str | None) -> None:
 
 
 def _show_samples(store: Store, drawn: Sequence[Call]) -> None:
-    length = short_runs([call.run for call in drawn])
+    length = short_runs(store, [call.run for call in drawn])
     width = values_width()
     rows = []
     for number, call in enumerate(drawn):

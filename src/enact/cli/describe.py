@@ -11,7 +11,7 @@ from enact.calls import CallArgs, Invocation
 from enact.cli.output import Call as CallLine
 from enact.cli.output import Line, show, terminal_width, values_width
 from enact.errors import EnactError
-from enact.query import Call, Place, Run
+from enact.query import Call, Place, Run, Store
 from enact.render import as_json, call_text, load, outcome_text, short_name, visible
 from enact.render.words import iso_time
 from enact.values import redact
@@ -19,10 +19,20 @@ from enact.values import redact
 SHORT_RUN = 8
 SHORT_REF = 14
 
+# Beyond this it takes too long to look at all.
+_MOST_RUNS = 1000
+# So many characters of a run say when it began.
+_MICROSECONDS = 14
 
-def short_runs(ids: Sequence[str]) -> int:
-    """How many characters of these runs tell them apart."""
+
+def short_runs(store: Store, ids: Sequence[str]) -> int:
+    """How many characters of these runs tell them from all others in a store."""
     length = SHORT_RUN
+    rows = store.backend.runs(limit=_MOST_RUNS + 1)
+    if len(rows) > _MOST_RUNS:
+        length = _MICROSECONDS  # two that began in the same one are rare
+    else:
+        ids = [*ids, *(row.id for row in rows)]
     ordered = sorted(set(ids))
     for one, other in pairwise(ordered):
         same = 0

@@ -78,7 +78,7 @@ def log(
         if as_data:
             show_json([run_data(r, tags.get(r._row.invocation, ())) for r in found])
         elif found:
-            _show(found, tags)
+            _show(store, found, tags)
         else:
             note("no run fits" if store.backend.runs(limit=1) else "no runs yet")
         if more and not as_data and terminal_width() is not None:
@@ -111,8 +111,8 @@ def _says(run: Run, text: str) -> bool:
         return False
 
 
-def _show(runs: list[Run], tags: dict[bytes | None, list[str]]) -> None:
-    length = short_runs([run.id for run in runs])
+def _show(store: Store, runs: list[Run], tags: dict[bytes | None, list[str]]) -> None:
+    length = short_runs(store, [run.id for run in runs])
     width = values_width()
     rows = [
         (

@@ -37,7 +37,7 @@ def inbox(as_data: bool, url: str | None) -> None:
             note("no questions wait")
             return
         width = values_width()
-        length = short_runs([question.run for question in found])
+        length = short_runs(store, [question.run for question in found])
         rows = []
         for question in found:
             shown = in_words(store, question, width)

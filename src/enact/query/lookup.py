@@ -103,10 +103,9 @@ def find_run(store: Store, text: str) -> Run:
     run, ref = _named(store, text.rstrip("/"))
     if run is None:
         assert ref is not None
-        rows = [row for row in store.backend.runs() if row.invocation == ref.cid]
-        if not rows:
+        run = _run_of(store, ref)
+        if run is None:
             raise NotFound(f"{text} is no run; `enact log` lists them")
-        run = Run(store, rows[0])
     return run
 
 
@@ -181,11 +180,11 @@ def _runs(store: Store, name: str) -> list[RunRow]:
 
 
 def _run_of(store: Store, ref: Ref[Any]) -> Run | None:
-    """The run that a tag was given to: the newest that recorded what it names."""
+    """The run that recorded what a tag names: the first, since others replayed it."""
     if _invocation(store, ref.cid) is None:
         return None
-    rows = (row for row in store.backend.runs() if row.invocation == ref.cid)
-    return next((Run(store, row) for row in rows), None)
+    rows = [row for row in store.backend.runs() if row.invocation == ref.cid]
+    return Run(store, rows[-1]) if rows else None
 
 
 def _by_ref(store: Store, text: str) -> Ref[Any]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from enact.calls import NativeException
+from enact.calls import CallArgs, NativeException
+from enact.human import InputRequest
 from enact.render.text import short, visible
 from enact.values import (
     Ref,
@@ -79,6 +80,11 @@ def _object(fields: Mapping[str, Any], depth: int) -> dict[str, Any]:
 def _fields(value: Any) -> dict[str, Any] | None:
     if isinstance(value, Unknown):
         return value.fields
+    if isinstance(value, CallArgs):
+        return {"args": value.args, "kwargs": value.kwargs}
+    if isinstance(value, InputRequest):
+        names = ("requested_type", "context", "for_value")
+        return {name: getattr(value, name) for name in names}
     if isinstance(value, NativeException):
         cause = {} if value.cause is None else {"cause": value.cause}
         return {
