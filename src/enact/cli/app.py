@@ -26,8 +26,8 @@ def app_option(command: F) -> F:
         "apps",
         metavar="MODULE",
         multiple=True,
-        help="Module or file to load, which registers what runs; may be given more than"
-        " once.  [default: app under tool.enact in pyproject.toml]",
+        help="Module or file that registers what runs; may be repeated.  [default: app"
+        " under tool.enact in pyproject.toml]",
     )(command)
 
 

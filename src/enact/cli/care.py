@@ -165,7 +165,7 @@ def compact(as_data: bool, url: str | None) -> None:
 def init(as_data: bool, url: str | None) -> None:
     """Make an empty store, if there is none yet.
 
-    Programs need no `enact init`: enact.open_store() makes the store as well.
+    Programs do not need it: enact.open_store() makes a store as well.
     """
     path = Path(store_path(url))
     if path.is_dir():

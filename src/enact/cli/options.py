@@ -29,8 +29,7 @@ def store_option(command: F) -> F:
         "--store",
         "url",
         metavar="URL",
-        help="A path or sqlite:///path.  [default: $ENACT_STORE, else"
-        " ./.enact/enact.db]",
+        help="File of the store.  [default: $ENACT_STORE, else .enact/enact.db]",
     )(command)
 
 

@@ -189,9 +189,15 @@ def resume(
     """
     load_apps(apps)
     with changing(url) as store:
+        found = find_run(store, run)
+        if found.status == "completed":
+            raise Failure(
+                f"run {found.id} came to its end: `enact replay` runs it again, `enact"
+                " rewind --replay` a part of it"
+            )
         resume_run(
             store,
-            find_run(store, run).id,
+            found.id,
             as_data=as_data,
             strict=strict,
             in_doubt="retry" if retry_in_doubt else "raise",
