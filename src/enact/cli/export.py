@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from enact.cli.describe import place_data, run_data
 from enact.cli.errors import Failure
 from enact.cli.log import tags_by_ref
 from enact.cli.options import json_option, name_argument, store_option
-from enact.cli.output import show_json
+from enact.cli.output import json_text, show_json
 from enact.cli.show import walk
 from enact.cli.stores import looking
 from enact.query import Place, Places, Store, find
@@ -70,11 +69,11 @@ def _write(store: Store, what: str, stream: IO[str]) -> int:
     count = 0
     stream.write('{"enact": "calls/1",\n')
     for key, value in head.items():
-        stream.write(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n")
+        stream.write(f"{json_text(key)}: {json_text(value)},\n")
     stream.write('"calls": [')
     for place in _places(places, places.top(found.invocation)):
         stream.write(",\n" if count else "\n")
-        stream.write(json.dumps(place_data(place), ensure_ascii=False))
+        stream.write(json_text(place_data(place)))
         count += 1
     stream.write("\n]}\n")
     return count

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import click
 from rich.cells import cell_len, set_cell_size
 
+from enact.render import HIDDEN, visible
+
 STYLES: dict[str, dict[str, Any]] = {
     "": {},
     "dim": {"dim": True},
@@ -47,8 +49,12 @@ class Line:
         self.add(text, style)
 
     def add(self, text: str, style: str = "") -> Line:
-        """Append a part; gives the line itself."""
+        """Append a part; gives the line itself.
+
+        Whatever it is, it stays on its line and does nothing to the terminal.
+        """
         if text:
+            text = visible(text).replace("\n", "\\n").replace("\t", "\\t")
             self._parts.append((text, style))
         return self
 
@@ -184,24 +190,34 @@ def show_table(
         show(line)
 
 
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON that does nothing to a terminal, whatever is in its texts."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # Of control characters JSON escapes some; all are only within its texts.
+    return HIDDEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
 def show_json(value: Any) -> None:
     """Print a value as JSON: an array for lists, else one object."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(json_text(value, indent=2))
 
 
 def note(text: str) -> None:
     """Tell something beside the output, on standard error."""
-    click.echo(click.style(text, dim=True), err=True)
+    click.echo(click.style(visible(text), dim=True), err=True)
 
 
 def show_block(text: str, indent: str = "", style: str = "") -> None:
     """Print text of several lines as it is, however long its lines are."""
     for line in text.split("\n"):
-        click.echo(indent + str(Line(line, style)))
+        style_of = STYLES[style]
+        safe = visible(line)
+        click.echo(indent + (click.style(safe, **style_of) if style_of else safe))
 
 
 def show_code(text: str) -> None:
     """Print Python, in colour on a terminal."""
+    text = visible(text)
     if terminal_width() is None or os.environ.get("NO_COLOR"):
         click.echo(text)
         return

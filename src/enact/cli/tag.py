@@ -11,7 +11,7 @@ from enact.cli.cat import load_value
 from enact.cli.describe import SHORT_REF, call_line
 from enact.cli.errors import Failure
 from enact.cli.options import Name, json_option, store_option
-from enact.cli.output import Call, Line, note, show_json, show_table, values_width
+from enact.cli.output import Call, Line, note, show, show_json, show_table, values_width
 from enact.cli.stores import changing, looking
 from enact.errors import EnactError
 from enact.query import Store, find
@@ -64,7 +64,7 @@ def tag(
         if as_data:
             show_json({"tag": name, "ref": ref.id})
         else:
-            click.echo(f"{name} is {ref.id}")
+            show(f"{name} is {ref.id}")
 
 
 def _problem(name: str) -> str | None:

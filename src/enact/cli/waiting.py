@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from enact.calls import type_in_words
 from enact.cli.cat import load_value
+from enact.errors import MalformedBlock
 from enact.query import Store
 from enact.render import as_json, short, visible
 from enact.render.words import iso_time
@@ -33,14 +34,23 @@ class Question(NamedTuple):
 def waiting_questions(store: Store) -> list[Question]:
     """The questions that nobody has answered, oldest first."""
     paused = {row.id for row in store.backend.runs(status="paused")}
-    found = [
-        Question(run, path, fields["asked"], Ref(cid_from_text(fields["request"])))
-        for run, text in store.backend.entries("question").items()
-        if run in paused
-        for path, fields in json.loads(text).items()
-        if "answered" not in fields
-    ]
+    found: list[Question] = []
+    for run, text in store.backend.entries("question").items():
+        try:
+            found += [
+                Question(run, path, float(one["asked"]), _ref(one["request"]))
+                for path, one in (json.loads(text).items() if run in paused else ())
+                if "answered" not in one
+            ]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise MalformedBlock(
+                f"the questions of run {run} are not as enact writes them"
+            ) from None
     return sorted(found, key=lambda question: (question.asked, question.run))
+
+
+def _ref(text: str) -> Ref[Any]:
+    return Ref(cid_from_text(text))
 
 
 class Shown(NamedTuple):

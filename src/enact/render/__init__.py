@@ -5,9 +5,10 @@ from enact.render.as_json import as_json
 from enact.render.calls import call_text, load, outcome_text
 from enact.render.printer import PPrinter, pformat, pprint
 from enact.render.summary import invocation_summary
-from enact.render.text import short, short_name, visible
+from enact.render.text import HIDDEN, short, short_name, visible
 
 __all__ = [
+    "HIDDEN",
     "PPrinter",
     "as_json",
     "call_text",

@@ -10,7 +10,7 @@ from typing import Any
 from enact.values import Unknown, redact_ends
 
 # C0 and C1 controls, and what turns the direction of text or hides in it.
-_CONTROLS = re.compile(
+HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
     "\ud800-\udfff]"
 )
@@ -22,7 +22,7 @@ def visible(text: str) -> str:
     >>> visible("a\x1b[31mb")
     'a\\x1b[31mb'
     """
-    return _CONTROLS.sub(lambda match: _escape(match.group()), text)
+    return HIDDEN.sub(lambda match: _escape(match.group()), text)
 
 
 def _escape(character: str) -> str:
