@@ -115,6 +115,15 @@ def afterwards(path: Path, identifier: str, n: int) -> list[Row]:
         if step == "replay" and not result["equal"]:
             note += ", NOT EQUAL"
         rows.append(Row(f"   {step}", result["seconds"], "s", note=note))
+    for command in (["log"], ["show", "--depth", "2"]):
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "enact", *command, "--store", path],
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        seconds = time.perf_counter() - start
+        rows.append(Row(f"   enact {' '.join(command)}", seconds, "s", 1.0))
     return rows
 
 

@@ -7,6 +7,7 @@ import ast
 import importlib.metadata
 import importlib.resources
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -60,9 +61,11 @@ def test_what_is_installed_here_is_pinned_too() -> None:
 
 
 def test_the_core_depends_on_libipld_and_apsw_alone() -> None:
-    allowed = {*sys.stdlib_module_names, "enact", "libipld", "apsw"}
     found = set()
     for path in (ROOT / "src" / "enact").rglob("*.py"):
+        allowed = {*sys.stdlib_module_names, "enact", "libipld", "apsw"}
+        if "cli" in path.parts:
+            allowed |= {"click", "rich"}
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -76,6 +79,14 @@ def test_the_core_depends_on_libipld_and_apsw_alone() -> None:
                 if name.partition(".")[0] not in allowed
             }
     assert not found
+
+
+def test_the_libraries_of_the_command_line_are_not_imported_with_enact() -> None:
+    code = "import sys, enact; print(*{'click', 'rich', 'pygments'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
 
 
 def test_types_are_shipped() -> None:

@@ -20,8 +20,8 @@ from enact.calls.rest import is_cancellation
 from enact.calls.runs import Origin, Run
 from enact.calls.session import Session
 from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
-from enact.errors import InvokableTypeError, MissingBlock, NotReplayable, Signal
-from enact.stores import Backend, ValueStore, memory_backend
+from enact.errors import InvokableTypeError, NotReplayable, Signal
+from enact.stores import Overlay, ValueStore
 from enact.values import active_store, decode, find_live, qualified_name, shown
 from enact.values.cbor import decode_form
 
@@ -75,7 +75,7 @@ class _Execution:
     def __init__(self, task: Task) -> None:
         store = active_store()
         assert isinstance(store, ValueStore)
-        self.store = store if task.commit else _DryRun(store)
+        self.store = store if task.commit else Overlay(store)
         from enact.calls.hooks import install  # it needs asyncio
 
         install()
@@ -220,33 +220,6 @@ def invokable_of(recorded: Recorded, store: ValueStore) -> Any:
             "record it again"
         )
     return decode(data, store, secrets=find_live)
-
-
-class _DryRun(ValueStore):
-    """Reads from a store, and keeps what is written to itself."""
-
-    def __init__(self, base: ValueStore) -> None:
-        super().__init__(memory_backend())
-        self.sources = None
-        self._base = base
-
-    @property
-    def journal(self) -> Backend:
-        return self._base.journal
-
-    def load_block(self, cid: bytes) -> bytes:
-        try:
-            return super().load_block(cid)
-        except MissingBlock:
-            return self._base.load_block(cid)
-
-    def load_blocks(self, cids: Sequence[bytes]) -> dict[bytes, bytes]:
-        found = self.backend.get(cids)
-        missing = [cid for cid in cids if cid not in found]
-        return {**found, **self._base.load_blocks(missing)} if missing else found
-
-    def has_block(self, cid: bytes) -> bool:
-        return super().has_block(cid) or self._base.has_block(cid)
 
 
 __all__ = ["Outcome", "Task", "execute", "execute_async", "invokable_of", "layout"]

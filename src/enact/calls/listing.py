@@ -171,7 +171,7 @@ def recorded_source(store: ValueStore, name: str, code: str | None) -> Source:
     """
     if code is None:
         raise SourceNotStored(f"{name!r} is part of enact: its source is not recorded")
-    entry = store.backend.entries(KIND, code).get(code)
+    entry = store.journal.entries(KIND, code).get(code)
     if entry is not None:
         try:
             found = store.checkout(_ref(entry))

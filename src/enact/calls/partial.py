@@ -62,7 +62,7 @@ def recorded_by(row: RunRow, store: ValueStore) -> bytes | None:
     """
     if row.invocation is not None and row.status != "running":
         return row.invocation
-    return partial_invocation(list(store.backend.calls(run=row.id)), store)
+    return partial_invocation(list(store.journal.calls(run=row.id)), store)
 
 
 def origin_of(row: RunRow, store: ValueStore) -> Origin:

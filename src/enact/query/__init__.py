@@ -2,6 +2,9 @@
 """The stores that users hold, and what their journal tells."""
 
 from enact.query.affected import Affected
+from enact.query.compare import Difference, compare
+from enact.query.lookup import Found, find, find_run, name_fits
+from enact.query.places import Place, Places, path_of
 from enact.query.records import Call, Run
 from enact.query.resume import resume, resume_async
 from enact.query.store import (
@@ -15,12 +18,21 @@ from enact.query.store import (
 __all__ = [
     "Affected",
     "Call",
+    "Difference",
     "FileStore",
+    "Found",
     "InMemoryStore",
+    "Place",
+    "Places",
     "Run",
     "SQLiteStore",
     "Store",
+    "compare",
+    "find",
+    "find_run",
+    "name_fits",
     "open_store",
+    "path_of",
     "resume",
     "resume_async",
 ]

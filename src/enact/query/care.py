@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from enact.errors import StoreError
-from enact.stores import Care, Removed, Report, ValueStore
+from enact.stores import Care, Figures, Removed, Report, ValueStore
 from enact.stores.trees import with_chunks
 from enact.values import Ref
 
@@ -42,6 +42,21 @@ class CaredFor(ValueStore):
             memory is in order: 1 blocks, 0 calls, 0 runs, ...
         """
         return self._care().check()
+
+    def figures(self) -> Figures:
+        """Counts what is in the store, without reading all of it.
+
+        Returns:
+            Its place, sizes of files, and how many runs, calls, blocks and entries.
+
+        Example:
+            >>> import enact
+            >>> store = enact.InMemoryStore()
+            >>> ref = store.commit("sea")
+            >>> store.figures().blocks
+            1
+        """
+        return self._care().figures()
 
     def gc(self, grace: float = DAY) -> Removed:
         """Takes out blocks that nothing needs.

@@ -11,7 +11,7 @@ from enact.calls import Invocation
 from enact.calls.invocation import from_cid
 from enact.calls.partial import recorded_by
 from enact.calls.resuming import status_of
-from enact.stores import CallRow, RunRow
+from enact.stores import CallRow, Overlay, RunRow, ValueStore
 from enact.values import Ref, cid_from_text
 
 if TYPE_CHECKING:
@@ -50,10 +50,14 @@ class Run:
 
         Of a run that goes on or was cut off it is put together from its calls.
         """
-        cid = recorded_by(self._row, self._store)
+        store: ValueStore = self._store
+        ended = self._row.invocation is not None and self._row.status != "running"
+        if not ended and getattr(store.backend, "read_only", False):
+            store = Overlay(store)  # takes what is put together
+        cid = recorded_by(self._row, store)
         if cid is None:
             return None
-        invocation = from_cid(cid, self._store)
+        invocation = from_cid(cid, store)
         invocation.__dict__["_branch"] = self.meta.get("branch", self.id)
         return invocation
 
@@ -129,7 +133,13 @@ class Call:
         self.started = row.started
         self.duration = row.duration
         self.verdict = row.verdict
-        self.usage: dict[str, Any] = {} if row.usage is None else json.loads(row.usage)
+        self.usage = self.usage_of(row)
+
+    @staticmethod
+    def usage_of(row: CallRow) -> dict[str, Any]:
+        """What the program told about a call, from its row."""
+        usage: dict[str, Any] = {} if row.usage is None else json.loads(row.usage)
+        return usage
 
     @property
     def request(self) -> Ref[Any] | None:

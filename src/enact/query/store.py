@@ -12,7 +12,7 @@ from typing import Any
 from enact.calls import Invocation, Request
 from enact.calls.invocation import from_cid
 from enact.calls.views import name_of_invokable
-from enact.errors import FrameworkError, NotFound
+from enact.errors import FrameworkError, MalformedBlock, NotFound
 from enact.human import PendingRequest, pending_requests
 from enact.query.affected import Affected, affected
 from enact.query.care import CaredFor
@@ -259,7 +259,7 @@ class Store(CaredFor):
         """All names with what they stand for."""
         self._check_open()
         return {
-            name: Ref(cid_from_text(json.loads(text)["ref"]), self)
+            name: Ref(_named_by(name, text), self)
             for name, text in self.backend.entries("tag").items()
         }
 
@@ -283,7 +283,17 @@ class Store(CaredFor):
         text = self._tag(name)
         if text is None:
             raise NotFound(f"there is no tag {name!r}: `store.tags()` lists all")
+        return _named_by(name, text)
+
+
+def _named_by(tag: str, text: str) -> bytes:
+    """The identifier that the entry of a tag holds."""
+    try:
         return cid_from_text(json.loads(text)["ref"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise MalformedBlock(
+            f"the entry of the tag {tag!r} is not as enact writes it: give the tag anew"
+        ) from None
 
 
 def _name(invokable: Any) -> str | None:
@@ -333,12 +343,16 @@ class FileStore(Store):
         super().__init__(file_backend(directory, durability=durability))
 
 
-def open_store(url: str | os.PathLike[str] | None = None) -> Store:
+def open_store(
+    url: str | os.PathLike[str] | None = None, *, read_only: bool = False
+) -> Store:
     """Open the store at an address.
 
     Args:
         url: a path (``runs.db``), ``sqlite:///runs.db`` or ``memory:``; by default
             ``$ENACT_STORE``, else ``./.enact/enact.db``.
+        read_only: only look: no file is made, changed or tidied up; what would change
+            the store raises `StoreUnavailable`.
 
     Raises:
         StoreError: the kind of store is not known.
@@ -348,4 +362,4 @@ def open_store(url: str | os.PathLike[str] | None = None) -> Store:
     ...     store.runs()
     []
     """
-    return Store(backend_for(url))
+    return Store(backend_for(url, read_only=read_only))

@@ -1,7 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values and executions as text."""
 
+from enact.render.as_json import as_json
+from enact.render.calls import call_text, load, outcome_text
 from enact.render.printer import PPrinter, pformat, pprint
 from enact.render.summary import invocation_summary
+from enact.render.text import HIDDEN, short, short_name, visible
 
-__all__ = ["PPrinter", "invocation_summary", "pformat", "pprint"]
+__all__ = [
+    "HIDDEN",
+    "PPrinter",
+    "as_json",
+    "call_text",
+    "invocation_summary",
+    "load",
+    "outcome_text",
+    "pformat",
+    "pprint",
+    "short",
+    "short_name",
+    "visible",
+]

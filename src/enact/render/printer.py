@@ -10,8 +10,8 @@ from typing import Any, TextIO
 from enact.calls import Invocation
 from enact.errors import EnactError
 from enact.render.summary import invocation_summary
-from enact.render.text import short, visible
-from enact.values import Ref, redact
+from enact.render.text import short, short_name, visible
+from enact.values import Ref, Unknown, redact
 
 _WIDTH = 80
 
@@ -117,6 +117,9 @@ def _parts(value: Any) -> tuple[str, str, Iterator[tuple[str, Any]] | None]:
         opening = "{" if type(value) is dict else f"{type(value).__qualname__}({{"
         closing = "}" if type(value) is dict else "})"
         return opening, closing, ((f"{k!r}: ", v) for k, v in value.items())
+    if isinstance(value, Unknown):
+        name = short_name(value.type)
+        return f"{name}(", ")", ((f"{k}=", v) for k, v in value.fields.items())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         name = type(value).__qualname__

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
-from enact.calls import CallArgs, Invocation, NativeException, type_in_words
-from enact.human import InputRequest
-from enact.render.text import short, short_name, visible
-from enact.values import decode, redact
+from enact.calls import Invocation
+from enact.render.calls import call_text, outcome_text
+from enact.values import redact
 
 
 def invocation_summary(
@@ -58,8 +56,8 @@ def invocation_summary(
             lines.append(item)
             continue
         depth = len(item.path) - start
-        call = _call(item, width, show_input)
-        outcome = _outcome(item, width) if show_output else ""
+        call = call_text(item, width, show_input)
+        outcome = outcome_text(item, width) if show_output else ""
         # Names and values stand together only here.
         line = redact(f"->{call}{outcome}")
         lines.append(f"{'  ' * (depth + indent)}{line}")
@@ -72,53 +70,3 @@ def invocation_summary(
             todo.append(f"{'  ' * (depth + indent + 1)}... {more:,} more calls")
         todo.extend(reversed(list(shown)))
     return "\n".join(lines)
-
-
-def _load(view: Invocation, cid: bytes | None) -> Any:
-    if cid is None:
-        return None
-    store = view._store()
-    return decode(store.load_block(cid), store, unknown=True)
-
-
-def _call(view: Invocation, width: int, show_input: bool) -> str:
-    recorded = view._recorded()
-    invokable = _load(view, recorded.invokable)
-    value = _load(view, recorded.input)
-    name = short_name(view.name)
-    if dataclasses.is_dataclass(invokable):
-        fields = ", ".join(
-            f"{field.name}={short(getattr(invokable, field.name, None), width // 2)}"
-            for field in dataclasses.fields(invokable)
-            if getattr(invokable, field.name, None) is not None
-        )
-        name = f"{name}({fields})"
-    if not show_input:
-        return f"{visible(name)}(...)"
-    if isinstance(value, CallArgs):
-        parts = [short(arg, width) for arg in value.args]
-        parts += [f"{key}={short(arg, width)}" for key, arg in value.kwargs.items()]
-        return f"{visible(name)}({', '.join(parts)})"
-    return f"{visible(name)}({'' if value is None else short(value, width)})"
-
-
-def _outcome(view: Invocation, width: int) -> str:
-    recorded = view._recorded()
-    status = recorded.status
-    if status == "completed":
-        return f" = {short(_load(view, recorded.output), width)}"
-    if status == "failed":
-        return f" raised {_raised(_load(view, recorded.raised), width)}"
-    if status == "paused" and recorded.raised_here:
-        question = _load(view, recorded.raised)
-        kind = type_in_words(getattr(question, "requested_type", Any))
-        return f" waits for an answer ({visible(kind)})"
-    return f" {status}"
-
-
-def _raised(raised: Any, width: int) -> str:
-    if isinstance(raised, NativeException):
-        return visible(str(raised)).replace("\n", "\\n")
-    if isinstance(raised, InputRequest):
-        return visible(str(raised)).replace("\n", "\\n")
-    return short(raised, width)

@@ -7,10 +7,10 @@ import re
 import types
 from typing import Any
 
-from enact.values import redact_ends
+from enact.values import Unknown, redact_ends
 
 # C0 and C1 controls, and what turns the direction of text or hides in it.
-_CONTROLS = re.compile(
+HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
     "\ud800-\udfff]"
 )
@@ -22,7 +22,7 @@ def visible(text: str) -> str:
     >>> visible("a\x1b[31mb")
     'a\\x1b[31mb'
     """
-    return _CONTROLS.sub(lambda match: _escape(match.group()), text)
+    return HIDDEN.sub(lambda match: _escape(match.group()), text)
 
 
 def _escape(character: str) -> str:
@@ -59,6 +59,8 @@ def _repr(value: Any, limit: int) -> str:
         return short_name(str(value.__qualname__))
     if isinstance(value, type):
         return value.__qualname__
+    if kind is Unknown:
+        return _unknown(value, limit)
     if kind in (list, tuple, dict) and 0 < len(value) <= limit:
         if kind is dict:
             pairs = [f"{k!r}: {_repr(v, limit)}" for k, v in value.items()]
@@ -68,6 +70,15 @@ def _repr(value: Any, limit: int) -> str:
             return "[" + ", ".join(items) + "]"
         return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
     return repr(value)
+
+
+def _unknown(value: Unknown, limit: int) -> str:
+    """As the ``repr`` of a dataclass; functions by their names."""
+    name = value.fields.get("name")
+    if value.type.startswith("enact/") and type(name) is str:
+        return short_name(name)
+    fields = (f"{key}={_repr(field, limit)}" for key, field in value.fields.items())
+    return f"{short_name(value.type)}({', '.join(fields)})"
 
 
 def short_name(name: str) -> str:

@@ -1,25 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where blocks and the journal live, and values in them."""
 
-from enact.stores.backend import Backend, Block, CallRow, CodeCount, RunRow
-from enact.stores.care import Care, Fault, Removed, Report
+from enact.stores.backend import (
+    OUTSIDE,
+    Backend,
+    Block,
+    CallRow,
+    CodeCount,
+    RunRow,
+)
+from enact.stores.care import Care, Fault, Figures, Removed, Report
 from enact.stores.locate import (
     backend_for,
     file_backend,
     memory_backend,
+    path_at,
     sqlite_backend,
 )
 from enact.stores.memory import MemoryBackend
+from enact.stores.overlay import Overlay
 from enact.stores.store import ValueStore
 
 __all__ = [
+    "OUTSIDE",
     "Backend",
     "Block",
     "CallRow",
     "Care",
     "CodeCount",
     "Fault",
+    "Figures",
     "MemoryBackend",
+    "Overlay",
     "Removed",
     "Report",
     "RunRow",
@@ -27,5 +39,6 @@ __all__ = [
     "backend_for",
     "file_backend",
     "memory_backend",
+    "path_at",
     "sqlite_backend",
 ]

@@ -16,6 +16,10 @@ Block = tuple[bytes, bytes]
 """An identifier (36 bytes, a CIDv1) and the bytes that it names."""
 
 
+OUTSIDE = -1
+"""In `Backend.calls`, the parent of calls that no other call made."""
+
+
 class CallRow(NamedTuple):
     """One executed call, as the journal keeps it.
 
@@ -121,6 +125,18 @@ class Backend(Protocol):
     def has(self, cids: Iterable[bytes]) -> set[bytes]:
         """Says which of these blocks are here."""
 
+    def between(self, low: bytes, high: bytes, limit: int) -> list[bytes]:
+        """Finds blocks by the beginning of their identifiers.
+
+        Args:
+            low: the first identifier of the range, 36 bytes.
+            high: the last one.
+            limit: find at most so many.
+
+        Returns:
+            Their identifiers, in order.
+        """
+
     def put(self, blocks: Sequence[Block]) -> None:
         """Keeps blocks, all or none; they can be read when this returns."""
 
@@ -164,6 +180,8 @@ class Backend(Protocol):
         status: str | None = None,
         request: bytes | None = None,
         since: float | None = None,
+        parent: int | None = None,
+        number: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[CallRow]:
@@ -175,6 +193,9 @@ class Backend(Protocol):
             status: only calls with this status.
             request: only calls that made this request.
             since: only calls that started then or later (seconds since the epoch).
+            parent: only calls that the call of this number made, or with `OUTSIDE`
+                those at the top.
+            number: only the call, or the calls, of this number.
             newest_first: the other way round.
             limit: at most so many.
         """
@@ -243,6 +264,8 @@ class CallFilter(NamedTuple):
     status: str | None = None
     request: bytes | None = None
     since: float | None = None
+    parent: int | None = None
+    number: int | None = None
 
     def accepts(self, row: CallRow) -> bool:
         """Says whether the row meets all conditions."""
@@ -251,8 +274,14 @@ class CallFilter(NamedTuple):
             and (self.invokable is None or row.invokable == self.invokable)
             and (self.status is None or row.status == self.status)
             and (self.request is None or row.request == self.request)
+            and (self.parent is None or _number_of(row.parent) == self.parent)
+            and (self.number is None or row.number == self.number)
             and (self.since is None or row.started >= self.since)
         )
+
+
+def _number_of(parent: int | None) -> int:
+    return OUTSIDE if parent is None else parent
 
 
 class RunFilter(NamedTuple):

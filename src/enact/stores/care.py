@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -91,6 +91,36 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """What is in a store, in numbers.
+
+    Attributes:
+        place: the file, or ``memory``.
+        format: version of the file; 0 for what is no file.
+        files: sizes in bytes of the file and of those beside it, by name.
+        runs: how many, by the status in their rows.
+        calls: how many were executed.
+        blocks: how many.
+        entries: how many, by kind.
+        writers: other processes that have it open for writing, in words.
+    """
+
+    place: str
+    format: int
+    files: Mapping[str, int] = field(default_factory=dict)
+    runs: Mapping[str, int] = field(default_factory=dict)
+    calls: int = 0
+    blocks: int = 0
+    entries: Mapping[str, int] = field(default_factory=dict)
+    writers: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files together."""
+        return sum(self.files.values())
+
+
+@dataclass(frozen=True)
 class Removed:
     """What was taken out of a store.
 
@@ -119,6 +149,9 @@ class Care(Protocol):
 
     def check(self) -> Report:
         """Looks at everything; finds every fault, and raises for none."""
+
+    def figures(self) -> Figures:
+        """Counts what is there, without reading all of it."""
 
     def collect(self, grace: float) -> Removed:
         """Takes out blocks that nothing needs and that are older than ``grace``.

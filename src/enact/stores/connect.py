@@ -43,15 +43,30 @@ def prepare(path: str) -> bool:
         if not os.path.exists(path):
             make_directories(os.path.dirname(path))
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise unavailable(path, "open", error) from error
+    look(path)
+    return os.access(path, os.W_OK)
+
+
+def look(path: str) -> None:
+    """Sees that there is a database, without making or changing anything.
+
+    Raises:
+        NotAStore: there is a file that is no database.
+        StoreUnavailable: there is no file, or it cannot be read.
+    """
+    try:
         with open(path, "rb") as file:
             start = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        raise StoreUnavailable(f"there is no store at {path}") from None
     except OSError as error:
         raise unavailable(path, "open", error) from error
     # A file that was being made when the power failed has a journal beside it, from
     # which SQLite mends it.
     if start and start != _MAGIC and not os.path.exists(f"{path}-journal"):
         raise NotAStore(f"{path} is not an enact store: it is no SQLite database")
-    return os.access(path, os.W_OK)
 
 
 def connect(path: str, writable: bool = True) -> apsw.Connection:

@@ -162,6 +162,12 @@ class Intake:
             return batch.blocks[cid]
         return self._old.get(cid)
 
+    def cids(self) -> list[bytes]:
+        """Lists the blocks that are not in the database yet."""
+        with self._lock:
+            batches = [b for b in (self._folding, self._current) if b is not None]
+            return [cid for batch in batches for cid in batch.blocks]
+
     def rows(self) -> tuple[list[CallRow], list[RunRow]]:
         """Copies the rows that are not in the database yet, oldest first."""
         with self._lock:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from enact.errors import CorruptBlock
 from enact.stores.backend import (
+    OUTSIDE,
     CallFilter,
     CallRow,
     CodeCount,
@@ -81,7 +82,11 @@ class Journal:
         return newest(found + list(filter(wanted.accepts, latest.values())), limit)
 
     def calls(
-        self, wanted: CallFilter, newest_first: bool, unfolded: Iterable[CallRow]
+        self,
+        wanted: CallFilter,
+        newest_first: bool,
+        unfolded: Iterable[CallRow],
+        limit: int | None = None,
     ) -> Iterator[CallRow]:
         """Lists calls, in the order of their runs in the file and their numbers.
 
@@ -89,7 +94,9 @@ class Journal:
             wanted: conditions.
             newest_first: the other way round.
             unfolded: rows that are newer than those in the database, in order.
+            limit: of how many the caller needs, at most.
         """
+        page = _PAGE if limit is None else max(1, min(limit, _PAGE))
         latest = {(row.run, row.number): row for row in unfolded}
         numbers = self._run_numbers(dict.fromkeys(run for run, _ in latest))
         held = sorted(
@@ -102,7 +109,7 @@ class Journal:
         )
         stored = (
             (place, row)
-            for place, row in self._stored(wanted, newest_first)
+            for place, row in self._stored(wanted, newest_first, page)
             if (row.run, row.number) not in latest
         )
         for _, row in heapq.merge(held, stored, key=_place, reverse=newest_first):
@@ -175,7 +182,7 @@ class Journal:
             low = rows[-1][0] + 1
 
     def _stored(
-        self, wanted: CallFilter, newest_first: bool
+        self, wanted: CallFilter, newest_first: bool, page: int
     ) -> Iterator[tuple[Place, CallRow]]:
         """Reads page by page, so that nothing is locked while the caller thinks."""
         low, high, conditions = self._range(wanted)
@@ -189,10 +196,10 @@ class Journal:
         while low <= high:
             rows = self._fetch(
                 f"calls.id BETWEEN ? AND ?{sql} ORDER BY calls.id {order} LIMIT ?",
-                (low, high, *values, _PAGE),
+                (low, high, *values, page),
             )
             yield from map(self._call, rows)
-            if len(rows) < _PAGE:
+            if len(rows) < page:
                 return
             if newest_first:
                 high = rows[-1][0] - 1
@@ -228,6 +235,12 @@ class Journal:
             ("calls.request = ?", wanted.request),
             ("calls.started >= ?", wanted.since),
         ]
+        if wanted.number is not None and wanted.run is None:
+            conditions.append((f"calls.id & {(1 << 32) - 1} = ?", wanted.number))
+        if wanted.parent == OUTSIDE:
+            conditions.append(("calls.parent IS NULL AND ?", 1))
+        elif wanted.parent is not None:
+            conditions.append(("calls.parent = ?", wanted.parent))
         with self._reader.snapshot() as connection:
             if wanted.run is not None:
                 run = connection.execute(
@@ -235,7 +248,11 @@ class Journal:
                 ).get
                 if run is None:
                     return 0, -1, []
-                low, high = run << 32, (run + 1 << 32) - 1
+                # A call begins after the one that made it.
+                low = run << 32 | ((wanted.parent or OUTSIDE) + 1)
+                high = (run + 1 << 32) - 1
+                if wanted.number is not None:
+                    low = high = run << 32 | wanted.number
             if wanted.invokable is not None:
                 name = connection.execute(
                     "SELECT id FROM names WHERE name = ?", (wanted.invokable,)

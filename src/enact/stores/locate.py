@@ -40,13 +40,50 @@ def file_backend(directory: str | os.PathLike[str], **options: Any) -> Backend:
     return sqlite_backend(Path(directory) / FILE_NAME, **options)
 
 
-def backend_for(url: str | os.PathLike[str] | None = None) -> Backend:
+def path_at(url: str | os.PathLike[str] | None = None) -> str | None:
+    """Tells which file an address means.
+
+    Args:
+        url: as for `backend_for`.
+
+    Returns:
+        The path; None for a store in memory.
+
+    Raises:
+        StoreError: no backend is known for the scheme.
+
+    Example:
+        >>> from enact.stores import path_at
+        >>> path_at("sqlite:///runs.db"), path_at("memory:")
+        ('runs.db', None)
+    """
+    if url is None:
+        url = os.environ.get("ENACT_STORE") or DEFAULT_PATH
+    address = os.fspath(url)
+    scheme, colon, rest = address.partition(":")
+    # One letter is a drive; what has no colon, or one after a slash, is a path.
+    if not colon or len(scheme) == 1 or not _is_scheme(scheme):
+        return address
+    if scheme == "memory" and not rest.strip("/"):
+        return None
+    if scheme == "sqlite" and rest.startswith("///") and len(rest) > 3:
+        return rest[3:]
+    raise StoreError(
+        f"no store is known at {address!r}: give a path such as runs.db,"
+        " sqlite:///runs.db (sqlite:////absolute/runs.db), or memory:"
+    )
+
+
+def backend_for(
+    url: str | os.PathLike[str] | None = None, *, read_only: bool = False
+) -> Backend:
     """Opens the backend at an address.
 
     Args:
         url: a path (``runs.db``), ``sqlite:///relative.db``,
             ``sqlite:////absolute.db`` or ``memory:``. None stands for
             ``$ENACT_STORE``, else ``./.enact/enact.db``.
+        read_only: only look: nothing is made or changed.
 
     Raises:
         StoreError: no backend is known for the scheme.
@@ -58,21 +95,10 @@ def backend_for(url: str | os.PathLike[str] | None = None) -> Backend:
         >>> backend_for("memory:").runs()
         []
     """
-    if url is None:
-        url = os.environ.get("ENACT_STORE") or DEFAULT_PATH
-    address = os.fspath(url)
-    scheme, colon, rest = address.partition(":")
-    # One letter is a drive; what has no colon, or one after a slash, is a path.
-    if not colon or len(scheme) == 1 or not _is_scheme(scheme):
-        return sqlite_backend(address)
-    if scheme == "memory" and not rest.strip("/"):
+    path = path_at(url)
+    if path is None:
         return memory_backend()
-    if scheme == "sqlite" and rest.startswith("///") and len(rest) > 3:
-        return sqlite_backend(rest[3:])
-    raise StoreError(
-        f"no store is known at {address!r}: give a path such as runs.db,"
-        " sqlite:///runs.db (sqlite:////absolute/runs.db), or memory:"
-    )
+    return sqlite_backend(path, read_only=read_only)
 
 
 def _is_scheme(text: str) -> bool:

@@ -21,7 +21,7 @@ from enact.stores.backend import (
     RunRow,
     newest,
 )
-from enact.stores.care import Removed, Report
+from enact.stores.care import Figures, Removed, Report
 from enact.stores.memory_care import check_memory, needed_in_memory
 from enact.stores.tombstones import KIND as TOMBSTONE
 from enact.stores.tombstones import purged_error, tombstone
@@ -54,6 +54,9 @@ class MemoryBackend:
     def get(self, cids: Iterable[bytes]) -> dict[bytes, bytes]:
         blocks = self._blocks
         return {cid: blocks[cid] for cid in cids if cid in blocks}
+
+    def between(self, low: bytes, high: bytes, limit: int) -> list[bytes]:
+        return sorted(cid for cid in list(self._blocks) if low <= cid <= high)[:limit]
 
     def has(self, cids: Iterable[bytes]) -> set[bytes]:
         blocks = self._blocks
@@ -103,10 +106,12 @@ class MemoryBackend:
         status: str | None = None,
         request: bytes | None = None,
         since: float | None = None,
+        parent: int | None = None,
+        number: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[CallRow]:
-        wanted = CallFilter(run, invokable, status, request, since)
+        wanted = CallFilter(run, invokable, status, request, since, parent, number)
         written = self._written if request is None else self._asking(request)
         rows = _in_order(written, run, newest_first)
         return islice(filter(wanted.accepts, rows), limit)
@@ -171,6 +176,16 @@ class MemoryBackend:
 
     def check(self) -> Report:
         return check_memory(self._blocks, *self._journal())
+
+    def figures(self) -> Figures:
+        return Figures(
+            place="memory",
+            format=0,
+            runs=Counter(run.status for run in list(self._runs.values())),
+            calls=len({(row.run, row.number) for row in list(self._written)}),
+            blocks=len(self._blocks),
+            entries=Counter(kind for kind, _ in list(self._entries)),
+        )
 
     def collect(self, grace: float) -> Removed:
         """As `Care.collect`, but nothing goes while a run goes on: blocks have no age.

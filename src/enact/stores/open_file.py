@@ -8,20 +8,25 @@ import os
 import apsw
 
 from enact.errors import StoreUnavailable
-from enact.stores.connect import connect, prepare, told
+from enact.stores.connect import connect, look, prepare, told
 from enact.stores.schema import check_definitions, migrate, version
 
 
-def open_file(path: str) -> tuple[apsw.Connection, bool]:
+def open_file(path: str, read_only: bool = False) -> tuple[apsw.Connection, bool]:
     """Opens a file, for writing if that can be; and says whether it can.
+
+    Args:
+        path: of the file.
+        read_only: do not write it, nor make it, even if that could be.
 
     Raises:
         NotAStore: the file is something else.
         StoreVersionError: it was made by a newer enact.
         StoreUnavailable: it cannot be opened, or not be made.
     """
-    writable = prepare(path)
-    if writable:
+    if read_only:
+        look(path)
+    elif prepare(path):
         try:
             with told(path, "open"):
                 connection = connect(path)
@@ -35,6 +40,8 @@ def open_file(path: str) -> tuple[apsw.Connection, bool]:
     with told(path, "open"):
         connection = connect(path, writable=False)
         if version(connection, path) == 0:
-            raise StoreUnavailable(f"{path} is empty, and it can only be read")
+            raise StoreUnavailable(
+                f"{path} is empty: nothing was ever recorded there, or it was cut off"
+            )
         check_definitions(connection, path)
     return connection, False

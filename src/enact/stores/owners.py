@@ -41,14 +41,16 @@ class Owner:
 
     Args:
         database: path of the store's file.
+        read_only: leave the files of the dead where they are.
 
     Attributes:
         token: under which this process is known.
         signal: the bytes of the file, as they are now.
     """
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, read_only: bool = False) -> None:
         self._database = database
+        self._read_only = read_only
         self.token = secrets.token_hex(8)
         self._fd = -1
         self.signal: mmap.mmap | bytes = bytes(_FILE_BYTES)
@@ -125,8 +127,9 @@ class Owner:
             if token == self.token or not try_lock(fd):
                 text = os.read(fd, GENERATION).decode("utf-8", "replace")
                 return text.strip("\0 \n")
-            with suppress(OSError):
-                os.unlink(path)
+            if not self._read_only:
+                with suppress(OSError):
+                    os.unlink(path)
             return None
         finally:
             os.close(fd)

@@ -63,6 +63,22 @@ class Reader:
                         found[cid] = data
         return found
 
+    def between(self, low: bytes, high: bytes, limit: int) -> set[bytes]:
+        """Finds blocks whose identifiers are in a range; at most ``limit``."""
+        start, end = (
+            cid[HASH_START : HASH_START + PREFIX_BYTES] for cid in (low, high)
+        )
+        found: set[bytes] = set()
+        with self.snapshot():
+            for number in self._numbers(start, end):
+                block = self._packs.get(number)
+                cid = b"" if not block else cid_of(block)
+                if low <= cid <= high:
+                    found.add(cid)
+                    if len(found) >= limit:
+                        break
+        return found
+
     def callers(self, request: bytes) -> list[int] | None:
         """Lists calls that may have made a request; None: look at all of them."""
         prefix = request[HASH_START : HASH_START + PREFIX_BYTES]
@@ -129,6 +145,23 @@ class Reader:
         if lost:
             raise self._corrupt(cid)
         return None
+
+    def _numbers(self, start: bytes, end: bytes) -> Iterator[int]:
+        """Numbers of blocks whose hashes begin in a range; all, without an index."""
+        try:
+            if not self._blocks.damaged:
+                yield from self._blocks.between(start, end)
+                return
+        except DamagedIndex:
+            pass
+        packs: list[Any] = self._connection.execute(
+            "SELECT id, blocks FROM packs ORDER BY id DESC"
+        ).fetchall()
+        dropped = read_dropped(self._connection)
+        for first, count in packs:
+            for number in range(first, first + count):
+                if not is_dropped(dropped, number):
+                    yield number
 
     def _search(self, cid: bytes) -> bytes | None:
         """Looks into every pack, since the index is damaged."""

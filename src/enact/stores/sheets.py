@@ -135,8 +135,21 @@ class Sheets:
             for segment in segments[max(place, 0) :]:
                 if segment.first[: len(prefix)] > prefix:
                     break
-                found.update(self._find_in(segment, prefix))
+                found.update(self._find_in(segment, prefix, prefix))
         return sorted(found)
+
+    def between(self, low: bytes, high: bytes) -> Iterator[int]:
+        """Reads what the entries with a prefix in a range say, sheet by sheet.
+
+        Raises:
+            DamagedIndex: a segment is not what it was.
+        """
+        for segments in self._sheets.values():
+            place = bisect_right(segments, (low,)) - 1
+            for segment in segments[max(place, 0) :]:
+                if segment.first[:PREFIX_BYTES] > high:
+                    break
+                yield from self._find_in(segment, low, high)
 
     def entries(self) -> Iterator[bytes]:
         """Reads all entries, as many at a time as are in a segment.
@@ -217,17 +230,17 @@ class Sheets:
         """Counts the entries of each sheet."""
         return [sum(s.entries for s in segments) for segments in self._sheets.values()]
 
-    def _find_in(self, segment: Segment, prefix: bytes) -> Iterator[int]:
+    def _find_in(self, segment: Segment, first: bytes, last: bytes) -> Iterator[int]:
         data, width = self._read(segment), self._width
         low, high = 0, len(data) // width
         while low < high:
             middle = (low + high) // 2
-            if data[middle * width : middle * width + PREFIX_BYTES] < prefix:
+            if data[middle * width : middle * width + PREFIX_BYTES] < first:
                 low = middle + 1
             else:
                 high = middle
         place = low * width
-        while data[place : place + PREFIX_BYTES] == prefix:
+        while place < len(data) and data[place : place + PREFIX_BYTES] <= last:
             yield int.from_bytes(data[place + PREFIX_BYTES : place + width], "big")
             place += width
 

@@ -25,7 +25,7 @@ from enact.stores.backend import (
     RunRow,
 )
 from enact.stores.backup import backup
-from enact.stores.care import Removed, Report
+from enact.stores.care import Figures, Removed, Report
 from enact.stores.check import check
 from enact.stores.collect import collect, delete_run
 from enact.stores.compact import compact
@@ -33,6 +33,7 @@ from enact.stores.compact_all import compact_all
 from enact.stores.connect import told
 from enact.stores.durability import Policy
 from enact.stores.entries import Entries, write_entry
+from enact.stores.figures import figures
 from enact.stores.fold import Archive
 from enact.stores.foreign import ForeignTails, TailContent
 from enact.stores.intake import Intake
@@ -60,6 +61,7 @@ class SQLiteBackend:
             power (the death of the process loses nothing): ``call``, at each
             record; ``adaptive``, at records of calls that took longer than that
             takes, others within 50 ms; ``end``, when a run ends.
+        read_only: only look: nothing is made, changed or tidied up.
 
     Raises:
         NotAStore: the file is something else.
@@ -79,7 +81,11 @@ class SQLiteBackend:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, durability: str = "adaptive"
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: str = "adaptive",
+        read_only: bool = False,
     ) -> None:
         policy = Policy(durability)
         self.path = os.path.realpath(path)
@@ -87,7 +93,8 @@ class SQLiteBackend:
         self._running: set[str] = set()
         self._refusal: str | None = None
         self._closing = threading.Lock()
-        connection, writable = open_file(self.path)
+        self.read_only = read_only
+        connection, writable = open_file(self.path, read_only)
         self._mode = durability
         with told(self.path, "read"):
             self._store_id = store_id = connection.execute(
@@ -96,7 +103,7 @@ class SQLiteBackend:
         self._reader = Reader(self.path, connection)
         self._journal = Journal(self._reader, self.path)
         self._entries = Entries(self._reader, self.path)
-        self._owner = Owner(self.path)
+        self._owner = Owner(self.path, read_only)
         self._foreign = ForeignTails(self.path, store_id)
         self._foreign_lock = threading.Lock()
         self._intake: Intake | None = None
@@ -132,6 +139,16 @@ class SQLiteBackend:
             # A tail may have gone into the database since that was asked.
             found.update(self._reader.get(cid for cid in wanted if cid not in found))
         return found
+
+    def between(self, low: bytes, high: bytes, limit: int) -> list[bytes]:
+        """Finds blocks by the beginning of their names; see `Backend.between`."""
+        self._check()
+        found = self._reader.between(low, high, limit)
+        for content in self._read_foreign():
+            found.update(cid for cid in content.blocks if low <= cid <= high)
+        if self._intake is not None:
+            found.update(cid for cid in self._intake.cids() if low <= cid <= high)
+        return sorted(found)[:limit]
 
     def has(self, cids: Iterable[bytes]) -> set[bytes]:
         """Says which blocks are here; see `Backend.has`."""
@@ -203,14 +220,17 @@ class SQLiteBackend:
         status: str | None = None,
         request: bytes | None = None,
         since: float | None = None,
+        parent: int | None = None,
+        number: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[CallRow]:
         """Lists calls; see `Backend.calls`."""
         self._check()
-        wanted = CallFilter(run, invokable, status, request, since)
+        wanted = CallFilter(run, invokable, status, request, since, parent, number)
         unfolded = self._unfolded()[0]
-        return islice(self._journal.calls(wanted, newest_first, unfolded), limit)
+        rows = self._journal.calls(wanted, newest_first, unfolded, limit)
+        return islice(rows, limit)
 
     def codes(self) -> list[CodeCount]:
         """Counts calls by the code that they ran; see `Backend.codes`."""
@@ -264,6 +284,10 @@ class SQLiteBackend:
     def check(self) -> Report:
         """Looks at everything; see `Care.check`."""
         return check(self._opened())
+
+    def figures(self) -> Figures:
+        """Counts what is there; see `Care.figures`."""
+        return figures(self._opened())
 
     def collect(self, grace: float) -> Removed:
         """Takes out what nothing needs; see `Care.collect`."""
@@ -377,6 +401,8 @@ class SQLiteBackend:
 
     def _writer(self) -> Intake:
         self._check()
+        if self.read_only:
+            raise StoreUnavailable(f"{self.path} was opened to be looked at only")
         if self._intake is None:
             raise StoreUnavailable(
                 f"cannot write to {self.path}: it can only be read; change its"

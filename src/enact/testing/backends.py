@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from enact.errors import NotFound, Purged, RunIsLive
-from enact.stores import Backend, Block, CallRow, Care, RunRow
+from enact.stores import OUTSIDE, Backend, Block, CallRow, Care, RunRow
 from enact.values import cid_of, cid_text, encode_form
 
 MakeBackend = Callable[[], Backend]
@@ -98,6 +98,11 @@ def _check_blocks(backend: Backend) -> None:
     absent = sample_block(100)[0]
     _expect(backend.get([absent, cids[0]]) == dict(blocks[:1]), "absent blocks")
     _expect(backend.has([absent, cids[0]]) == {cids[0]}, "absent blocks in has")
+    found = backend.between(min(cids), max(cids), 50)
+    _expect(found == sorted(cids), "between finds all blocks of a range, in order")
+    low, high = sorted(cids)[3:5]
+    _expect(backend.between(low, high, 50) == [low, high], "between takes both ends")
+    _expect(len(backend.between(low, max(cids), 4)) == 4, "between stops at its limit")
     large = cid_of(b"\x00" * 1_000_000), b"\x00" * 1_000_000
     backend.put([large])
     _expect(backend.get([large[0]]) == dict([large]), "a block of a megabyte")
@@ -151,6 +156,13 @@ def _check_calls(backend: Backend) -> None:
         ({"request": rows[3].request}, [rows[3]]),
         ({"request": rows[0].request}, [rows[0], other]),
         ({"since": rows[2].started}, rows[2:]),
+        ({"run": "0a", "parent": 2}, [rows[3]]),
+        ({"run": "0a", "parent": 5}, []),
+        ({"run": "0a", "parent": OUTSIDE}, [rows[0]]),
+        ({"parent": OUTSIDE}, [rows[0], other]),
+        ({"run": "0a", "number": 3}, [rows[3]]),
+        ({"run": "0a", "number": 9}, []),
+        ({"number": 0}, [rows[0], other]),
         ({"run": "0a", "since": rows[2].started, "limit": 2}, rows[2:4]),
         ({"limit": 0}, []),
     ):

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``enact log``: runs, newest first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+import click
+
+from enact.cli.describe import (
+    run_data,
+    run_line,
+    short_runs,
+    status_line,
+)
+from enact.cli.options import Time, json_option, limit_option, store_option
+from enact.cli.output import (
+    Line,
+    note,
+    show_json,
+    show_table,
+    terminal_width,
+    values_width,
+)
+from enact.cli.stores import looking
+from enact.errors import EnactError, NotFound
+from enact.query import Run, Store, name_fits
+from enact.render.words import duration_in_words, time_in_words
+
+STATUSES = ("running", "interrupted", "paused", "failed", "completed")
+
+
+@click.command()
+@click.option("-f", "--name", metavar="NAME", help="Only runs of this function.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only with this status.")
+@click.option("--tag", metavar="TAG", help="Only the one with this tag.")
+@click.option("--since", type=Time(), metavar="TIME", help="Started then or later.")
+@click.option("--until", type=Time(), metavar="TIME", help="Started before then.")
+@click.option("--text", metavar="TEXT", help="With this in call, output or error.")
+@limit_option(20)
+@json_option
+@store_option
+def log(
+    name: str | None,
+    status: str | None,
+    tag: str | None,
+    since: float | None,
+    until: float | None,
+    text: str | None,
+    limit: int,
+    as_data: bool,
+    url: str | None,
+) -> None:
+    """List runs, newest first.
+
+    A NAME is all of a function's name, its last part, or has * and ? in it. A TIME is
+    30min, 2h or 3d ago, or a date such as 2026-11-20 or '2026-11-20 14:30'.
+    """
+    with looking(url) as store:
+        tags = tags_by_ref(store)
+        plain = not (name or tag or until or text) and status not in STATUSES[:2]
+        runs = _runs(store, status, since, limit + 1 if plain and limit else None)
+        chosen = (
+            run
+            for run in runs
+            if (name is None or name_fits(run.name, name))
+            and (until is None or run.started < until)
+            and (tag is None or tag in tags.get(run._row.invocation, ()))
+            and (text is None or _says(run, text))
+        )
+        if tag is not None and not any(tag in names for names in tags.values()):
+            raise NotFound(f"there is no tag {tag!r}: `enact tag` lists all")
+        found = list(islice(chosen, limit + 1 if limit else None))
+        more = limit and len(found) > limit
+        found = found[: limit or None]
+        if as_data:
+            show_json([run_data(r, tags.get(r._row.invocation, ())) for r in found])
+        elif found:
+            _show(store, found, tags)
+        else:
+            note("no run fits" if store.backend.runs(limit=1) else "no runs yet")
+        if more and not as_data and terminal_width() is not None:
+            note("there are more: -n 0 shows all")
+
+
+def tags_by_ref(store: Store) -> dict[bytes | None, list[str]]:
+    """The names that things have in a store, by their identifiers."""
+    found: dict[bytes | None, list[str]] = {}
+    for name, ref in store.tags().items():
+        found.setdefault(ref.cid, []).append(name)
+    return found
+
+
+def _runs(
+    store: Store, status: str | None, since: float | None, limit: int | None
+) -> Iterator[Run]:
+    derived = status in ("running", "interrupted")
+    rows = store.backend.runs(
+        status=None if derived else status, since=since, limit=limit
+    )
+    runs = (Run(store, row) for row in rows)
+    return (run for run in runs if status in (None, run.status))
+
+
+def _says(run: Run, text: str) -> bool:
+    try:
+        return text.casefold() in run_line(run, 1_000_000).text.casefold()
+    except EnactError:
+        return False
+
+
+def _show(store: Store, runs: list[Run], tags: dict[bytes | None, list[str]]) -> None:
+    length = short_runs(store, [run.id for run in runs])
+    width = values_width()
+    rows = [
+        (
+            Line(run.id[:length], "id"),
+            Line(time_in_words(run.started), "dim"),
+            took(run),
+            status_line(run.status),
+            Line(run.how or "", "dim"),
+            Line(", ".join(tags.get(run._row.invocation, ())), "bold"),
+            run_line(run, width),
+        )
+        for run in runs
+    ]
+    heads = ("RUN", "STARTED", "TOOK", "STATUS", "HOW", "TAGS", "CALL")
+    show_table(heads, rows, right="TOOK")
+
+
+def took(run: Run) -> str:
+    """How long a run took, or has been going on."""
+    if run.status == "running":
+        return duration_in_words(max(0.0, time.time() - run.started))
+    return duration_in_words(run.duration) if run.duration else "-"

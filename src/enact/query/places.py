@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The journal's rows of the calls in a tree: times, verdicts, usage by place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from enact.calls import Invocation
+from enact.query.records import Call, Run
+from enact.stores import OUTSIDE, CallRow
+
+if TYPE_CHECKING:
+    from enact.query.store import Store
+
+REUSED = "reused"
+
+
+class Place(NamedTuple):
+    """A call in a tree, with what the journal knows of it.
+
+    Attributes:
+        view: the call.
+        row: its row; None for a call that was answered from a record.
+        verdict: of the replay that the tree comes from, None outside of replays.
+    """
+
+    view: Invocation
+    row: CallRow | None
+    verdict: str | None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds; None for a call that did not run, or has not ended."""
+        if self.row is None or self.row.status == "running":
+            return None
+        return self.row.duration
+
+
+class Places:
+    """Finds the rows of calls, level by level, as far as somebody looks.
+
+    Args:
+        store: with the journal.
+        run: in which the tree was recorded; None to look for one.
+    """
+
+    def __init__(self, store: Store, run: Run | None = None) -> None:
+        self._store = store
+        self._run = run
+        self._replayed = run is not None and _is_replay(run)
+
+    def top(self, view: Invocation) -> Place:
+        """The place of the call where a tree begins: a whole run, or a part of one."""
+        if self._run is None:
+            row = self._recording(view)
+        elif view.path:
+            row = self._at(view)
+        else:
+            row = self._first()
+        return self._place(view, row)
+
+    def children(self, place: Place, count: int) -> list[Place]:
+        """The first calls that a call made.
+
+        Args:
+            place: of the call.
+            count: of how many.
+        """
+        views = [place.view[index] for index in range(min(count, _count(place.view)))]
+        rows: dict[int, CallRow] = {}
+        if place.row is not None and views:
+            made = self._store.backend.calls(
+                run=place.row.run, parent=place.row.number, limit=len(views)
+            )
+            rows = {row.index: row for row in made}
+        return [self._place(view, rows.get(view.path[-1])) for view in views]
+
+    def _place(self, view: Invocation, row: CallRow | None) -> Place:
+        recorded = view._recorded()
+        if row is not None and row.request != recorded.request:
+            row = None  # the tree was put together anew, and is not that of the rows
+        if recorded.details is not None and recorded.details.origin is not None:
+            return Place(view, row, recorded.details.origin)
+        if row is not None:
+            return Place(view, row, row.verdict)
+        return Place(view, None, REUSED if self._replayed else None)
+
+    def _first(self) -> CallRow | None:
+        """The row of the call at the top: of the last try, if it was resumed."""
+        assert self._run is not None
+        first: CallRow | None = None
+        tries = self._run._row.attempt + 1
+        for row in self._store.backend.calls(
+            run=self._run.id, parent=OUTSIDE, limit=tries
+        ):
+            first = row
+        return first
+
+    def _at(self, view: Invocation) -> CallRow | None:
+        row = self._first()
+        above = view.root
+        for index in view.path:
+            if row is None:
+                return None
+            above = above[index]
+            made = self._store.backend.calls(
+                run=row.run, parent=row.number, request=above.request.cid
+            )
+            row = next((one for one in made if one.index == index), None)
+        return row
+
+    def _recording(self, view: Invocation) -> CallRow | None:
+        """The row of the call that recorded an invocation, the first if several did."""
+        cid = view.ref.cid
+        rows = self._store.backend.calls(request=view.request.cid)
+        row = next((row for row in rows if row.invocation == cid), None)
+        if row is not None:
+            found = self._store.backend.runs(run=row.run)
+            self._replayed = bool(found) and _is_replay(Run(self._store, found[0]))
+        return row
+
+
+def path_of(store: Store, call: Call) -> str:
+    """The path of a call in the tree of its run, as in ``1/0``.
+
+    Args:
+        store: with the journal.
+        call: from it.
+    """
+    indices: list[int] = []
+    row: CallRow | None = call._row
+    while row is not None and row.parent is not None:
+        indices.append(row.index)
+        number = row.parent
+        row = next(store.backend.calls(run=row.run, number=number), None)
+    return "/".join(map(str, reversed(indices)))
+
+
+def _count(view: Invocation) -> int:
+    return len(view._recorded().children)
+
+
+def _is_replay(run: Run) -> bool:
+    return run.how is not None or run._row.attempt > 0
