@@ -17,7 +17,7 @@ replays them, paying only for what changed.
     True
 """
 
-from enact import contexts, errors
+from enact import contexts, errors, search
 from enact.calls import (
     AmbiguousNameWarning,
     AsyncInvokable,
@@ -60,6 +60,7 @@ from enact.errors import (
     InDoubt,
     InputChanged,
     InputRequestOutsideInvocation,
+    InvalidScore,
     InvocationError,
     InvokableTypeError,
     LimitExceeded,
@@ -67,10 +68,12 @@ from enact.errors import (
     MalformedBlock,
     MissingBlock,
     NoActiveContext,
+    NoBranchPoint,
     NoSuchCall,
     NoSuchEntry,
     NotAStore,
     NotFound,
+    NothingFound,
     NotReplayable,
     NotResumable,
     NotSelfContained,
@@ -81,6 +84,7 @@ from enact.errors import (
     ReplayError,
     RunIsLive,
     SchemaMismatch,
+    SearchError,
     SecretKeyUnavailable,
     SecretNotStored,
     Signal,
@@ -89,6 +93,8 @@ from enact.errors import (
     StoreError,
     StoreUnavailable,
     StoreVersionError,
+    Suspension,
+    UnknownStrategy,
     UnregisteredType,
     UnstorableValue,
     ValueStorageError,
@@ -115,6 +121,7 @@ from enact.query import (
     resume_async,
 )
 from enact.render import PPrinter, invocation_summary, pformat, pprint
+from enact.search import accept, discard, score
 from enact.values import (
     ImmutableResource,
     Opaque,
@@ -161,6 +168,7 @@ __all__ = [
     "InputChanged",
     "InputRequest",
     "InputRequestOutsideInvocation",
+    "InvalidScore",
     "Invocation",
     "InvocationError",
     "InvocationGenerator",
@@ -173,6 +181,7 @@ __all__ = [
     "MissingBlock",
     "NativeException",
     "NoActiveContext",
+    "NoBranchPoint",
     "NoSuchCall",
     "NoSuchEntry",
     "NotAStore",
@@ -180,6 +189,7 @@ __all__ = [
     "NotReplayable",
     "NotResumable",
     "NotSelfContained",
+    "NothingFound",
     "Opaque",
     "PPrinter",
     "PendingRequest",
@@ -199,6 +209,7 @@ __all__ = [
     "RunIsLive",
     "SQLiteStore",
     "SchemaMismatch",
+    "SearchError",
     "Secret",
     "SecretKeyUnavailable",
     "SecretNotStored",
@@ -210,8 +221,10 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "StoreVersionError",
+    "Suspension",
     "TypeWrapper",
     "Unknown",
+    "UnknownStrategy",
     "UnregisteredFunction",
     "UnregisteredType",
     "UnstorableValue",
@@ -221,6 +234,7 @@ __all__ = [
     "WrappedException",
     "WrongAnswer",
     "__version__",
+    "accept",
     "annotate",
     "checkout",
     "checkout_async",
@@ -230,6 +244,7 @@ __all__ = [
     "contexts",
     "current_call",
     "deepcopy",
+    "discard",
     "errors",
     "invocation_summary",
     "invoke",
@@ -244,6 +259,8 @@ __all__ = [
     "resource_digest",
     "resume",
     "resume_async",
+    "score",
+    "search",
     "source",
     "typed_invokable",
     "unwrap",

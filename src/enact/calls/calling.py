@@ -19,10 +19,11 @@ from enact.calls.exceptions import Failure, rebuild
 from enact.calls.frames import INTERRUPTS, Frame
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
-from enact.calls.layout import plain_call_args
+from enact.calls.layout import Recorded, plain_call_args
 from enact.calls.memo import find_answer
 from enact.calls.replayer import Given, Plan, path_of_next, same
 from enact.calls.rest import cancellation, forever
+from enact.calls.sampling import BANKED
 from enact.calls.settling import settle, settle_async
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
@@ -37,11 +38,10 @@ from enact.calls.verdicts import (
     REUSED,
     decide,
 )
-from enact.errors import InvokableTypeError, RefError, ReplayError, Signal
+from enact.errors import InvokableTypeError, RefError, ReplayError, Signal, Suspension
 from enact.values import LIVE, Ref, decode, require_written, shown
 
 if TYPE_CHECKING:
-    from enact.calls.layout import Recorded
     from enact.calls.targets import Target
     from enact.calls.turns import Turns
     from enact.stores import ValueStore
@@ -415,7 +415,18 @@ def _live(
             frame = Frame(lane, target, given, verdict or NEW, recorded)
             session.tell(frame)
             raise frame.fail(forecast.stop())
+    draw = None
+    if policy.sampler is not None and not target.builtin:
+        decided = policy.sampler.arrive(lane, call_input)
+        if isinstance(decided, Recorded):
+            session.explain(path, BANKED)
+            return Answer(lane, call_input, decided)
+        if isinstance(decided, Suspension):
+            raise Frame(lane, target, given, verdict, recorded).fail(decided)
+        draw = decided
     frame = Frame(lane, target, given, verdict, recorded)
+    if draw is not None:
+        frame.draw = draw
     if verdict is not None:
         session.tell(frame)
     return frame
