@@ -23,6 +23,13 @@ STRATEGIES = [
     "best_first(expand=2)",
     "reexpand",
     "beam(width=2, expand=2)",
+    "mcts",
+    "mcts(iterations=4, rollout=False)",
+    "puct(iterations=6)",
+    "ab_mcts",
+    "ab_mcts(iterations=5, rollout=False)",
+    "sequential_halving(candidates=3, rollouts=6)",
+    "smc(particles=4)",
 ]
 PROGRAMS = [
     programs.number,

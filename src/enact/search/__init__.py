@@ -21,18 +21,25 @@ from enact.search.progress import Progress
 from enact.search.result import Best, Result
 from enact.search.running import extend, load, resume, run, run_async
 from enact.search.strategies import (
+    AbMcts,
     Beam,
     BestFirst,
     BestOf,
     BreadthFirst,
     DepthFirst,
+    Evolve,
     Majority,
+    Mcts,
+    Puct,
     Reexpand,
+    SequentialHalving,
+    Smc,
 )
-from enact.search.strategy import Extend, Strategy
+from enact.search.strategy import Extend, Strategy, Vary
 from enact.search.tree import Node, Tree
 
 __all__ = [
+    "AbMcts",
     "Beam",
     "Best",
     "BestFirst",
@@ -41,15 +48,21 @@ __all__ = [
     "Budget",
     "DepthFirst",
     "Discarded",
+    "Evolve",
     "Extend",
     "Majority",
+    "Mcts",
     "Node",
     "Progress",
+    "Puct",
     "Reexpand",
     "Result",
+    "SequentialHalving",
+    "Smc",
     "Spent",
     "Strategy",
     "Tree",
+    "Vary",
     "accept",
     "discard",
     "extend",

@@ -197,13 +197,3 @@ class Account:
         if self.parent is not None:
             left = min(left, self.parent.calls_left())
         return left
-
-    def share_left(self) -> float:
-        """The smallest share of money, tokens or time that is left, from 0 to 1."""
-        spent = self.look()
-        share = 1.0
-        for name in ("seconds", "usd", "tokens"):
-            limit = getattr(self.budget, name)
-            if limit is not None:
-                share = min(share, 1 - getattr(spent, name) / limit)
-        return share

@@ -89,8 +89,9 @@ class Drawing:
         self.calls = 0
         self.usage: list[dict[str, object]] = []
         self._made = 0
-        # Calls that were counted, and may turn out to be no leaves: by key.
-        self._unsure: dict[str, bool] = {}
+        # Calls that were counted, and may turn out to be no leaves: by key. With the
+        # request of those that were drawn.
+        self._unsure: dict[str, bytes | None] = {}
         self._lock = threading.RLock()
 
     @property
@@ -164,12 +165,10 @@ class Drawing:
             return known
         if known is not None and self.grounds.branch_on:
             return known
-        refused = self._pay(lane, call)
-        if refused is not None:
-            return refused
-        return number
+        refused = self._pay(lane, call, drawn=True)
+        return number if refused is None else refused
 
-    def _pay(self, lane: Lane, call: Input) -> Suspension | None:
+    def _pay(self, lane: Lane, call: Input, drawn: bool = False) -> Suspension | None:
         name = call.target.name
         if name in self.grounds.composite:
             return None
@@ -179,7 +178,8 @@ class Drawing:
             return OutOfBudget(why)
         self.calls += 1
         if name not in self.grounds.leaves:
-            self._unsure[key_of_next(lane)] = name in self.grounds.branch_on
+            branches = drawn and not self.grounds.branch_on
+            self._unsure[key_of_next(lane)] = call.request() if branches else None
         return None
 
     def _leave_leaf(self, frame: Frame) -> None:
@@ -187,13 +187,15 @@ class Drawing:
         if frame.target is None or frame.target.builtin:
             return
         name = frame.target.name
-        if self._unsure:
-            explicit = self._unsure.pop(frame.key(), None)
-            if explicit is not None:
-                self.calls -= 1
-                self.account.release()
-                if not explicit and not self.grounds.branch_on and self._made:
-                    self._made -= 1  # the branch point is further inside
+        key = frame.key() if self._unsure else None
+        if key is not None and key in self._unsure:
+            self.calls -= 1
+            self.account.release()
+            request = self._unsure.pop(key)
+            if request is not None:  # the branch point is further inside
+                self._made -= 1
+                if request in self.drawn:
+                    self.drawn.remove(request)
         self.grounds.composite.add(name)
         self.grounds.leaves.discard(name)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls import edits
@@ -24,13 +24,15 @@ from enact.errors import NoBranchPoint, NothingFound, SearchError, Signal
 from enact.human import RequestInput
 from enact.human.requests import waiting
 from enact.search import tree as kinds
+from enact.search.allowance import Allowance
 from enact.search.budget import Account, Budget
 from enact.search.drawing import Grounds
 from enact.search.judging import Judge
 from enact.search.pool import Pool, make_pool
+from enact.search.scores import wants_invocation
 from enact.search.spec import Found, Search
 from enact.search.steps import Job, Step, Stepper
-from enact.search.strategy import Extend
+from enact.search.strategy import Extend, Vary
 from enact.search.tree import Node, Tree
 from enact.search.walk import draws_of
 from enact.values import ACTIVE, Encoder, Ref
@@ -66,11 +68,17 @@ class Made(NamedTuple):
         step: None while a person's answer is missing.
         score: of a complete execution; None if there is none, or it waits for a person.
         signal: the question that is missing an answer.
+        program: that was made, where one was asked for.
     """
 
     step: Step | None
     score: float | None = None
     signal: Signal | None = None
+    program: Any = None
+
+
+Program = tuple[Any, Sequence[Any], dict[str, Any]]
+"""An invokable, with its arguments."""
 
 
 class Driver:
@@ -105,13 +113,11 @@ class Driver:
         self._stepper = stepper
         self._judge = judge
         self._progress = progress
-        self._program = search.program, search.args, search.kwargs
+        self._programs: list[Program] = [(search.program, search.args, search.kwargs)]
         self._accepted: Node | None = None
         self._fallback: Step | None = None
-        self._best_open: Node | None = None
-        self._shortest = 1
-        self._longest = 1
-        self._under_way: deque[tuple[Extend, Any]] = deque()
+        self._allowance = Allowance(self.tree, grounds.account)
+        self._under_way: deque[tuple[Extend | Vary, Any]] = deque()
         self._states: dict[bytes, int] = {}
         self._waits: Signal | None = None
         self.found: Found | None = None
@@ -149,7 +155,7 @@ class Driver:
         The samples of this first execution are drawn again by whatever comes first, so
         it costs nothing extra.
         """
-        made = self._make(Job(self._program, None, draws=None))
+        made = self._make(Job(self._programs[0], None, draws=None))
         step = made.step
         if step is None:
             self._waits = made.signal
@@ -158,7 +164,7 @@ class Driver:
         draws = draws_of(recorded, self.grounds, self.store)
         if not draws and step.ending != "cut":
             raise NoBranchPoint(self._no_branch_point(step))
-        self._count_length(len(draws))
+        self._allowance.count_length(len(draws))
         if step.ending == "completed":
             self._fallback = step
         elif step.why is not None and step.ending != "cut":
@@ -167,7 +173,7 @@ class Driver:
         start = None
         if draws and draws[0].path:
             start = edits.rewound_to(recorded, self.store, draws[0].path)
-        step = self._stepper.step(Job(self._program, start, draws=0))
+        step = self._stepper.step(Job(self._programs[0], start, draws=0))
         if step.ending not in ("parked", "cut"):
             raise SearchError(
                 f"the program ran to its end ({step.ending}) where it was to stop at "
@@ -209,23 +215,31 @@ class Driver:
             if not asked:
                 return
             for extend in asked:
-                why = self._why_not(extend)
+                under_way = [other for other, _ in self._under_way]
+                why = self._allowance.why_not(extend, under_way)
                 if why is not None:
                     self.stopped = why
                     return
                 self._start(pool, extend)
 
-    def _start(self, pool: Pool, extend: Extend) -> None:
+    def _start(self, pool: Pool, extend: Extend | Vary) -> None:
+        if isinstance(extend, Vary):
+            future = pool.submit(self._work, self._make_variant, extend)
+            self._under_way.append((extend, future))
+            return
         node = self.tree[extend.node]
         if not node.is_open or node.request is None:
             raise SearchError(f"the strategy asked to extend {node}, which is not open")
         number = self.grounds.ledger.next_number(node.request)
         draws = None if extend.to_end else 1
-        job = Job(self._program, node.cid, node.at, number, draws)
-        self._under_way.append((extend, pool.submit(self._make, job)))
+        job = Job(self._programs[node.program], node.cid, node.at, number, draws)
+        self._under_way.append((extend, pool.submit(self._work, self._make, job)))
 
-    def _tell(self, extend: Extend, future: Any) -> None:
+    def _tell(self, extend: Extend | Vary, future: Any) -> None:
         made: Made = future.result()
+        if isinstance(extend, Vary):
+            self._tell_variant(made)
+            return
         parent = self.tree[extend.node]
         if made.step is None:
             self._waits = self._waits or made.signal
@@ -237,7 +251,7 @@ class Driver:
         else:
             self.tree.scored(node, self._score_of(node, parent, made))
         if node.is_open:
-            self._consider(node)
+            self._allowance.consider(node)
         self.strategy.tell(self.tree, node)
         if made.step.accepted and node.kind == kinds.COMPLETE:
             self._accepted = node
@@ -255,19 +269,21 @@ class Driver:
             return None
         return parent.score
 
-    def _add(self, parent: Node | None, step: Step, rollout: bool = False) -> Node:
+    def _add(
+        self, parent: Node | None, step: Step, rollout: bool = False, draws: int = 1
+    ) -> Node:
         node = self.tree.add(parent, _KINDS[step.ending], step.invocation.cid)
         node.at, node.branch, node.why = step.at, step.branch, step.why
         node.rollout = rollout
         if parent is None:
             self.tree.scored(node, step.score)
         elif rollout:
-            node.depth += len(step.drawn)
+            node.depth = parent.depth + draws + len(step.drawn)
         if step.request is not None:
             node.request = step.request.cid
         if node.kind == kinds.COMPLETE:
             node.output = edits.read(node.cid, self.store).output
-            self._count_length(node.depth)
+            self._allowance.count_length(node.depth)
         elif node.kind == kinds.FAILED and self.first_failure is None:
             self.first_failure = step.why
         elif node.is_open and self.search.merge_on is not None:
@@ -282,21 +298,18 @@ class Driver:
             node.kind = kinds.MERGED
             self.tree.merged += 1
 
-    def _count_length(self, draws: int) -> None:
-        self._shortest = min(self._shortest, draws) if self._longest > 1 else draws
-        self._longest = max(self._longest, draws)
-
     # --- steps ------------------------------------------------------------------
 
-    def _make(self, job: Job) -> Made:
-        """Make a step and score it."""
-        token = ACTIVE.set(self.store)  # a thread of the pool does not know it
+    def _work(self, fn: Callable[..., Made], *args: Any) -> Made:
+        """Do some work in a thread of the pool, which knows of no active store."""
+        token = ACTIVE.set(self.store)
         try:
-            return self._made(job)
+            return fn(*args)
         finally:
             ACTIVE.reset(token)
 
-    def _made(self, job: Job) -> Made:
+    def _make(self, job: Job, scored: bool = True) -> Made:
+        """Make a step and score it."""
         step = self._stepper.step(job)
         while step.ending == "waiting":
             paused = from_cid(step.invocation.cid, self.store)
@@ -310,60 +323,49 @@ class Driver:
                 return Made(None, signal=missing)
             going_on = paused.answer(asking, answer)
             step = self._stepper.step(job._replace(start=going_on.ref.cid))
-        if step.ending != "completed":
+        if step.ending != "completed" or not scored:
             return Made(step)
         try:
             return Made(step, self._judge.score(step))
         except Signal as missing:
             return Made(step, signal=missing)
 
-    # --- budget -----------------------------------------------------------------
-
-    def _why_not(self, extend: Extend) -> str | None:
-        """Why nothing more is to be started; None if it may be."""
-        why = self.account.exhausted()
-        if why is not None:
-            return why
-        node = self.tree[extend.node]
-        under_way = sum(
-            max(1, self._longest - self.tree[other.node].depth) if other.to_end else 1
-            for other, _ in self._under_way
-        )
-        if extend.to_end:
-            needed = max(1, self._shortest - node.depth)
+    def _make_variant(self, vary: Vary) -> Made:
+        """Make another program, and park it at its first branch point."""
+        nodes = [self.tree[id] for id in vary.nodes]
+        if wants_invocation(vary.fn):
+            parents: list[Any] = [from_cid(node.cid, self.store) for node in nodes]
         else:
-            # What is open may still be the best: keep enough to see its end.
-            best = self._best_open or node
-            needed = 1 + max(1, self._longest - best.depth)
-        return self._unaffordable(under_way + needed)
+            parents = [copy.deepcopy(self._programs[node.program][0]) for node in nodes]
+        made = self._make(Job((vary.fn, parents, {}), None, draws=None), scored=False)
+        step = made.step
+        if step is None or step.ending != "completed":
+            return made
+        program = from_cid(step.invocation.cid, self.store).output
+        _, args, kwargs = self._programs[0]
+        start = self._stepper.step(Job((program, args, kwargs), None, draws=0))
+        return Made(start, program=program)
 
-    def _unaffordable(self, draws: int) -> str | None:
-        """The limit that so many more draws would exceed, as far as one can say."""
-        spent = self.account.look()
-        if self.account.calls_left() < draws:
-            limit = self.account.budget.calls
-            return f"budget of {limit} calls" if limit else "budget of the search above"
-        if spent.calls:
-            for name in ("seconds", "usd", "tokens"):
-                limit = getattr(self.account.budget, name)
-                each = getattr(spent, name) / spent.calls
-                if limit is not None and getattr(spent, name) + each * draws > limit:
-                    return f"budget of {limit} {name}"
-        return None
+    def _tell_variant(self, made: Made) -> None:
+        if made.step is None:
+            self._waits = self._waits or made.signal
+            return
+        node = self._add(None, made.step)
+        if made.program is not None:
+            node.program = len(self._programs)
+            _, args, kwargs = self._programs[0]
+            self._programs.append((made.program, args, kwargs))
+        self.strategy.tell(self.tree, node)
 
-    def _consider(self, node: Node) -> None:
-        best = self._best_open
-        if best is None or (node.value, node.depth) > (best.value, best.depth):
-            self._best_open = node
+    # --- the end ----------------------------------------------------------------
 
     def _finish(self, pool: Pool) -> None:
         """See the best partial executions to their end with what was kept for that."""
-        if not self.stopped.startswith("budget") or self._best_open is None:
+        if not self.stopped.startswith("budget"):
             return
         why = self.stopped
         for node in self._candidates():
-            draws = max(1, self._longest - node.depth)
-            if self.account.exhausted() or self._unaffordable(draws) is not None:
+            if not self._allowance.can_finish(node):
                 break
             self._start(pool, Extend(node.id, True))
             self._tell(*self._under_way.popleft())
@@ -374,8 +376,6 @@ class Driver:
         leaves = [node for node in self.tree if node.is_open and not node.children]
         leaves.sort(key=lambda node: (-node.value, -node.depth, node.id))
         yield from leaves
-
-    # --- the end ----------------------------------------------------------------
 
     def _ask_for_more(self) -> Budget | None:
         lane = CURRENT.get()
@@ -414,7 +414,7 @@ class Driver:
         except Signal as missing:
             self._waits = self._waits or missing
             return None
-        node = self._add(self.tree.root, step, rollout=True)
+        node = self._add(self.tree.root, step, rollout=True, draws=0)
         self.tree.scored(node, self._score_of(node, None, made))
         self._fallback = None
         return self.strategy.best(self.tree) or node

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from enact.calls import edits
 from enact.calls.invocation import from_cid
 from enact.calls.lanes import CURRENT, run_in_lane
-from enact.errors import EnactError, InvalidScore
+from enact.errors import EnactError, InvalidScore, Signal
 from enact.search.scores import checked, wants_invocation
 from enact.values import redact, shown
 
@@ -34,6 +34,7 @@ class Judge:
         self._run = run
         self._of_invocation = fn is not None and wants_invocation(fn)
         self._known: dict[bytes, float] = {}
+        self._waiting: dict[bytes, Signal] = {}
 
     def score(self, step: Step) -> float | None:
         """The score of a complete execution; None where the program tells it.
@@ -50,9 +51,15 @@ class Judge:
         assert output is not None
         key = cid if self._of_invocation else output
         known = self._known.get(key)
+        if key in self._waiting:
+            raise self._waiting[key]
         if known is None:
             value = invocation if self._of_invocation else invocation.output
-            score = checked(self._call(value), "the score")
+            try:
+                score = checked(self._call(value), "the score")
+            except Signal as question:
+                self._waiting[key] = question
+                raise
             known = self._known[key] = score
         return known
 

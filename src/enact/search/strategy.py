@@ -25,6 +25,20 @@ class Extend(NamedTuple):
     to_end: bool = False
 
 
+class Vary(NamedTuple):
+    """What a strategy asks for: another program, made from those of some executions.
+
+    It begins a tree of its own: the node that is told has no parent.
+
+    Attributes:
+        fn: a registered function that gives an invokable.
+        nodes: ids of executions; their invokables are its arguments.
+    """
+
+    fn: Any
+    nodes: tuple[int, ...]
+
+
 class Strategy:
     """Decides which executions a search extends.
 
@@ -40,7 +54,7 @@ class Strategy:
         """Whether it goes on for as long as there is something to spend."""
         return False
 
-    def ask(self, tree: Tree, n: int) -> Sequence[Extend]:
+    def ask(self, tree: Tree, n: int) -> Sequence[Extend | Vary]:
         """At most ``n`` nodes to extend now.
 
         Args:
@@ -48,8 +62,8 @@ class Strategy:
             n: how many can be worked on.
 
         Returns:
-            Nothing if all waits for what was asked for before; when nothing is under
-            way either, the search is at its end.
+            What to extend; nothing if all waits for what was asked for before. When
+            nothing is under way either, the search is at its end.
         """
         raise NotImplementedError
 
