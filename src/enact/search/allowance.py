@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
-from enact.search.budget import Account
+from enact.search.budget import Account, Spent
 from enact.search.strategy import Extend, Vary
 from enact.search.tree import Node, Tree
 
@@ -13,14 +14,21 @@ from enact.search.tree import Node, Tree
 class Allowance:
     """Says what a search can afford, from what executions took so far.
 
+    It counts what was told, and guesses what is under way: what that has spent already
+    depends on which of it was faster.
+
     Args:
         tree: of the search.
         account: pays.
+
+    Attributes:
+        told: spent by what has come to its end.
     """
 
     def __init__(self, tree: Tree, account: Account) -> None:
         self._tree = tree
         self._account = account
+        self.told = Spent()
         self._best_open: Node | None = None
         self._lengths: tuple[int, int] | None = None
 
@@ -44,9 +52,6 @@ class Allowance:
             extend: what a strategy asks for.
             under_way: what was started and has not come to its end.
         """
-        why = self._account.exhausted()
-        if why is not None:
-            return why
         needed = sum(self._length_of(other) for other in under_way)
         if isinstance(extend, Vary):
             return self._unaffordable(needed + self._to_end(0, shortest=True))
@@ -59,8 +64,6 @@ class Allowance:
 
     def can_finish(self, node: Node) -> bool:
         """Whether an execution can be run to its end from a node."""
-        if self._account.exhausted() is not None:
-            return False
         return self._unaffordable(self._to_end(node.depth)) is None
 
     def _to_end(self, depth: int, shortest: bool = False) -> int:
@@ -76,16 +79,15 @@ class Allowance:
     def _unaffordable(self, draws: int) -> str | None:
         """The limit that so many more draws would exceed, as far as one can say."""
         account = self._account
-        spent = account.look()
-        if account.calls_left() < draws:
-            limit = account.budget.calls
-            if limit is None or limit - spent.calls >= draws:
-                return "budget of the search that this one is part of"
-            return f"budget of {limit} calls"
-        if spent.calls:
-            for name in ("seconds", "usd", "tokens"):
-                limit = getattr(account.budget, name)
-                each = getattr(spent, name) / spent.calls
-                if limit is not None and getattr(spent, name) + each * draws > limit:
-                    return f"budget of {limit} {name}"
+        spent = dataclasses.replace(self.told, seconds=account.look().seconds)
+        for name in ("calls", "seconds", "usd", "tokens"):
+            limit = getattr(account.budget, name)
+            if limit is None:
+                continue
+            used = getattr(spent, name)
+            each = 1 if name == "calls" else used / max(1, spent.calls)
+            if used >= limit or used + each * draws > limit:
+                return f"budget of {limit} {name}"
+        if account.parent is not None and account.parent.calls_left() < draws:
+            return "budget of the search that this one is part of"
         return None

@@ -97,6 +97,12 @@ class Spent:
     usd: float = 0.0
     tokens: int = 0
 
+    def add(self, other: Spent) -> None:
+        """Add what something else has spent, but for time, which may overlap."""
+        self.calls += other.calls
+        self.usd += other.usd
+        self.tokens += other.tokens
+
     def add_usage(self, usage: dict[str, Any] | None) -> None:
         """Add what one call told."""
         if usage:
@@ -169,9 +175,7 @@ class Account:
     def remember(self, spent: Spent, seconds: float) -> None:
         """Add what was spent in an earlier try of the same search."""
         with self._lock:
-            self.spent.calls += spent.calls
-            self.spent.usd += spent.usd
-            self.spent.tokens += spent.tokens
+            self.spent.add(spent)
             self._before += seconds
 
     def look(self) -> Spent:

@@ -25,7 +25,7 @@ from enact.human import RequestInput
 from enact.human.requests import waiting
 from enact.search import tree as kinds
 from enact.search.allowance import Allowance
-from enact.search.budget import Account, Budget
+from enact.search.budget import Account, Budget, Spent
 from enact.search.drawing import Grounds
 from enact.search.judging import Judge
 from enact.search.pool import Pool, make_pool
@@ -69,12 +69,14 @@ class Made(NamedTuple):
         score: of a complete execution; None if there is none, or it waits for a person.
         signal: the question that is missing an answer.
         program: that was made, where one was asked for.
+        spent: by all steps that it took.
     """
 
     step: Step | None
     score: float | None = None
     signal: Signal | None = None
     program: Any = None
+    spent: Spent = Spent()
 
 
 Program = tuple[Any, Sequence[Any], dict[str, Any]]
@@ -160,6 +162,7 @@ class Driver:
         if step is None:
             self._waits = made.signal
             return None
+        self._allowance.told.add(made.spent)
         recorded = edits.read(step.invocation.cid, self.store)
         draws = draws_of(recorded, self.grounds, self.store)
         if not draws and step.ending != "cut":
@@ -244,6 +247,7 @@ class Driver:
         if made.step is None:
             self._waits = self._waits or made.signal
             return
+        self._allowance.told.add(made.spent)
         node = self._add(parent, made.step, extend.to_end)
         if node.kind == kinds.COMPLETE and made.signal is not None:
             self._waits = self._waits or made.signal
@@ -310,7 +314,9 @@ class Driver:
 
     def _make(self, job: Job, scored: bool = True) -> Made:
         """Make a step and score it."""
+        spent = Spent()
         step = self._stepper.step(job)
+        spent.add(step.spent)
         while step.ending == "waiting":
             paused = from_cid(step.invocation.cid, self.store)
             asking = waiting(paused)[0]
@@ -320,15 +326,16 @@ class Driver:
             try:
                 answer = _aside(question, about)
             except Signal as missing:
-                return Made(None, signal=missing)
+                return Made(None, signal=missing, spent=spent)
             going_on = paused.answer(asking, answer)
             step = self._stepper.step(job._replace(start=going_on.ref.cid))
+            spent.add(step.spent)
         if step.ending != "completed" or not scored:
-            return Made(step)
+            return Made(step, spent=spent)
         try:
-            return Made(step, self._judge.score(step))
+            return Made(step, self._judge.score(step), spent=spent)
         except Signal as missing:
-            return Made(step, signal=missing)
+            return Made(step, signal=missing, spent=spent)
 
     def _make_variant(self, vary: Vary) -> Made:
         """Make another program, and park it at its first branch point."""
@@ -344,12 +351,14 @@ class Driver:
         program = from_cid(step.invocation.cid, self.store).output
         _, args, kwargs = self._programs[0]
         start = self._stepper.step(Job((program, args, kwargs), None, draws=0))
-        return Made(start, program=program)
+        made.spent.add(start.spent)
+        return Made(start, program=program, spent=made.spent)
 
     def _tell_variant(self, made: Made) -> None:
         if made.step is None:
             self._waits = self._waits or made.signal
             return
+        self._allowance.told.add(made.spent)
         node = self._add(None, made.step)
         if made.program is not None:
             node.program = len(self._programs)
