@@ -38,8 +38,9 @@ def check(tmp_path: Path, strategy: str, executor: int, kills: list[int]) -> Non
         assert found == whole, f"killed at call {at}"
 
 
-@pytest.mark.parametrize("strategy", ["beam(width=2, expand=3)", "mcts(rollout=False)"])
-@pytest.mark.parametrize("executor", [1, 3])
+@pytest.mark.parametrize(
+    ("strategy", "executor"), [("mcts", 1), ("beam(width=2, expand=3)", 3)]
+)
 def test_a_search_that_was_killed_goes_on(
     tmp_path: Path, strategy: str, executor: int
 ) -> None:
