@@ -17,7 +17,7 @@ replays them, paying only for what changed.
     True
 """
 
-from enact import contexts, errors
+from enact import contexts, errors, search
 from enact.calls import (
     AmbiguousNameWarning,
     AsyncInvokable,
@@ -65,6 +65,7 @@ from enact.errors import (
     InDoubt,
     InputChanged,
     InputRequestOutsideInvocation,
+    InvalidScore,
     InvocationError,
     InvokableTypeError,
     LimitExceeded,
@@ -72,10 +73,12 @@ from enact.errors import (
     MalformedBlock,
     MissingBlock,
     NoActiveContext,
+    NoBranchPoint,
     NoSuchCall,
     NoSuchEntry,
     NotAStore,
     NotFound,
+    NothingFound,
     NotReplayable,
     NotResumable,
     NotSelfContained,
@@ -86,6 +89,7 @@ from enact.errors import (
     ReplayError,
     RunIsLive,
     SchemaMismatch,
+    SearchError,
     SecretKeyUnavailable,
     SecretNotStored,
     Signal,
@@ -94,6 +98,8 @@ from enact.errors import (
     StoreError,
     StoreUnavailable,
     StoreVersionError,
+    Suspension,
+    UnknownStrategy,
     UnregisteredType,
     UnstorableValue,
     ValueStorageError,
@@ -120,6 +126,7 @@ from enact.query import (
     resume_async,
 )
 from enact.render import PPrinter, invocation_summary, pformat, pprint
+from enact.search import accept, discard, score
 from enact.values import (
     ImmutableResource,
     Opaque,
@@ -166,6 +173,7 @@ __all__ = [
     "InputChanged",
     "InputRequest",
     "InputRequestOutsideInvocation",
+    "InvalidScore",
     "Invocation",
     "InvocationError",
     "InvocationGenerator",
@@ -178,6 +186,7 @@ __all__ = [
     "MissingBlock",
     "NativeException",
     "NoActiveContext",
+    "NoBranchPoint",
     "NoSuchCall",
     "NoSuchEntry",
     "NotAStore",
@@ -185,6 +194,7 @@ __all__ = [
     "NotReplayable",
     "NotResumable",
     "NotSelfContained",
+    "NothingFound",
     "Opaque",
     "PPrinter",
     "PendingRequest",
@@ -204,6 +214,7 @@ __all__ = [
     "RunIsLive",
     "SQLiteStore",
     "SchemaMismatch",
+    "SearchError",
     "Secret",
     "SecretKeyUnavailable",
     "SecretNotStored",
@@ -215,8 +226,10 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "StoreVersionError",
+    "Suspension",
     "TypeWrapper",
     "Unknown",
+    "UnknownStrategy",
     "UnregisteredFunction",
     "UnregisteredType",
     "UnstorableValue",
@@ -226,6 +239,7 @@ __all__ = [
     "WrappedException",
     "WrongAnswer",
     "__version__",
+    "accept",
     "annotate",
     "checkout",
     "checkout_async",
@@ -235,6 +249,7 @@ __all__ = [
     "contexts",
     "current_call",
     "deepcopy",
+    "discard",
     "errors",
     "invocation_summary",
     "invoke",
@@ -251,6 +266,8 @@ __all__ = [
     "resource_digest",
     "resume",
     "resume_async",
+    "score",
+    "search",
     "sleep",
     "sleep_async",
     "source",

@@ -45,6 +45,11 @@ Errors say that something went wrong::
         │   ├── ProgramNotAllowed    (PermissionError) nobody said that it may run
         │   ├── ProgramSyntaxError   (SyntaxError) it is no Python; says the line
         │   └── NoSuchEntry          (LookupError) it defines no such function
+        ├── SearchError              a search cannot be done as it was asked for
+        │   ├── UnknownStrategy      (LookupError) no strategy of this name or option
+        │   ├── NoBranchPoint        the program makes no call that could be drawn again
+        │   ├── NothingFound         every execution failed or was given up
+        │   └── InvalidScore         a score raised, or gave no number
         ├── InvokableTypeError       (TypeError) wrong type in or out of an invokable
         ├── WrongAnswer              (TypeError) an answer of the wrong type
         ├── AlreadyAnswered          a question has its answer
@@ -54,7 +59,10 @@ Signals are no errors: they end a call early on purpose, and ``except Exception`
 must not swallow them::
 
     Signal(BaseException)
-    └── InputRequest                 a person is asked (defined where people are)
+    ├── InputRequest                 a person is asked (defined where people are)
+    └── Suspension                   an execution is set aside; nobody need answer
+        ├── Parked                   it waits to be replayed further (calls)
+        └── Discarded                the program gave itself up (search)
 """
 
 from __future__ import annotations
@@ -270,6 +278,26 @@ class NoSuchEntry(CodeError, LookupError):
     """A program does not define the function that is its entry."""
 
 
+class SearchError(CallError):
+    """A search cannot be done as it was asked for."""
+
+
+class UnknownStrategy(SearchError, LookupError):
+    """There is no strategy of this name, or it has no such option."""
+
+
+class NoBranchPoint(SearchError):
+    """The program makes no call that could be drawn again."""
+
+
+class NothingFound(SearchError):
+    """Every execution of the program failed or was given up."""
+
+
+class InvalidScore(SearchError, ValueError):
+    """A score raised an exception, or is not a finite number."""
+
+
 class InvokableTypeError(CallError, TypeError):
     """A value of the wrong type went into or came out of an invokable."""
 
@@ -298,3 +326,15 @@ class Signal(BaseException):
         Raises:
             WrongAnswer: it cannot.
         """
+
+
+class Suspension(Signal):
+    """Sets an execution aside where it stands: nobody is asked anything.
+
+    Attributes:
+        why: in words.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why)
+        self.why = why

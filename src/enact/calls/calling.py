@@ -20,10 +20,11 @@ from enact.calls.endings import INTERRUPTS, complete, end_as, fail, interrupt
 from enact.calls.frames import Frame
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
-from enact.calls.layout import plain_call_args
+from enact.calls.layout import Recorded, plain_call_args
 from enact.calls.memo import find_answer
 from enact.calls.replayer import Given, Plan, path_of_next, same
 from enact.calls.rest import forever
+from enact.calls.sampling import BANKED
 from enact.calls.settling import settle, settle_async
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
@@ -38,11 +39,10 @@ from enact.calls.verdicts import (
     REUSED,
     decide,
 )
-from enact.errors import InvokableTypeError, RefError, Signal
+from enact.errors import InvokableTypeError, RefError, Signal, Suspension
 from enact.values import LIVE, Ref, decode, require_written, shown
 
 if TYPE_CHECKING:
-    from enact.calls.layout import Recorded
     from enact.calls.targets import Target
     from enact.calls.turns import Turns
     from enact.stores import ValueStore
@@ -296,7 +296,18 @@ def _live(
             frame = Frame(lane, target, given, verdict or NEW, recorded)
             session.tell(frame)
             raise fail(frame, forecast.stop())
+    draw = None
+    if policy.sampler is not None and target.draws:
+        decided = policy.sampler.arrive(lane, call_input)
+        if isinstance(decided, Recorded):
+            session.explain(path, BANKED)
+            return Answer(lane, call_input, decided)
+        if isinstance(decided, Suspension):
+            raise fail(Frame(lane, target, given, verdict, recorded), decided)
+        draw = decided
     frame = Frame(lane, target, given, verdict, recorded)
+    if draw is not None:
+        frame.draw = draw
     if verdict is not None:
         session.tell(frame)
     return frame

@@ -22,12 +22,15 @@ class CurrentCall:
         idempotency_key: 32 hexadecimal characters, the same in every try of this call:
             after a crash and ``resume``, or when it failed and is retried. Give it to
             services that take one, so that they do the work once.
+        draw: in a search, which sample of its request this call draws, from 0 on; else
+            None.
     """
 
     def __init__(self, frame: Frame) -> None:
         self.name = str(frame.target.name)
         self.run = frame.run.id
         self.path = frame.path_in_tree()
+        self.draw = frame.draw
         key = f"{frame.run.branch}/{frame.key()}"
         self.idempotency_key = hashlib.sha256(key.encode()).hexdigest()[:32]
 

@@ -20,7 +20,7 @@ from enact.calls.rest import is_cancellation
 from enact.calls.runs import Origin, Run
 from enact.calls.session import Session
 from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
-from enact.errors import InvokableTypeError, NotReplayable, Signal
+from enact.errors import InvokableTypeError, NotReplayable, Signal, Suspension
 from enact.stores import Overlay, ValueStore
 from enact.values import active_store, decode, find_live, qualified_name, shown
 from enact.values.cbor import decode_form
@@ -117,6 +117,8 @@ class _Execution:
 def _status(error: BaseException | None) -> str:
     if error is None:
         return "completed"
+    if isinstance(error, Suspension):
+        return "parked"
     if isinstance(error, Signal):
         return "paused"
     cut = isinstance(error, INTERRUPTS) or is_cancellation(error)

@@ -11,6 +11,7 @@ from enact.values import Ref
 
 if TYPE_CHECKING:
     from enact.calls.preview import Forecast
+    from enact.calls.sampling import Sampler
 
 Override = Callable[[Ref[Any]], "Ref[Any] | None"]
 
@@ -31,6 +32,7 @@ class Policy(NamedTuple):
             in flight when their run was cut off; else ``"raise"``.
         forecast: collects what would run; nothing does but code around registered
             leaf calls.
+        sampler: is asked about each call that would run.
     """
 
     strict: bool = True
@@ -40,6 +42,7 @@ class Policy(NamedTuple):
     memoize: bool = False
     forecast: Forecast | None = None
     in_doubt: str = "raise"
+    sampler: Sampler | None = None
 
     def check(self) -> Policy:
         """This policy.

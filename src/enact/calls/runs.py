@@ -84,6 +84,7 @@ class Run:
         attempt: how often it was resumed.
         cautious: live calls are looked at before they run.
         record: the backend's way in for a finished call.
+        sampler: is told of calls that ended; see ``Policy``.
         known: invokables whose blocks were written already.
         withheld: exceptions of which not all is written.
         sources: writes those of what is called.
@@ -106,6 +107,7 @@ class Run:
         "on_unstorable",
         "origin",
         "record",
+        "sampler",
         "session",
         "sources",
         "started",
@@ -125,8 +127,12 @@ class Run:
         self.origin = origin
         policy = session.policy
         self.cautious = (
-            policy.memoize or policy.live == "forbid" or policy.forecast is not None
+            policy.memoize
+            or policy.live == "forbid"
+            or policy.forecast is not None
+            or policy.sampler is not None
         )
+        self.sampler = policy.sampler
         self.record = store.backend.record
         self.known: set[bytes] = set()
         self.withheld: set[bytes] = set()
@@ -157,7 +163,8 @@ class Run:
         self.sources.write()
         duration = time.time() - self.started
         self.store.backend.end_run(self._row(name, status, invocation, duration))
-        if status == "paused" and invocation is not None:
+        # What a search asks, it asks itself, once for all that wait for the answer.
+        if status == "paused" and invocation is not None and self.sampler is None:
             for tell in ON_PAUSE:
                 tell(self.store, self.id, invocation)
         self.store.note_types()

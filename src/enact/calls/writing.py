@@ -84,6 +84,8 @@ def write(
         parent.unwound = [*(parent.unwound or ()), cid]
     if frame.plan is not None:
         frame.plan.ended()
+    if run.sampler is not None:
+        run.sampler.ended(frame, status)
     # Let go of what would keep this frame alive until the garbage collector runs.
     frame.frame = frame.ended
     frame.failures = frame.pending = frame.started_work = frame.plan = None
@@ -151,6 +153,8 @@ def write_leaf(
         parent.children[slot] = cid
     else:
         parent.ended_as(slot, cid, order)
+    if run.sampler is not None:
+        run.sampler.ended(frame, "completed")
     frame.frame = frame.ended
 
 

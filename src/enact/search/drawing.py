@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drawing: the sampler of one extension, which says where the program branches."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from enact.calls.sampling import Parked, key_of_next
+from enact.search.budget import OutOfBudget
+
+if TYPE_CHECKING:
+    from enact.calls.frames import Frame
+    from enact.calls.inputs import Input
+    from enact.calls.lanes import Lane
+    from enact.calls.layout import Recorded
+    from enact.errors import Suspension
+    from enact.search.budget import Account
+    from enact.search.ledger import Ledger
+
+
+class Grounds:
+    """What the extensions of one search share.
+
+    Args:
+        account: pays for calls that run.
+        ledger: numbers draws, and knows samples.
+        branch_on: names of the functions that are branch points; empty for all leaves
+            that are not declared deterministic.
+
+    Attributes:
+        composite: functions that were seen to make calls, so they are no leaves.
+        leaves: functions that came to their end without.
+    """
+
+    def __init__(
+        self, account: Account, ledger: Ledger, branch_on: frozenset[str]
+    ) -> None:
+        self.account = account
+        self.ledger = ledger
+        self.branch_on = branch_on
+        self.composite: set[str] = set()
+        self.leaves: set[str] = set()
+
+    def branches_at(self, call: Input) -> bool:
+        """Whether a call is a branch point."""
+        target = call.target
+        if self.branch_on:
+            return target.name in self.branch_on
+        return not target.deterministic and target.name not in self.composite
+
+
+class Drawing:
+    """Lets a program run to its next branch point, or to its end.
+
+    Args:
+        grounds: of the search.
+        at: the key of the call that is drawn; None for the first that comes.
+        number: of that draw; None to ask the ledger.
+        draws: how many samples may be drawn: 0, 1, or None for all.
+        fresh: the program starts from its beginning.
+
+    Attributes:
+        score: what the program told last; only after the first draw if not fresh.
+        accepted: the program said that it is good enough.
+        drawn: requests of the draws, but for the one that had its number.
+        parked: key, request and name of each call that was parked.
+        calls: how many ran that count.
+        usage: what they told.
+    """
+
+    def __init__(
+        self,
+        grounds: Grounds,
+        at: str | None = None,
+        number: int | None = None,
+        draws: int | None = 1,
+        fresh: bool = False,
+    ) -> None:
+        self.grounds = grounds
+        self.at = at
+        self.number = number
+        self.draws = draws
+        self.fresh = fresh
+        self.score: float | None = None
+        self.accepted = False
+        self.drawn: list[bytes] = []
+        self.parked: list[tuple[str, bytes, str]] = []
+        self.calls = 0
+        self.usage: list[dict[str, object]] = []
+        self._made = 0
+        # Calls that were counted, and may turn out to be no leaves: by key. With the
+        # request of those that were drawn.
+        self._unsure: dict[str, bytes | None] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def account(self) -> Account:
+        """Pays for the calls; nested searches draw from it."""
+        return self.grounds.account
+
+    def catch_up(self, drawn: list[bytes], calls: int) -> None:
+        """Take over what this extension did before it was cut off.
+
+        Args:
+            drawn: requests of the samples that it drew.
+            calls: how many calls ran.
+        """
+        if not drawn:
+            return
+        self._made = len(drawn)
+        self.calls += calls
+        self.drawn = drawn if self.number is None else drawn[1:]
+        self.grounds.ledger.note_drawn(self.drawn)
+
+    def tell_score(self, value: float) -> None:
+        """The program told how good it is so far.
+
+        What it tells while it is replayed was told before, by an execution above.
+        """
+        if self._made or self.fresh:
+            self.score = value
+
+    def arrive(self, lane: Lane, call: Input) -> Recorded | Suspension | int | None:
+        """Decide about a call that no record answers."""
+        grounds = self.grounds
+        target = call.target
+        with self._lock:
+            self._leave_leaf(lane.frame)
+            if target.deterministic and target.name not in grounds.branch_on:
+                return None
+            branches = grounds.branches_at(call)
+            if branches and grounds.branch_on and self._within_branch(lane):
+                branches = False
+            if not branches:
+                if target.name in grounds.composite:
+                    return None
+                return self._pay(lane, call)
+            key = key_of_next(lane)
+            if self._is_full(key):
+                self.parked.append((key, call.request(), target.name))
+                return Parked()
+            return self._draw(lane, call)
+
+    def _is_full(self, key: str) -> bool:
+        """Whether a branch point is to be parked at."""
+        if self.draws is None:
+            return False
+        if self._made >= self.draws:
+            return True
+        return self.at is not None and key != self.at
+
+    def _draw(self, lane: Lane, call: Input) -> Recorded | Suspension | int | None:
+        ledger = self.grounds.ledger
+        if self._made == 0 and self.number is not None:
+            number = self.number
+        else:
+            request = call.request()
+            number = ledger.next_number(request)
+            self.drawn.append(request)
+        self._made += 1
+        known = ledger.sample(call, number)
+        if known is not None and not known.has_calls:
+            self.grounds.leaves.add(call.target.name)
+            return known
+        if known is not None and self.grounds.branch_on:
+            return known
+        refused = self._pay(lane, call, drawn=True)
+        return number if refused is None else refused
+
+    def _pay(self, lane: Lane, call: Input, drawn: bool = False) -> Suspension | None:
+        name = call.target.name
+        if name in self.grounds.composite:
+            return None
+        why = self.account.reserve()
+        if why is not None:
+            self.parked.append((key_of_next(lane), call.request(), name))
+            return OutOfBudget(why)
+        self.calls += 1
+        if name not in self.grounds.leaves:
+            branches = drawn and not self.grounds.branch_on
+            self._unsure[key_of_next(lane)] = call.request() if branches else None
+        return None
+
+    def _leave_leaf(self, frame: Frame) -> None:
+        """A call is made in ``frame``, so that is no leaf."""
+        if frame.target is None or frame.target.builtin:
+            return
+        name = frame.target.name
+        key = frame.key() if self._unsure else None
+        if key is not None and key in self._unsure:
+            self.calls -= 1
+            self.account.release()
+            request = self._unsure.pop(key)
+            if request is not None:  # the branch point is further inside
+                self._made -= 1
+                if request in self.drawn:
+                    self.drawn.remove(request)
+        self.grounds.composite.add(name)
+        self.grounds.leaves.discard(name)
+
+    def _within_branch(self, lane: Lane) -> bool:
+        """Whether a call is part of one that is a branch point itself."""
+        frame = lane.frame
+        while frame.caller is not None:
+            if frame.target is not None and frame.target.name in self.grounds.branch_on:
+                return True
+            frame = frame.caller.frame
+        return False
+
+    def ended(self, frame: Frame, status: str) -> None:
+        """A call has come to its end."""
+        if frame.usage:
+            with self._lock:
+                self.usage.append(frame.usage)
+            self.account.charge(frame.usage)
+        name = frame.target.name
+        if status == "completed" and name not in self.grounds.composite:
+            self.grounds.leaves.add(name)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger: how often each request was drawn, and which samples are known.
+
+Draw number n of a request gets the n-th known sample, if there are so many; else the
+call runs. So strategies that share a bank of samples are compared on the same luck.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from enact.calls import layout
+from enact.calls.inputs import Input
+from enact.calls.layout import Recorded
+from enact.calls.versions import Versions
+from enact.stores import ValueStore
+from enact.values import Ref
+
+
+class Ledger:
+    """Numbers of draws and known samples of one search; safe for threads.
+
+    Args:
+        store: that the search records into.
+        bank: a store with samples of earlier executions; None for none.
+        before: only samples that began before this count, seconds since the epoch.
+    """
+
+    def __init__(
+        self, store: ValueStore, bank: ValueStore | None, before: float
+    ) -> None:
+        self._store = store
+        self._bank = bank
+        self._before = before
+        self._drawn: dict[bytes, int] = {}
+        self._known: dict[bytes, list[bytes]] = {}
+        self._versions = Versions(store)
+        self._lock = threading.Lock()
+
+    def next_number(self, request: bytes) -> int:
+        """The number of the next draw of a request."""
+        with self._lock:
+            number = self._drawn.get(request, 0)
+            self._drawn[request] = number + 1
+            return number
+
+    def note_drawn(self, requests: Iterable[bytes]) -> None:
+        """Count draws that were made in an earlier try of the search."""
+        for request in requests:
+            self.next_number(request)
+
+    def stash(self, samples: Iterable[tuple[bytes, bytes]]) -> None:
+        """Make samples known that are in no bank: pairs of request and invocation.
+
+        They count as not drawn yet.
+        """
+        seen: dict[bytes, int] = {}
+        for request, invocation in samples:
+            place = seen.get(request, 0)
+            seen[request] = place + 1
+            known = self._known.setdefault(request, [])
+            if place >= len(known):
+                known.append(invocation)
+            self._drawn.pop(request, None)
+
+    def sample(self, call: Input, number: int) -> Recorded | None:
+        """Sample ``number`` of the request of ``call``, if it is known."""
+        if call.opaque:
+            return None
+        request = call.request()
+        with self._lock:
+            known = self._known.get(request)
+            if known is None and self._bank is not None:
+                known = self._known[request] = self._banked(call, request, self._bank)
+        if known is None or number >= len(known):
+            return None
+        return layout.read_calls([known[number]], self._store)[0]
+
+    def _banked(self, call: Input, request: bytes, bank: ValueStore) -> list[bytes]:
+        """What earlier executions drew for a request by the same code, oldest first."""
+        rows = [
+            row
+            for row in bank.journal.calls(request=request)
+            if row.status in ("completed", "failed") and row.started < self._before
+        ]
+        rows.sort(key=lambda row: (row.started, row.run, row.number))
+        found: list[bytes] = []
+        for row in rows:
+            if row.invocation is None:
+                continue
+            if bank is not self._store:
+                self._store.adopt(Ref(row.invocation, bank))
+            recorded = layout.read_calls([row.invocation], self._store)[0]
+            details = recorded.details
+            if details is not None and (details.opaque or details.origin is not None):
+                continue
+            if self._versions.changed(recorded, call.target) is None:
+                found.append(row.invocation)
+        return found

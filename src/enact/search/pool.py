@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where steps are made: one after another, or several at a time in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+
+class Pool(Protocol):
+    """Makes steps.
+
+    Attributes:
+        width: how many at a time.
+    """
+
+    width: int
+
+    def submit(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """Start something; what is given back has ``result()``."""
+
+
+class _Now:
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def result(self) -> Any:
+        return self._value
+
+
+class _OneByOne:
+    width = 1
+
+    def submit(self, fn: Callable[..., Any], *args: Any) -> _Now:
+        return _Now(fn(*args))
+
+
+class _Threads:
+    def __init__(self, executor: ThreadPoolExecutor, width: int) -> None:
+        self._executor = executor
+        self.width = width
+
+    def submit(self, fn: Callable[..., Any], *args: Any) -> Any:
+        return self._executor.submit(fn, *args)
+
+
+@contextmanager
+def make_pool(width: int) -> Iterator[Pool]:
+    """A pool for ``width`` steps at a time."""
+    if width == 1:
+        yield _OneByOne()
+        return
+    executor = ThreadPoolExecutor(width, "enact-search")
+    try:
+        yield _Threads(executor, width)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,453 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``enact.search.run``, and going on with a search that was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from enact.calls import Invocation, invoke, name_of, register
+from enact.calls.code import code_digest
+from enact.calls.execution import resolve
+from enact.calls.lanes import CURRENT
+from enact.calls.targets import is_nameless, live, target_of
+from enact.errors import NotReplayable, SearchError
+from enact.query import Run, Store
+from enact.query import resume as resume_run
+from enact.search.budget import Account, Budget
+from enact.search.drawing import Drawing, Grounds
+from enact.search.driver import MORE, Driver
+from enact.search.judging import Judge
+from enact.search.ledger import Ledger
+from enact.search.parse import strategy_of
+from enact.search.progress import Progress, default_progress
+from enact.search.result import Result
+from enact.search.spec import Found, Search
+from enact.search.steps import Stepper
+from enact.search.strategy import Strategy
+from enact.stores import ValueStore, memory_backend
+from enact.values import ACTIVE, active_store, qualified_name, shown
+
+if TYPE_CHECKING:
+    from enact.stores import RunRow
+
+SEARCH = "enact/search"
+
+
+@dataclasses.dataclass
+class _Surroundings:
+    """What a search needs that is no part of what it is asked to do.
+
+    Attributes:
+        bank: where earlier samples are.
+        account: of the search that this one is part of.
+        loop: for async programs.
+        progress: is told of each outcome.
+        driver: of the search, once it runs.
+    """
+
+    bank: ValueStore | None = None
+    account: Account | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+    progress: Callable[[Progress], None] | None = None
+    driver: Driver | None = None
+    run: str = ""
+
+
+_SURROUNDINGS: contextvars.ContextVar[_Surroundings | None] = contextvars.ContextVar(
+    "enact_search", default=None
+)
+
+
+@register(name=SEARCH)
+def search_program(search: Search) -> Found:
+    """A search as a program: what ``run`` records."""
+    lane = CURRENT.get()
+    if lane is None:
+        raise SearchError("use `enact.search.run(...)`")
+    around = _SURROUNDINGS.get() or _Surroundings()
+    frame = lane.frame
+    run, store = frame.run, frame.run.store
+    bank = (around.bank or store) if search.banked else None
+    account = Account(search.budget, around.account)
+    ledger = Ledger(store, bank, run.started)
+    grounds = Grounds(account, ledger, frozenset(search.branch_on))
+    stepper = Stepper(store, grounds, _unfinished(run, store), around.loop)
+    judge = Judge(search.score, store, run.id)
+    tell = around.progress
+    driver = around.driver = Driver(
+        search, store, grounds, stepper, judge,
+        None if tell is None else lambda driver: tell(Progress(driver)),
+    )  # fmt: skip
+    around.run = run.id
+    try:
+        return driver.run()
+    finally:
+        stepper.close()
+
+
+# It is part of enact: a search is not tried again since enact has changed.
+_target = target_of(search_program)
+assert _target is not None
+_target.builtin = True
+
+
+def _unfinished(run: Any, store: ValueStore) -> dict[str, RunRow]:
+    """Runs of steps that were under way when a search was cut off, by step."""
+    if run.origin.row is None:
+        return {}
+    return {
+        str(row.meta["within"]): row
+        for row in store.backend.runs(since=run.started)
+        if row.status in ("running", "interrupted") and row.meta.get("within")
+    }
+
+
+def run(
+    program: Any,
+    args: Sequence[Any] = (),
+    kwargs: dict[str, Any] | None = None,
+    *,
+    score: Callable[..., Any] | None = None,
+    strategy: str | Strategy = "best_of",
+    budget: Budget | None = None,
+    branch_on: Iterable[Any] = (),
+    executor: int | None = None,
+    seed: int = 0,
+    bank: Any = None,
+    merge_on: Callable[[Invocation], Any] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
+) -> Result:
+    """Search over the executions of a program for a better one.
+
+    The program is any registered callable; nothing in it need change. Each leaf call
+    that is not declared deterministic is a place where executions branch: the search
+    draws another sample there, and lets the program go on from it. Executions that it
+    extends are replayed up to that place, which costs nothing but time.
+
+    The search is recorded in the active store, or in one in memory, and can be resumed.
+
+    Args:
+        program: a registered function or method, async or not, or an ``Invokable``.
+        args, kwargs: its arguments.
+        score: of an output; or of an invocation, if its parameter is annotated so.
+            More is better. It may be async, and may ask a person. By default what the
+            program tells with ``enact.score``. Equal outputs are scored once.
+        strategy: its name, with options as in ``"beam(width=4, expand=3)"``, or a
+            ``Strategy``.
+        budget: what may be spent; by default no limit.
+        branch_on: branch at calls of these functions only, or of these names.
+        executor: how many executions are extended at a time: in threads, or, if the
+            program is async, as tasks of one event loop. By default one.
+        seed: of all chance in the strategy.
+        bank: a store; samples that were drawn before for the same request, by the same
+            code, are used in their order before any call runs.
+        merge_on: given the invocation of a partial execution, gives its state, a value
+            that can be stored; of executions in equal states one goes on.
+        progress: is called after each outcome; True for a line on the terminal, False
+            for none. By default that line, if there is a terminal.
+
+    Returns:
+        The result, with ``best``, ``tree``, ``spent`` and ``stopped``.
+
+    Raises:
+        UnknownStrategy: there is no such strategy, or no such option.
+        SearchError: an argument makes no sense, or the search would never end.
+        NoBranchPoint: nothing in the program can be drawn again.
+        NothingFound: no execution came to its end.
+        InvalidScore: a score raised, or is not a finite number.
+        ReplayError: the program depends on something that is not recorded.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     return throw(6) + throw(6) + throw(6)
+        >>> result = enact.search.run(three, score=float, strategy="best_of(n=50)")
+        >>> result.spent.calls, result.best.output >= 12
+        (150, True)
+    """
+    search, around = _prepare(
+        program, args, kwargs, score, strategy, budget, branch_on, executor, seed,
+        bank, merge_on, progress,
+    )  # fmt: skip
+    return _with_store(lambda: _searched(search, around))
+
+
+async def run_async(program: Any, *args: Any, **options: Any) -> Result:
+    """``run`` within a running event loop, on which an async program runs.
+
+    Args:
+        program, args, options: as for ``run``.
+    """
+    loop = asyncio.get_running_loop()
+    search, around = _prepare_call(program, *args, **options)
+    around.loop = loop
+    return await asyncio.to_thread(_with_store, lambda: _searched(search, around))
+
+
+def _prepare_call(
+    program: Any, args: Sequence[Any] = (), kwargs: Any = None, **options: Any
+) -> tuple[Search, _Surroundings]:
+    given: dict[str, Any] = {
+        "score": None, "strategy": "best_of", "budget": None, "branch_on": (),
+        "executor": None, "seed": 0, "bank": None, "merge_on": None, "progress": None,
+    }  # fmt: skip
+    unknown = set(options) - set(given)
+    if unknown:
+        raise TypeError(f"run_async has no option {', '.join(sorted(unknown))}")
+    given.update(options)
+    return _prepare(program, args, kwargs, **given)
+
+
+def _prepare(
+    program: Any, args: Sequence[Any], kwargs: dict[str, Any] | None, score: Any,
+    strategy: Any, budget: Budget | None, branch_on: Any, executor: Any, seed: int,
+    bank: Any, merge_on: Any, progress: Any,
+) -> tuple[Search, _Surroundings]:  # fmt: skip
+    chosen = strategy_of(strategy)
+    budget = Budget() if budget is None else budget
+    if not isinstance(budget, Budget):
+        raise SearchError(
+            f"budget is a Budget, as in Budget(calls=100), not {budget!r}"
+        )
+    width = 1 if executor is None else executor
+    if type(width) is not int or width < 1:
+        raise SearchError(
+            f"executor={executor!r}: give the number of executions that are to run at "
+            "a time, 1 or more"
+        )
+    lane = CURRENT.get()
+    sampler = None if lane is None else lane.frame.run.sampler
+    account = sampler.account if isinstance(sampler, Drawing) else None
+    if chosen.is_endless and budget == Budget() and account is None:
+        raise SearchError(
+            f"{type(chosen).__name__} goes on for as long as there is something to "
+            "spend, and no budget is given. Next: give one, as in "
+            "`budget=enact.search.Budget(calls=100)`"
+        )
+    target, _ = resolve(program, tuple(args))
+    if not target.registered:
+        raise NotReplayable(
+            f"{name_of(program) if callable(program) else shown(program)} is not "
+            "registered, so it cannot be replayed: decorate it with `@enact.register`"
+        )
+    search = Search(
+        program, list(args), dict(kwargs or {}), _registered(score), chosen, budget,
+        [_name(one) for one in branch_on], width, seed, bank is not None,
+        _registered(merge_on),
+    )  # fmt: skip
+    if progress is None or isinstance(progress, bool):
+        progress = default_progress(progress)
+    return search, _Surroundings(bank, account, None, progress)
+
+
+def _registered(fn: Any) -> Any:
+    """A function as one that can be part of a record."""
+    if fn is None or target_of(fn) is not None or not callable(fn):
+        return fn
+    if hasattr(type(fn), "__enact_target_of_class__"):
+        return fn
+    if isinstance(fn, type):
+        if fn not in _of_types:
+            name = f"enact/search/{fn.__module__}.{fn.__qualname__}"
+            _of_types[fn] = register(_calling(fn), name=name)
+        return _of_types[fn]
+    name = qualified_name(fn)
+    if not is_nameless(name):
+        return register(fn)
+    # Functions made in a loop share a name, and differ in what they captured.
+    name = f"{name}.{code_digest(fn)[:12]}"
+    known = live(name)
+    return known[0].wrapper if known else register(fn, name=name)
+
+
+_of_types: dict[type, Any] = {}
+
+
+def _calling(kind: type) -> Callable[[Any], Any]:
+    def apply(value: Any) -> Any:
+        return kind(value)
+
+    return apply
+
+
+def _name(one: Any) -> str:
+    if isinstance(one, str):
+        return one
+    if isinstance(one, type):
+        of_class = getattr(one, "__enact_target_of_class__", None)
+        if of_class is not None:
+            return str(of_class().name)
+    target, _ = resolve(one, ())
+    if not target.registered:
+        raise SearchError(
+            f"branch_on: {target.name!r} is not registered, so its calls are not seen"
+        )
+    return target.name
+
+
+def _with_store(search: Callable[[], Result]) -> Result:
+    if ACTIVE.get() is not None:
+        return search()
+    with Store(memory_backend()):
+        return search()
+
+
+def _searched(search: Search, around: _Surroundings) -> Result:
+    return _followed(around, lambda: invoke(search_program, (search,)))
+
+
+def _followed(around: _Surroundings, go: Callable[[], Invocation]) -> Result:
+    """Run a search, and put together what came of it."""
+    store = active_store()
+    assert isinstance(store, ValueStore)
+    token = _SURROUNDINGS.set(around)
+    try:
+        invocation = go()
+    except KeyboardInterrupt as error:
+        if around.run:
+            error.add_note(
+                "The search is kept as it was. Go on with "
+                f"`enact.search.resume({around.run!r})`"
+            )
+        raise
+    finally:
+        _SURROUNDINGS.reset(token)
+        if around.progress is not None and hasattr(around.progress, "close"):
+            around.progress.close()
+    driver = around.driver
+    if driver is None:
+        return _result_of(invocation)
+    found = invocation.output if invocation.status == "completed" else driver.found
+    return Result(
+        driver.tree, found, driver.strategy, driver.account.look(), driver.stopped,
+        around.run, store, invocation,
+    )  # fmt: skip
+
+
+def _result_of(invocation: Invocation) -> Result:
+    """The result of a search that is recorded: it is replayed, and runs nothing."""
+    around = _Surroundings()
+    token = CURRENT.set(None)
+    try:
+        return _followed(around, lambda: invocation.rewind(0).replay(live="forbid"))
+    finally:
+        CURRENT.reset(token)
+
+
+def load(run: Run | str) -> Result:
+    """The result of a search that was recorded.
+
+    Args:
+        run: of the search, or its identifier in the active store.
+
+    Raises:
+        SearchError: it is no search, or did not come to its end: ``resume`` it.
+    """
+    found = _find(run)
+    invocation = found.invocation
+    if invocation is None or invocation.status != "completed":
+        raise SearchError(
+            f"search {found.id} is {found.status}: go on with "
+            f"`enact.search.resume({found.id!r})`"
+        )
+    result = _result_of(invocation)
+    result.run = found.id
+    return result
+
+
+def resume(
+    run: Run | str,
+    *,
+    bank: Any = None,
+    progress: Callable[[Progress], None] | bool | None = None,
+) -> Result:
+    """Go on with a search that was cut off, failed, or waited for a person.
+
+    It goes on as it would have without that, given that its samples are a function of
+    request and draw number: the steps that were made are answered from the record.
+
+    Args:
+        run: of the search, or its identifier in the active store.
+        bank, progress: as for ``run``.
+
+    Raises:
+        SearchError: it is no search.
+        NotResumable: it came to its end: see ``extend``.
+        RunIsLive: somebody executes it.
+    """
+    found = _find(run)
+    if progress is None or isinstance(progress, bool):
+        progress = default_progress(progress)
+    around = _Surroundings(bank, None, None, progress)
+    return _followed(around, lambda: resume_run(found))
+
+
+def extend(
+    run: Result | Run | str,
+    budget: Budget,
+    *,
+    bank: Any = None,
+    progress: Callable[[Progress], None] | bool | None = None,
+) -> Result:
+    """Go on with a search that has come to its end, with more to spend.
+
+    Args:
+        run: the result of the search, its run, or the identifier of that in the
+            active store.
+        budget: in addition to what it had.
+        bank, progress: as for ``run``.
+
+    Returns:
+        The result of a new run, which has all that the first one found.
+
+    Raises:
+        SearchError: it is no search, or did not come to its end.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def digit() -> int:
+        ...     return random.randint(0, 9)
+        >>> budget = enact.search.Budget(calls=3)
+        >>> few = enact.search.run(digit, score=float, budget=budget)
+        >>> more = enact.search.extend(few, enact.search.Budget(calls=4))
+        >>> few.spent.calls, more.spent.calls, more.best.score >= few.best.score
+        (3, 7, True)
+    """
+    if isinstance(run, Result):
+        invocation, store = run.invocation, run.store
+    else:
+        found = _find(run)
+        invocation, store = found.invocation, active_store()  # type: ignore[assignment]  # a Store
+    asked = None
+    if invocation is not None and invocation.status in ("completed", "failed"):
+        asked = [view for view in invocation.children if view.name == MORE]
+    if not asked:
+        raise SearchError(
+            "the search did not come to its end: go on with `enact.search.resume`"
+        )
+    assert invocation is not None
+    if progress is None or isinstance(progress, bool):
+        progress = default_progress(progress)
+    around = _Surroundings(bank, None, None, progress)
+    going_on = invocation.edit(asked[-1], output=budget)
+    with store:
+        return _followed(around, going_on.replay)
+
+
+def _find(run: Run | str) -> Run:
+    store = active_store()
+    if isinstance(run, str):
+        assert isinstance(store, Store)
+        run = store.run(run)
+    if run.name != SEARCH:
+        raise SearchError(f"run {run.id} is one of {run.name!r}, not a search")
+    return run

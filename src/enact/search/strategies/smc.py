@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sequential Monte Carlo."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from enact.calls import register
+from enact.search.strategy import Extend, Strategy, at_least
+from enact.search.tree import Node, Tree
+
+
+@register(name="enact/search/Particle")
+@dataclasses.dataclass
+class Particle:
+    """One of several executions that go on side by side.
+
+    Attributes:
+        node: where it stands.
+        weight: logarithm of its weight.
+        is_under_way: it is being extended.
+    """
+
+    node: int
+    weight: float = 0.0
+    is_under_way: bool = False
+
+
+@register(name="enact/search/Smc")
+@dataclasses.dataclass
+class Smc(Strategy):
+    """Sequential Monte Carlo: particles go on side by side, and are resampled.
+
+    What the program tells (``enact.score``), and its final score, are logarithms of
+    potentials: a particle whose score rises by x gains a factor of ``exp(scale * x)``.
+    When the effective sample size falls, particles are drawn again in proportion to
+    their weights. See Del Moral et al., "Sequential Monte Carlo samplers" (2006); Lew
+    et al., "Sequential Monte Carlo steering of large language models" (2023).
+
+    Attributes:
+        particles: how many.
+        ess: resample when the effective sample size falls below this share of them.
+        scale: what scores are multiplied by.
+    """
+
+    particles: int = 16
+    ess: float = 0.5
+    scale: float = 1.0
+    swarm: list[Particle] = dataclasses.field(default_factory=list, init=False)
+    next: int = dataclasses.field(default=0, init=False)
+    waits_for: int = dataclasses.field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        at_least(self, particles=1, ess=0, scale=0)
+
+    def ask(self, tree: Tree, n: int) -> Sequence[Extend]:
+        if not self.swarm:
+            self.swarm = [Particle(tree.root.id) for _ in range(self.particles)]
+        while self.next < len(self.swarm):
+            particle = self.swarm[self.next]
+            self.next += 1
+            if tree[particle.node].is_open:
+                particle.is_under_way = True
+                self.waits_for += 1
+                return (Extend(particle.node),)
+        return ()
+
+    def tell(self, tree: Tree, node: Node) -> None:
+        for particle in self.swarm:
+            if particle.is_under_way and particle.node == node.parent:
+                break
+        else:
+            return
+        before = tree[particle.node].value
+        particle.node, particle.is_under_way = node.id, False
+        self.waits_for -= 1
+        if node.kind in ("open", "complete"):
+            particle.weight += self.scale * (node.value - before)
+        else:
+            particle.weight = -math.inf
+        if not self.waits_for and self.next == len(self.swarm):
+            self._resample(tree)
+            self.next = 0
+
+    def _resample(self, tree: Tree) -> None:
+        top = max(particle.weight for particle in self.swarm)
+        if top == -math.inf:
+            return  # all have failed
+        weights = [math.exp(particle.weight - top) for particle in self.swarm]
+        total = sum(weights)
+        size = total * total / sum(weight * weight for weight in weights)
+        if size >= self.ess * len(self.swarm):
+            return
+        # Systematic: one draw of chance for all keeps the variance low.
+        step = total / len(weights)
+        mark = tree.random.random() * step
+        chosen: list[Particle] = []
+        reached = 0.0
+        for particle, weight in zip(self.swarm, weights, strict=True):
+            reached += weight
+            while len(chosen) < len(weights) and mark < reached:
+                chosen.append(Particle(particle.node))
+                mark += step
+        self.swarm = chosen
