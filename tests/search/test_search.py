@@ -322,3 +322,20 @@ def test_a_strategy_that_asks_for_a_closed_node_is_told_so() -> None:
 class Confused(enact.search.Strategy):
     def ask(self, tree: enact.search.Tree, n: int) -> list[enact.search.Extend]:
         return [enact.search.Extend(len(tree) - 1, to_end=True)]
+
+
+@enact.register(name="search/dice")
+def dice() -> int:
+    return enact.random().randint(1, 20)
+
+
+@enact.register(name="search/three_dice")
+def three_dice() -> int:
+    enact.sleep(0.0)
+    return sum(dice() for _ in range(3))
+
+
+def test_programs_branch_where_they_draw_random_numbers() -> None:
+    result = enact.search.run(three_dice, score=float, strategy="beam(width=3, expand=4)", seed=1)
+    assert result.best.score == result.best.output
+    assert result.spent.calls == 4 + 12 + 12

@@ -52,7 +52,7 @@ def _walk(
         if done:
             yield Draw(path, recorded)
         return
-    if name.startswith("enact/"):
+    if name.startswith("enact/") and not any(one.draws for one in live(name)):
         return  # questions, nested runs and searches: they branch elsewhere
     if recorded.children:
         grounds.composite.add(name)
