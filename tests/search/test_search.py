@@ -336,6 +336,8 @@ def three_dice() -> int:
 
 
 def test_programs_branch_where_they_draw_random_numbers() -> None:
-    result = enact.search.run(three_dice, score=float, strategy="beam(width=3, expand=4)", seed=1)
+    result = enact.search.run(
+        three_dice, score=float, strategy="beam(width=3, expand=4)", seed=1
+    )
     assert result.best.score == result.best.output
     assert result.spent.calls == 4 + 12 + 12
