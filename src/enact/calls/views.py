@@ -20,6 +20,7 @@ from enact.errors import AmbiguousCall, NoSuchCall
 from enact.stores import ValueStore
 from enact.values import (
     ACTIVE,
+    Displayed,
     Ref,
     Resource,
     active_store,
@@ -89,7 +90,7 @@ class Response(_Subscripted):
 
 
 @dataclasses.dataclass
-class View(_Subscripted):
+class View(Displayed, _Subscripted):
     """The part of ``Invocation`` that reads, and finds its way around the tree.
 
     Attributes:

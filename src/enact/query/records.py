@@ -12,13 +12,13 @@ from enact.calls.invocation import from_cid
 from enact.calls.partial import recorded_by
 from enact.calls.resuming import status_of
 from enact.stores import CallRow, Overlay, RunRow, ValueStore
-from enact.values import Ref, cid_from_text
+from enact.values import Displayed, Ref, cid_from_text
 
 if TYPE_CHECKING:
     from enact.query.store import Store
 
 
-class Run:
+class Run(Displayed):
     """One execution from outside.
 
     Attributes:

@@ -3,6 +3,7 @@
 
 from enact.render.as_json import as_json
 from enact.render.calls import call_text, load, outcome_text
+from enact.render.notebook import html_of, html_of_text, show
 from enact.render.printer import PPrinter, pformat, pprint
 from enact.render.summary import invocation_summary
 from enact.render.text import HIDDEN, short, short_name, visible
@@ -12,6 +13,8 @@ __all__ = [
     "PPrinter",
     "as_json",
     "call_text",
+    "html_of",
+    "html_of_text",
     "invocation_summary",
     "load",
     "outcome_text",
@@ -19,5 +22,6 @@ __all__ = [
     "pprint",
     "short",
     "short_name",
+    "show",
     "visible",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from enact.values import redact, shown
+from enact.render import html_of_text, show
+from enact.values import Displayed, redact, shown
 
 if TYPE_CHECKING:
     from enact.calls import Invocation
@@ -42,7 +43,7 @@ class Best:
         return f"<best: {score}{shown(self.output)}>"
 
 
-class Result:
+class Result(Displayed):
     """What a search found.
 
     Attributes:
@@ -172,3 +173,6 @@ def _line(value: Any, width: int, quote: bool = True) -> str:
     text = shown(value) if quote else redact(str(value))
     text = " ".join(text.split())
     return text if len(text) <= width else text[: width - 3] + "..."
+
+
+show(Result, html_of_text)

@@ -10,6 +10,7 @@ from enact.values.cids import cid_from_text, cid_of, cid_text, is_cid
 from enact.values.committing import checkout, checkout_async, commit, commit_async
 from enact.values.context import ACTIVE, BlockStore, active_store
 from enact.values.decoder import Decoder, decode, decode_foreign
+from enact.values.display import HTML, Displayed
 from enact.values.distributions import loaded_distribution, register_distribution
 from enact.values.encoder import Encoder
 from enact.values.in_place import ATOMIC, assign_in_place, is_atomic
@@ -61,10 +62,12 @@ from enact.values.unknown import Opaque, Unknown
 __all__ = [
     "ACTIVE",
     "ATOMIC",
+    "HTML",
     "LIVE",
     "WRITTEN",
     "BlockStore",
     "Decoder",
+    "Displayed",
     "Encoder",
     "Form",
     "ImmutableResource",

@@ -11,6 +11,7 @@ from enact.errors import RefError
 from enact.values.cids import cid_from_text, cid_text
 from enact.values.context import ACTIVE, active_store
 from enact.values.decoder import Decoder, decode
+from enact.values.display import Displayed
 from enact.values.registry import LOWERERS, NAMED_TYPES, TYPE_NAMES
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Ref(Generic[T_co]):
+class Ref(Displayed, Generic[T_co]):
     """Refers to a stored value by its content.
 
     Refs to equal values are equal. A ref does no I/O until it is asked for its value.
