@@ -92,8 +92,9 @@ class Turns:
         # Lanes that wait for all the others.
         self._last: set[Path] = set()
         self._watching: set[int] = set()
-        # Whose turn has come, and who have not gone on yet; who wait for them.
-        self._woken: set[_Turn] = set()
+        # Lanes whose turn has come and that have not gone on yet, each with its event
+        # loop; tasks that are to begin after them.
+        self._woken: dict[Path, asyncio.AbstractEventLoop] = {}
         self._beginning: list[Driver] = []
 
     def used_up(self) -> bool:
@@ -199,7 +200,7 @@ class Turns:
             if loop is asyncio._get_running_loop():
                 if not future.done():
                     future.set_result(None)
-                    self._woken.add(future)
+                    self._woken[path] = loop
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(_resolve, future)
 
@@ -302,7 +303,7 @@ class Turns:
         try:
             await future
         finally:
-            self._woken.discard(future)
+            self.goes_on(lane)
         return future.enact_released
 
     def _future(self, lane: Lane) -> _Turn:
@@ -315,6 +316,10 @@ class Turns:
             _Watch(self, loop)
         return future
 
+    def goes_on(self, lane: Lane) -> None:
+        """A lane that was held back is resumed."""
+        self._woken.pop(lane.path, None)
+
     def may_begin(self, driver: Driver) -> bool:
         """Whether a task may begin that the event loop would begin now.
 
@@ -322,7 +327,7 @@ class Turns:
         would have gone on before.
         """
         loop = asyncio._get_running_loop()
-        if any(future.get_loop() is loop for future in self._woken):
+        if loop in self._woken.values():
             return False
         first = next((d for d in self._beginning if d.loop is loop), driver)
         return first is driver
@@ -422,11 +427,13 @@ class Driver(Coroutine[Any, Any, Any]):
         self._next: Callable[[], Any] = _nothing
 
     def send(self, value: Any) -> Any:
+        self._turns.goes_on(self._lane)
         if self._held is not None:
             return self._go_on()
         return self._resume(functools.partial(self._coro.send, value))
 
     def throw(self, *error: Any) -> Any:
+        self._turns.goes_on(self._lane)
         resume = functools.partial(self._coro.throw, *error)
         if self._held is not None:  # cancelled while it was held back
             self._held.close()
@@ -477,10 +484,7 @@ class Driver(Coroutine[Any, Any, Any]):
         turns, lane = self._turns, self._lane
         while not turns.is_turn(lane):
             future = turns._future(lane)
-            try:
-                yield from future.__await__()
-            finally:
-                turns._woken.discard(future)
+            yield from future.__await__()
             if future.enact_released:
                 return
 
