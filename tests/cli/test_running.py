@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+
+import pytest
 
 
 def said(done) -> str:
@@ -33,28 +36,41 @@ def test_the_program_is_found_through_pyproject(program, place):
     assert "all reused" in done.stdout
 
 
-def test_without_a_program_nothing_can_run(program):
+def test_without_a_program_nothing_can_run(enact):
     for command in ("replay", "preview", "resume", "affected"):
-        done = program(command)
-        assert done.returncode == 2
+        done = enact(command)
+        assert done.exit_code == 2
         assert "say with --app which module to load" in done.stderr
 
 
-def test_programs_that_cannot_be_loaded(program, place):
-    Path("exits.py").write_text("import sys; sys.exit(3)")
-    Path("raises.py").write_text("1 / 0")
-    Path("needs.py").write_text("import no_such_thing")
-    for app, told in (
+@pytest.mark.parametrize(
+    ("app", "told"),
+    [
         ("nothing_here", "there is no module nothing_here"),
         ("nothing.py", "there is no file"),
         ("exits", "ended with sys.exit(3)"),
         ("raises", "loading raises failed: ZeroDivisionError: division by zero"),
-        ("needs", "No module named 'no_such_thing'"),
+        ("needs.py", "No module named 'no_such_thing'"),
+    ],
+)
+def test_a_program_that_cannot_be_loaded(enact, monkeypatch, app, told):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    Path("exits.py").write_text("import sys; sys.exit(3)")
+    Path("raises.py").write_text("1 / 0")
+    Path("needs.py").write_text("import no_such_thing")
+    done = enact("replay", "handled", "--app", app)
+    assert done.exit_code == 1
+    assert told in done.stderr
+
+
+def test_a_project_file_that_cannot_be_read(enact):
+    for text, told in (
+        ("[tool.enact", "cannot be read"),
+        ("[tool.enact]\napp = 3", "must be the name of a module"),
+        ("[tool.other]\napp = 3", "say with --app"),
     ):
-        done = program("replay", "handled", "--app", app)
-        assert done.returncode == 1, app
-        assert told in said(done)
-        assert "Traceback" not in done.stderr
+        Path("pyproject.toml").write_text(text)
+        assert told in enact("replay", "handled").stderr
 
 
 def test_a_run_of_another_program_names_what_is_missing(program):
