@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -276,3 +277,45 @@ def test_what_is_no_time_is_a_mistake(enact, time):
     result = enact("log", "--since", time)
     assert result.exit_code == 2
     assert "is no time" in result.stderr
+
+
+KILLED = """
+import os, signal, sys
+import enact
+from shop_app import price
+
+@enact.register(name="test_looking/killed")
+def killed(n):
+    for i in range(n):
+        if i == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        price(i)
+
+with enact.SQLiteStore(sys.argv[1]) as store:
+    store.tag("text", "there")
+    enact.invoke(killed, (9,))
+"""
+
+
+def test_what_a_killed_program_left_is_seen_and_left_alone(place, enact):
+    (place / "killed").mkdir()
+    command = [sys.executable, "-c", KILLED, "killed/runs.db"]
+    subprocess.run(command, check=False, timeout=60)
+
+    def state():
+        found = (place / "killed").iterdir()
+        return {p.name: p.read_bytes() for p in found if not p.name.endswith("-shm")}
+
+    before = state()
+    assert len(before) > 3
+    for command in (
+        ("log",), ("show",), ("cat", "text"), ("calls",),
+        ("samples", "@latest/0"), ("status",), ("inbox",), ("tag",), ("check",),
+        ("export", "@latest", "-"), ("diff", "@latest/0", "@latest/1"),
+    ):  # fmt: skip
+        result = enact(*command, "--store", "killed/runs.db")
+        assert result.exit_code == 0, result.output
+    shown = enact("show", "--store", "killed/runs.db").stdout
+    assert "interrupted" in shown
+    assert "price(2) = 4" in shown
+    assert state() == before
