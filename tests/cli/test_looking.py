@@ -319,3 +319,38 @@ def test_what_a_killed_program_left_is_seen_and_left_alone(place, enact):
     assert "interrupted" in shown
     assert "price(2) = 4" in shown
     assert state() == before
+
+
+SEARCHED = """
+import sys
+import enact
+
+@enact.register(name="test_looking/throw")
+def throw():
+    return enact.current_call().draw
+
+with enact.SQLiteStore(sys.argv[1]) as store:
+    enact.search.run(throw, score=float, strategy="best_of(n=4)")
+"""
+
+
+def test_a_search_is_one_run(place, enact):
+    command = [sys.executable, "-c", SEARCHED, "searched.db"]
+    subprocess.run(command, check=True, timeout=60)
+
+    def runs(*options):
+        found = enact("log", "--store", "searched.db", "--json", *options).stdout
+        return [run["name"] for run in json.loads(found)]
+
+    assert runs() == ["enact/search"] == runs("-n", "1")
+    assert len(runs("--all")) > 4
+    latest = json.loads(enact("show", "--store", "searched.db", "--json").stdout)
+    assert latest["name"] == "enact/search"
+
+
+def test_what_a_killed_program_was_called_with_is_listed(place, enact):
+    command = [sys.executable, "-c", KILLED, "killed.db"]
+    subprocess.run(command, check=False, timeout=60)
+    assert enact("log", "--store", "killed.db").stdout.endswith("killed(9)\n")
+    running = enact("calls", "--status", "running", "--store", "killed.db").stdout
+    assert "killed(9)" in running
