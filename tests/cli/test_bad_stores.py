@@ -45,6 +45,7 @@ RUNNING = {
     "preview": ("handled",),
     "replay": ("handled",),
     "resume": (),
+    "search": ("show",),
 }
 ALL = [
     *((name, *rest) for name, rest in LOOKING.items()),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -183,3 +184,36 @@ def test_what_the_program_prints_does_not_get_into_the_json(program, data):
     done = program("replay", "handled", "--app", "shop_app", "--json")
     assert "hi" in done.stderr
     assert json.loads(done.stdout)["status"] == "completed"
+
+
+SEARCH = """
+import enact
+
+@enact.register
+def throw() -> int:
+    return enact.current_call().draw
+
+@enact.register
+def high(number: int) -> float:
+    return float(number)
+
+if __name__ == "__main__":
+    with enact.SQLiteStore("searched.db") as store:
+        enact.search.run(throw, score=high, strategy="best_of(n=4)")
+"""
+
+
+def test_what_a_search_found(program, place):
+    (place / "dice.py").write_text(SEARCH)
+    subprocess.run([sys.executable, "dice.py"], check=True, timeout=60)
+    before = (place / "searched.db").read_bytes()
+    search = ("search", "show", "--app", "dice", "--store", "searched.db")
+    found = json.loads(program(*search, "--json").stdout)
+    assert found["score"] == 3
+    assert found["best"]["output"] == 3
+    assert {node["kind"] for node in found["nodes"]} == {"open", "complete"}
+    assert "best  3" in program(*search).stdout
+    assert (place / "searched.db").read_bytes() == before
+    other = program("search", "show", "handled", "--app", "dice")
+    assert other.returncode == 1
+    assert "not a search" in said(other)
