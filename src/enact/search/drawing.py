@@ -47,7 +47,7 @@ class Grounds:
         target = call.target
         if self.branch_on:
             return target.name in self.branch_on
-        return not target.deterministic and target.name not in self.composite
+        return not target.certain and target.name not in self.composite
 
 
 class Drawing:
@@ -99,27 +99,32 @@ class Drawing:
         """Pays for the calls; nested searches draw from it."""
         return self.grounds.account
 
-    def catch_up(self, drawn: list[bytes], calls: int) -> None:
+    def catch_up(self, drawn: list[bytes], calls: int, first: bytes | None) -> None:
         """Take over what this extension did before it was cut off.
 
         Args:
             drawn: requests of the samples that it drew.
+            first: request of the one that has its number.
             calls: how many calls ran.
         """
         if not drawn:
             return
         self._made = len(drawn)
         self.calls += calls
-        self.drawn = drawn if self.number is None else drawn[1:]
+        self.drawn = list(drawn)
+        if self.number is not None and first in drawn:
+            self.drawn.remove(first)
         self.grounds.ledger.note_drawn(self.drawn)
 
-    def tell_score(self, value: float) -> None:
-        """The program told how good it is so far.
+    def tell_score(self, value: float) -> bool:
+        """The program told how good it is so far; false if it did so before.
 
-        What it tells while it is replayed was told before, by an execution above.
+        What it tells while it is replayed was told by an execution above.
         """
         if self._made or self.fresh:
             self.score = value
+            return True
+        return False
 
     def arrive(self, lane: Lane, call: Input) -> Recorded | Suspension | int | None:
         """Decide about a call that no record answers."""
@@ -127,7 +132,7 @@ class Drawing:
         target = call.target
         with self._lock:
             self._leave_leaf(lane.frame)
-            if target.deterministic and target.name not in grounds.branch_on:
+            if target.certain and target.name not in grounds.branch_on:
                 return None
             branches = grounds.branches_at(call)
             if branches and grounds.branch_on and self._within_branch(lane):
@@ -140,7 +145,7 @@ class Drawing:
             if self._is_full(key):
                 self.parked.append((key, call.request(), target.name))
                 return Parked()
-            return self._draw(lane, call)
+            return self._draw(lane, call, key)
 
     def _is_full(self, key: str) -> bool:
         """Whether a branch point is to be parked at."""
@@ -148,11 +153,16 @@ class Drawing:
             return False
         if self._made >= self.draws:
             return True
-        return self.at is not None and key != self.at
+        if self.at is None or key == self.at:
+            return False
+        # What was taken for a leaf makes calls: the branch point is inside of it.
+        return not key.startswith(f"{self.at}/")
 
-    def _draw(self, lane: Lane, call: Input) -> Recorded | Suspension | int | None:
+    def _draw(
+        self, lane: Lane, call: Input, key: str
+    ) -> Recorded | Suspension | int | None:
         ledger = self.grounds.ledger
-        if self._made == 0 and self.number is not None:
+        if key == self.at and self.number is not None:
             number = self.number
         else:
             request = call.request()

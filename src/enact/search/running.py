@@ -144,7 +144,8 @@ def run(
             program is async, as tasks of one event loop. By default one.
         seed: of all chance in the strategy.
         bank: a store; samples that were drawn before for the same request, by the same
-            code, are used in their order before any call runs.
+            code, are used in their order before any call runs. If no store is active,
+            the search is recorded in the bank, so what it draws is there for others.
         merge_on: given the invocation of a partial execution, gives its state, a value
             that can be stored; of executions in equal states one goes on.
         progress: is called after each outcome; True for a line on the terminal, False
@@ -177,7 +178,7 @@ def run(
         program, args, kwargs, score, strategy, budget, branch_on, executor, seed,
         bank, merge_on, progress,
     )  # fmt: skip
-    return _with_store(lambda: _searched(search, around))
+    return _with_store(bank, lambda: _searched(search, around))
 
 
 async def run_async(program: Any, *args: Any, **options: Any) -> Result:
@@ -189,7 +190,9 @@ async def run_async(program: Any, *args: Any, **options: Any) -> Result:
     loop = asyncio.get_running_loop()
     search, around = _prepare_call(program, *args, **options)
     around.loop = loop
-    return await asyncio.to_thread(_with_store, lambda: _searched(search, around))
+    return await asyncio.to_thread(
+        _with_store, around.bank, lambda: _searched(search, around)
+    )
 
 
 def _prepare_call(
@@ -232,23 +235,33 @@ def _prepare(
             "spend, and no budget is given. Next: give one, as in "
             "`budget=enact.search.Budget(calls=100)`"
         )
-    target, _ = resolve(program, tuple(args))
-    if not target.registered:
-        raise NotReplayable(
-            f"{name_of(program) if callable(program) else shown(program)} is not "
-            "registered, so it cannot be replayed: decorate it with `@enact.register`"
-        )
+    require_registered(program)
     search = Search(
-        program, list(args), dict(kwargs or {}), _registered(score), chosen, budget,
-        [_name(one) for one in branch_on], width, seed, bank is not None,
-        _registered(merge_on),
+        program, list(args), dict(kwargs or {}), registered_function(score), chosen,
+        budget, [_name(one) for one in branch_on], width, seed, bank is not None,
+        registered_function(merge_on),
     )  # fmt: skip
     if progress is None or isinstance(progress, bool):
         progress = default_progress(progress)
     return search, _Surroundings(bank, account, None, progress)
 
 
-def _registered(fn: Any) -> Any:
+def require_registered(program: Any) -> None:
+    """See that a program can be replayed.
+
+    Raises:
+        NotReplayable: it is not registered.
+        InvokableTypeError: it cannot be called.
+    """
+    target, _ = resolve(program, ())
+    if not target.registered:
+        raise NotReplayable(
+            f"{name_of(program) if callable(program) else shown(program)} is not "
+            "registered, so it cannot be replayed: decorate it with `@enact.register`"
+        )
+
+
+def registered_function(fn: Any) -> Any:
     """A function as one that can be part of a record."""
     if fn is None or target_of(fn) is not None or not callable(fn):
         return fn
@@ -293,9 +306,12 @@ def _name(one: Any) -> str:
     return target.name
 
 
-def _with_store(search: Callable[[], Result]) -> Result:
+def _with_store(bank: Any, search: Callable[[], Result]) -> Result:
     if ACTIVE.get() is not None:
         return search()
+    if isinstance(bank, Store):
+        with bank:
+            return search()
     with Store(memory_backend()):
         return search()
 
