@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls.answers import Answer
+from enact.calls.callers import stacklevel
 from enact.calls.credentials import look_at, look_for_live
 from enact.calls.divergence import describe_input, forbidden, in_doubt
 from enact.calls.endings import INTERRUPTS, complete, end_as, fail, interrupt
@@ -391,5 +392,5 @@ def _warn_late(lane: Lane, target: Target) -> None:
         "which started it: the call runs, but is in no record. Await or join it "
         "before that call returns",
         LateCallWarning,
-        stacklevel=5,
+        stacklevel=stacklevel(),
     )
