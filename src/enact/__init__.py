@@ -17,7 +17,7 @@ replays them, paying only for what changed.
     True
 """
 
-from enact import contexts, errors, search
+from enact import contexts, errors, experiments, search
 from enact.calls import (
     AmbiguousNameWarning,
     AsyncInvokable,
@@ -251,6 +251,7 @@ __all__ = [
     "deepcopy",
     "discard",
     "errors",
+    "experiments",
     "invocation_summary",
     "invoke",
     "invoke_async",

@@ -47,7 +47,9 @@ def blocks(text: str) -> Iterator[Block]:
         yield last
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/replay.md", "docs/search.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/replay.md", "docs/search.md", "docs/experiments.md"]
+)
 def test_a_page_is_a_program_that_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -232,23 +232,33 @@ def _prepare(
             "spend, and no budget is given. Next: give one, as in "
             "`budget=enact.search.Budget(calls=100)`"
         )
-    target, _ = resolve(program, tuple(args))
-    if not target.registered:
-        raise NotReplayable(
-            f"{name_of(program) if callable(program) else shown(program)} is not "
-            "registered, so it cannot be replayed: decorate it with `@enact.register`"
-        )
+    require_registered(program)
     search = Search(
-        program, list(args), dict(kwargs or {}), _registered(score), chosen, budget,
-        [_name(one) for one in branch_on], width, seed, bank is not None,
-        _registered(merge_on),
+        program, list(args), dict(kwargs or {}), registered_function(score), chosen,
+        budget, [_name(one) for one in branch_on], width, seed, bank is not None,
+        registered_function(merge_on),
     )  # fmt: skip
     if progress is None or isinstance(progress, bool):
         progress = default_progress(progress)
     return search, _Surroundings(bank, account, None, progress)
 
 
-def _registered(fn: Any) -> Any:
+def require_registered(program: Any) -> None:
+    """See that a program can be replayed.
+
+    Raises:
+        NotReplayable: it is not registered.
+        InvokableTypeError: it cannot be called.
+    """
+    target, _ = resolve(program, ())
+    if not target.registered:
+        raise NotReplayable(
+            f"{name_of(program) if callable(program) else shown(program)} is not "
+            "registered, so it cannot be replayed: decorate it with `@enact.register`"
+        )
+
+
+def registered_function(fn: Any) -> Any:
     """A function as one that can be part of a record."""
     if fn is None or target_of(fn) is not None or not callable(fn):
         return fn

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows for training, from recorded executions and from search trees.
+
+Each row names the invocations that it comes from, and the request at the root, by which
+rows are split so that nothing leaks. Credentials are taken out of all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from enact.calls import CallArgs, Invocation
+from enact.calls.views import name_of_invokable
+from enact.errors import SearchError
+from enact.search import Node, Result
+from enact.values import redact, redacted_form
+
+Row = dict[str, Any]
+
+
+def prompt_completions(
+    invocations: Iterable[Invocation],
+    call: Any,
+    *,
+    prompt: Callable[[Invocation], str] | None = None,
+    completion: Callable[[Invocation], str] | None = None,
+) -> list[Row]:
+    """Rows with ``prompt`` and ``completion``, one for each call of a function.
+
+    Args:
+        invocations: executions, or views of them.
+        call: the registered function that asks the model, or its name.
+        prompt: of such a call; by default its first argument.
+        completion: of such a call; by default its output.
+
+    Example:
+        >>> import enact
+        >>> @enact.register
+        ... def model(prompt: str) -> str:
+        ...     return prompt.upper()
+        >>> with enact.InMemoryStore():
+        ...     inv = enact.invoke(model, ("a sea",))
+        >>> rows = prompt_completions([inv], model)
+        >>> rows[0]["prompt"], rows[0]["completion"]
+        ('a sea', 'A SEA')
+    """
+    return [
+        _safe(
+            {
+                "prompt": _text((prompt or _prompt)(view)),
+                "completion": _text((completion or _completion)(view)),
+                "invocation": view.ref.id,
+                "root": root.request.id,
+            }
+        )
+        for root, view in _calls(invocations, call)
+    ]
+
+
+def chats(
+    invocations: Iterable[Invocation],
+    call: Any,
+    *,
+    messages: Callable[[Invocation], list[dict[str, str]]] | None = None,
+) -> list[Row]:
+    """Rows with ``messages``: what a chat model was asked, and what it answered.
+
+    Args:
+        invocations: executions, or views of them.
+        call: the registered function that asks the model, or its name.
+        messages: of such a call, dicts with ``role`` and ``content``; by default its
+            first argument, a text or such a list, and its output behind that.
+    """
+    return [
+        _safe(
+            {
+                "messages": (messages or _messages)(view),
+                "invocation": view.ref.id,
+                "root": root.request.id,
+            }
+        )
+        for root, view in _calls(invocations, call)
+    ]
+
+
+def preferences(result: Result, *, margin: float = 0.0) -> list[Row]:
+    """Rows with ``prompt``, ``chosen`` and ``rejected``, as for DPO.
+
+    They are pairs of samples that were drawn at one node, so under the same prefix: the
+    one with the best score below it, against each that is worse.
+
+    Args:
+        result: of a search.
+        margin: by how much the scores must differ.
+    """
+    rows: list[Row] = []
+    for node, drawn in _siblings(result):
+        ranked = sorted(drawn, key=lambda one: -one[1])
+        for other in ranked[1:]:
+            best = ranked[0]
+            same = _completion(best[2]) == _completion(other[2])
+            if same or not best[1] - other[1] > margin:
+                continue
+            rows.append(
+                _safe(
+                    {
+                        "prompt": _text(_prompt(best[2])),
+                        "chosen": _text(_completion(best[2])),
+                        "rejected": _text(_completion(other[2])),
+                        "chosen_score": best[1],
+                        "rejected_score": other[1],
+                        "invocation": [best[2].ref.id, other[2].ref.id],
+                        "root": _root(result, node),
+                    }
+                )
+            )
+    return rows
+
+
+def groups(result: Result) -> list[Row]:
+    """Rows with ``prompt``, ``completions`` and ``rewards``, as for GRPO.
+
+    A group is what was drawn at one node; the reward is the mean score below it.
+
+    Args:
+        result: of a search.
+    """
+    return [
+        _safe(
+            {
+                "prompt": _text(_prompt(drawn[0][2])),
+                "completions": [_text(_completion(view)) for _, _, view, _ in drawn],
+                "rewards": [average for _, _, _, average in drawn],
+                "invocation": [view.ref.id for _, _, view, _ in drawn],
+                "root": _root(result, node),
+            }
+        )
+        for node, drawn in _siblings(result)
+        if len(drawn) > 1
+    ]
+
+
+def step_values(result: Result) -> list[Row]:
+    """Rows with ``prompt``, ``completion``, ``value`` and ``count``, for value models.
+
+    The value of a sample is the mean score of the complete executions below it, and
+    ``count`` is their number.
+
+    Args:
+        result: of a search, as by ``mcts``.
+    """
+    counts = _below(result)
+    return [
+        _safe(
+            {
+                "prompt": _text(_prompt(view)),
+                "completion": _text(_completion(view)),
+                "value": average,
+                "count": counts[child.id][0],
+                "invocation": view.ref.id,
+                "root": _root(result, node),
+            }
+        )
+        for node, drawn in _siblings(result)
+        for child, _, view, average in drawn
+    ]
+
+
+def split(
+    rows: Iterable[Row], test: float = 0.1, seed: int = 0
+) -> tuple[list[Row], list[Row]]:
+    """Rows for training and for tests; those with one root stay together.
+
+    Args:
+        rows: as made here.
+        test: share of roots for tests, 0..1.
+        seed: another one gives another split.
+
+    Example:
+        >>> rows = [{"root": str(n // 2), "n": n} for n in range(100)]
+        >>> train, test = split(rows, 0.2)
+        >>> roots = [{row["root"] for row in part} for part in (train, test)]
+        >>> len(train) + len(test), roots[0] & roots[1]
+        (100, set())
+    """
+    train: list[Row] = []
+    held: list[Row] = []
+    for row in rows:
+        digest = hashlib.sha256(f"{seed}/{row['root']}".encode()).digest()
+        is_held = int.from_bytes(digest[:8], "big") < test * 2**64
+        (held if is_held else train).append(row)
+    return train, held
+
+
+def write_jsonl(rows: Iterable[Row], path: str | os.PathLike[str]) -> int:
+    """Write rows as JSON lines, which ``datasets.load_dataset("json", ...)`` reads.
+
+    Returns:
+        How many.
+    """
+    count = 0
+    with open(path, "w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+            count += 1
+    return count
+
+
+# --- calls ----------------------------------------------------------------------------
+
+
+def _calls(
+    invocations: Iterable[Invocation], call: Any
+) -> Iterator[tuple[Invocation, Invocation]]:
+    name = call if isinstance(call, str) else name_of_invokable(call)
+    for root in invocations:
+        for view in root.walk():
+            if view.name == name and view.status == "completed":
+                yield root, view
+
+
+def _prompt(view: Invocation) -> Any:
+    given = view.input
+    if isinstance(given, CallArgs):
+        if given.args:
+            return given.args[0] if len(given.args) == 1 else list(given.args)
+        return next(iter(given.kwargs.values()), "")
+    return given
+
+
+def _completion(view: Invocation) -> Any:
+    return view.output
+
+
+def _messages(view: Invocation) -> list[dict[str, str]]:
+    given = _prompt(view)
+    messages = [{"role": "user", "content": given}] if isinstance(given, str) else given
+    is_chat = isinstance(messages, list) and all(
+        isinstance(one, dict) and {"role", "content"} <= set(one) for one in messages
+    )
+    if not is_chat:
+        raise SearchError(
+            f"the first argument of {view.name!r} is neither a text nor a list of "
+            "messages with role and content: say what it is with `messages=`"
+        )
+    return [*messages, {"role": "assistant", "content": _text(_completion(view))}]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    except (TypeError, ValueError):
+        return repr(value)
+
+
+def _safe(row: Row) -> Row:
+    safe: Any = redacted_form(row, redact)
+    assert isinstance(safe, dict)
+    return safe
+
+
+# --- trees ----------------------------------------------------------------------------
+
+_Drawn = tuple[Node, float, Invocation, float]
+"""A child, the best score below it, the call that was drawn, the mean score below."""
+
+
+def _below(result: Result) -> dict[int, tuple[int, float, float]]:
+    """Of each node: how many complete ones are below, the sum and the best score."""
+    found = {node.id: (0, 0.0, -math.inf) for node in result.tree}
+    for node in reversed(list(result.tree)):  # parents come before their children
+        count, total, best = found[node.id]
+        if node.kind == "complete" and node.score is not None:
+            count, total = count + 1, total + node.score
+            best = max(best, node.score)
+            found[node.id] = count, total, best
+        if node.parent is not None and count:
+            above = found[node.parent]
+            found[node.parent] = (
+                above[0] + count, above[1] + total, max(above[2], best),
+            )  # fmt: skip
+    return found
+
+
+def _siblings(result: Result) -> Iterator[tuple[Node, list[_Drawn]]]:
+    """Each node with what was drawn at it, where that led to complete executions."""
+    below = _below(result)
+    for node in result.tree:
+        drawn: list[_Drawn] = []
+        for child in result.tree.children(node):
+            count, total, best = below[child.id]
+            if count:
+                view = _drawn_call(result, node, child)
+                if view is not None:
+                    drawn.append((child, best, view, total / count))
+        if drawn:
+            yield node, drawn
+
+
+def _drawn_call(result: Result, node: Node, child: Node) -> Invocation | None:
+    """The call that was drawn at ``node`` to get to ``child``."""
+    before = sum(1 for _ in _made(result, node, node.request))
+    for place, view in enumerate(_made(result, child, node.request)):
+        if place == before:
+            return view
+    return None
+
+
+def _made(result: Result, node: Node, request: bytes | None) -> Iterator[Invocation]:
+    for view in result.tree.invocation(node).walk():
+        if view.request.cid == request and view.status == "completed":
+            yield view
+
+
+def _root(result: Result, node: Node) -> str:
+    return result.tree.invocation(node).request.id
