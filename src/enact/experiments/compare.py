@@ -169,7 +169,9 @@ def _run_cell(
             except NothingFound:
                 _add(cell, None, None)
                 continue
-            _add(cell, result.best.score, result.best.invocation)
+            # What a strategy goes by, such as votes, is not the score of the output.
+            score = result.best.node.score
+            _add(cell, score, result.best.invocation)
             _spend(cell, result)
         return cell
     try:

@@ -113,13 +113,15 @@ class Drawing:
         self.drawn = drawn if self.number is None else drawn[1:]
         self.grounds.ledger.note_drawn(self.drawn)
 
-    def tell_score(self, value: float) -> None:
-        """The program told how good it is so far.
+    def tell_score(self, value: float) -> bool:
+        """The program told how good it is so far; false if it did so before.
 
-        What it tells while it is replayed was told before, by an execution above.
+        What it tells while it is replayed was told by an execution above.
         """
         if self._made or self.fresh:
             self.score = value
+            return True
+        return False
 
     def arrive(self, lane: Lane, call: Input) -> Recorded | Suspension | int | None:
         """Decide about a call that no record answers."""

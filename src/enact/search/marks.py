@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from enact.calls import annotate
 from enact.calls.lanes import CURRENT
 from enact.errors import Suspension
 from enact.search.scores import checked
 from enact.values import adapter
 
 if TYPE_CHECKING:
+    from enact.calls.frames import Frame
     from enact.search.drawing import Drawing
 
 
@@ -30,14 +30,13 @@ adapter(
 )
 
 
-def _drawing() -> Drawing | None:
-    from enact.search.drawing import Drawing  # it needs this module
-
+def _running() -> tuple[Frame | None, Drawing | None]:
+    """The call that runs here, and the search that extends it."""
     lane = CURRENT.get()
     if lane is None or lane.frame.caller is None:
-        return None
-    sampler = lane.frame.run.sampler
-    return sampler if isinstance(sampler, Drawing) else None
+        return None, None
+    frame = lane.frame
+    return frame, cast("Drawing | None", frame.run.sampler)
 
 
 def score(value: float) -> None:
@@ -70,10 +69,13 @@ def score(value: float) -> None:
         True
     """
     value = checked(value, "enact.score")
-    annotate(score=value)
-    drawing = _drawing()
-    if drawing is not None:
-        drawing.tell_score(value)
+    frame, drawing = _running()
+    if frame is None or (drawing is not None and not drawing.tell_score(value)):
+        return
+    frame.plain = False
+    if frame.usage is None:
+        frame.usage = {}
+    frame.usage["score"] = value
 
 
 def discard(why: str = "") -> None:
@@ -93,6 +95,6 @@ def accept() -> None:
 
     Outside of a search it does nothing.
     """
-    drawing = _drawing()
+    _, drawing = _running()
     if drawing is not None:
         drawing.accepted = True

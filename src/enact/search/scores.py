@@ -21,8 +21,13 @@ def checked(value: Any, what: str) -> float:
     Raises:
         InvalidScore: it is not a finite number.
     """
-    if isinstance(value, numbers.Real) and math.isfinite(value):
-        return float(value)
+    if type(value) is float and math.isfinite(value):
+        return value
+    try:
+        if isinstance(value, numbers.Real) and math.isfinite(value):
+            return float(value)
+    except OverflowError:  # an int beyond all floats
+        pass
     raise InvalidScore(
         f"{what} gave {shown(value)}: a score must be a finite number, more is better. "
         "Next: let it return a number for every output, a low one for bad outputs"
