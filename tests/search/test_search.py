@@ -291,6 +291,42 @@ def test_a_program_without_a_branch_point_says_so() -> None:
         )  # fmt: skip
 
 
+class Connection:
+    """Nothing that can be stored."""
+
+
+@enact.register(name="search/connect")
+def connect(place: int) -> Connection:
+    return Connection()
+
+
+@enact.register(name="search/connected")
+def connected() -> int:
+    connect(0)
+    return programs.digit(0, 0)
+
+
+@pytest.mark.filterwarnings("ignore::enact.UnstorableWarning")
+def test_samples_that_cannot_be_stored_are_an_error() -> None:
+    with pytest.raises(enact.SearchError, match="call 0 of 'search/connect'"):
+        enact.search.run(connected, score=float, strategy="beam")
+
+
+@enact.register(name="search/remembered", memoize=True)
+def remembered(place: int) -> int:
+    return place
+
+
+@enact.register(name="search/remembering")
+def remembering() -> int:
+    return remembered(1) + programs.digit(0, 0) + remembered(2)
+
+
+def test_what_is_memoized_is_no_branch_point() -> None:
+    result = enact.search.run(remembering, score=float, strategy="dfs(width=3)")
+    assert {n.branch for n in result.tree if n.is_open} == {"search/digit"}
+
+
 def test_a_program_that_is_not_registered_is_refused() -> None:
     with pytest.raises(enact.NotReplayable, match="register"):
         enact.search.run(lambda: 1, strategy="best_of(n=2)")

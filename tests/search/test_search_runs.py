@@ -167,6 +167,14 @@ def test_strategies_with_one_bank_have_the_same_luck() -> None:
         assert elsewhere.best.output == first.best.output
 
 
+def test_without_an_active_store_the_bank_keeps_what_is_drawn() -> None:
+    bank = enact.InMemoryStore()
+    options: dict[str, Any] = {"score": sum, "bank": bank, "strategy": "best_of(n=3)"}
+    first = enact.search.run(lucky, **options)
+    second = enact.search.run(lucky, **options)
+    assert (first.spent.calls, second.spent.calls) == (9, 0)
+
+
 @enact.register(name="search/ask_person")
 def ask_person(total: int) -> float:
     return float(enact.request_input(int, for_value=total, context="how good?"))

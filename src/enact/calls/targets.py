@@ -132,6 +132,11 @@ class Target:
             self.fixed = FixedBlocks(self.cid, None)
         return self.code
 
+    @property
+    def certain(self) -> bool:
+        """Whether search gains nothing from calling it again with the same input."""
+        return self.deterministic or self.memoize
+
     def returns(self) -> Any:
         """The annotation of what the function returns; ``Any`` without one."""
         try:

@@ -25,7 +25,7 @@ class Run(Displayed):
         id: of the run; later runs sort after earlier ones.
         name: of the invokable.
         status: ``running``, ``interrupted`` (nobody executes it any more), ``paused``,
-            ``failed`` or ``completed``.
+            ``parked`` (a search set it aside), ``failed`` or ``completed``.
         started: seconds since the epoch.
         duration: seconds from its start to its end; 0 while it has not ended.
         how: ``replay`` for one that was replayed, else None.

@@ -47,7 +47,7 @@ class Grounds:
         target = call.target
         if self.branch_on:
             return target.name in self.branch_on
-        return not target.deterministic and target.name not in self.composite
+        return not target.certain and target.name not in self.composite
 
 
 class Drawing:
@@ -129,7 +129,7 @@ class Drawing:
         target = call.target
         with self._lock:
             self._leave_leaf(lane.frame)
-            if target.deterministic and target.name not in grounds.branch_on:
+            if target.certain and target.name not in grounds.branch_on:
                 return None
             branches = grounds.branches_at(call)
             if branches and grounds.branch_on and self._within_branch(lane):

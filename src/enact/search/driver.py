@@ -34,7 +34,7 @@ from enact.search.spec import Found, Search
 from enact.search.steps import Job, Step, Stepper
 from enact.search.strategy import Extend, Vary
 from enact.search.tree import Node, Tree
-from enact.search.walk import draws_of
+from enact.search.walk import Draw, draws_of, name_of
 from enact.values import ACTIVE, Encoder, Ref
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ class Driver:
         self._allowance.told.add(made.spent)
         recorded = edits.read(step.invocation.cid, self.store)
         draws = draws_of(recorded, self.grounds, self.store)
+        self._require_stored(draws)
         if not draws and step.ending != "cut":
             raise NoBranchPoint(self._no_branch_point(step))
         self._allowance.count_length(len(draws))
@@ -183,6 +184,16 @@ class Driver:
                 "its first branch point: it does other things when it runs again"
             )
         return self._add(None, step)
+
+    def _require_stored(self, draws: list[Draw]) -> None:
+        for path, drawn in draws:
+            if drawn.details is not None and drawn.details.opaque:
+                raise SearchError(
+                    f"call {'/'.join(map(str, path))} of "
+                    f"{name_of(drawn, self.store)!r} has a part that cannot be stored, "
+                    "so executions could not be replayed past it: see the warning that "
+                    "names it, and register its type or wrap it with a TypeWrapper"
+                )
 
     def _no_branch_point(self, step: Step) -> str:
         names = ", ".join(sorted(self.grounds.composite | self.grounds.leaves))

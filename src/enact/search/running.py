@@ -144,7 +144,8 @@ def run(
             program is async, as tasks of one event loop. By default one.
         seed: of all chance in the strategy.
         bank: a store; samples that were drawn before for the same request, by the same
-            code, are used in their order before any call runs.
+            code, are used in their order before any call runs. If no store is active,
+            the search is recorded in the bank, so what it draws is there for others.
         merge_on: given the invocation of a partial execution, gives its state, a value
             that can be stored; of executions in equal states one goes on.
         progress: is called after each outcome; True for a line on the terminal, False
@@ -177,7 +178,7 @@ def run(
         program, args, kwargs, score, strategy, budget, branch_on, executor, seed,
         bank, merge_on, progress,
     )  # fmt: skip
-    return _with_store(lambda: _searched(search, around))
+    return _with_store(bank, lambda: _searched(search, around))
 
 
 async def run_async(program: Any, *args: Any, **options: Any) -> Result:
@@ -189,7 +190,9 @@ async def run_async(program: Any, *args: Any, **options: Any) -> Result:
     loop = asyncio.get_running_loop()
     search, around = _prepare_call(program, *args, **options)
     around.loop = loop
-    return await asyncio.to_thread(_with_store, lambda: _searched(search, around))
+    return await asyncio.to_thread(
+        _with_store, around.bank, lambda: _searched(search, around)
+    )
 
 
 def _prepare_call(
@@ -303,9 +306,12 @@ def _name(one: Any) -> str:
     return target.name
 
 
-def _with_store(search: Callable[[], Result]) -> Result:
+def _with_store(bank: Any, search: Callable[[], Result]) -> Result:
     if ACTIVE.get() is not None:
         return search()
+    if isinstance(bank, Store):
+        with bank:
+            return search()
     with Store(memory_backend()):
         return search()
 

@@ -58,12 +58,12 @@ def _walk(
         grounds.composite.add(name)
         for index, child in enumerate(layout.read_calls(recorded.children, store)):
             yield from _walk(child, (*path, index), grounds, store)
-    elif done and not grounds.branch_on and not _is_deterministic(name):
+    elif done and not grounds.branch_on and not _is_certain(name):
         yield Draw(path, recorded)
 
 
-def _is_deterministic(name: str) -> bool:
-    return any(target.deterministic for target in live(name))
+def _is_certain(name: str) -> bool:
+    return any(target.certain for target in live(name))
 
 
 _names: dict[bytes, str] = {}
