@@ -160,3 +160,10 @@ def test_brackets_and_quotes_are_balanced_or_not() -> None:
 
 def test_marks_follow_words_without_a_space() -> None:
     assert join(["Wide", ",", "blue", "and", "deep", "."]) == "Wide, blue and deep."
+
+
+def test_the_game_of_24_compares_strategies() -> None:
+    output = run_example("game24.py", "--puzzles", "4", "--calls", "30")
+    assert "4 inputs; all inputs were run" in output
+    for name in ("best_of", "beam", "mcts", "puct", "smc"):
+        assert re.search(rf"^{name} +[01]", output, re.MULTILINE)

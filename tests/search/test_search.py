@@ -291,6 +291,28 @@ def test_a_program_without_a_branch_point_says_so() -> None:
         )  # fmt: skip
 
 
+@enact.register(name="search/late")
+def late(total: int) -> int:
+    return programs.digit(60, total) + programs.digit(61, total)
+
+
+@enact.register(name="search/surprising")
+def surprising() -> int:
+    first = programs.digit(0, 0)
+    return first if first % 2 else first + late(first)
+
+
+@pytest.mark.parametrize("strategy", ["dfs(width=6)", "bfs(width=6)", "mcts"])
+def test_what_is_seen_late_to_make_calls_branches_inside(strategy: str) -> None:
+    result = enact.search.run(
+        surprising, score=float, strategy=strategy, budget=Budget(calls=80)
+    )
+    outputs = {result.tree.output(n) for n in result.tree if n.kind == "complete"}
+    assert len(outputs) > 8
+    long = [n for n in result.tree if n.kind == "complete" and n.depth >= 3]
+    assert len({n.output for n in long}) > 5
+
+
 class Connection:
     """Nothing that can be stored."""
 

@@ -99,18 +99,21 @@ class Drawing:
         """Pays for the calls; nested searches draw from it."""
         return self.grounds.account
 
-    def catch_up(self, drawn: list[bytes], calls: int) -> None:
+    def catch_up(self, drawn: list[bytes], calls: int, first: bytes | None) -> None:
         """Take over what this extension did before it was cut off.
 
         Args:
             drawn: requests of the samples that it drew.
+            first: request of the one that has its number.
             calls: how many calls ran.
         """
         if not drawn:
             return
         self._made = len(drawn)
         self.calls += calls
-        self.drawn = drawn if self.number is None else drawn[1:]
+        self.drawn = list(drawn)
+        if self.number is not None and first in drawn:
+            self.drawn.remove(first)
         self.grounds.ledger.note_drawn(self.drawn)
 
     def tell_score(self, value: float) -> bool:
@@ -142,7 +145,7 @@ class Drawing:
             if self._is_full(key):
                 self.parked.append((key, call.request(), target.name))
                 return Parked()
-            return self._draw(lane, call)
+            return self._draw(lane, call, key)
 
     def _is_full(self, key: str) -> bool:
         """Whether a branch point is to be parked at."""
@@ -150,11 +153,16 @@ class Drawing:
             return False
         if self._made >= self.draws:
             return True
-        return self.at is not None and key != self.at
+        if self.at is None or key == self.at:
+            return False
+        # What was taken for a leaf makes calls: the branch point is inside of it.
+        return not key.startswith(f"{self.at}/")
 
-    def _draw(self, lane: Lane, call: Input) -> Recorded | Suspension | int | None:
+    def _draw(
+        self, lane: Lane, call: Input, key: str
+    ) -> Recorded | Suspension | int | None:
         ledger = self.grounds.ledger
-        if self._made == 0 and self.number is not None:
+        if key == self.at and self.number is not None:
             number = self.number
         else:
             request = call.request()

@@ -246,7 +246,9 @@ class Driver:
             raise SearchError(f"the strategy asked to extend {node}, which is not open")
         number = self.grounds.ledger.next_number(node.request)
         draws = None if extend.to_end else 1
-        job = Job(self._programs[node.program], node.cid, node.at, number, draws)
+        job = Job(
+            self._programs[node.program], node.cid, node.at, number, draws, node.request
+        )
         self._under_way.append((extend, pool.submit(self._work, self._make, job)))
 
     def _tell(self, extend: Extend | Vary, future: Any) -> None:

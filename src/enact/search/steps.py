@@ -79,6 +79,7 @@ class Job(NamedTuple):
         at: which call is drawn first.
         number: of that draw.
         draws: how many samples may be drawn; None for all.
+        request: of the call that is drawn first.
     """
 
     program: tuple[Any, Sequence[Any], dict[str, Any]]
@@ -86,6 +87,7 @@ class Job(NamedTuple):
     at: str | None = None
     number: int | None = None
     draws: int | None = 1
+    request: bytes | None = None
 
 
 class Stepper:
@@ -155,7 +157,9 @@ class Stepper:
         origin = Origin(job.start, "search", within=key)
         cut_off = self._unfinished.pop(key, None)
         if cut_off is not None:
-            recorded, origin = self._catch_up(drawing, cut_off, recorded, origin)
+            recorded, origin = self._catch_up(
+                drawing, job.request, cut_off, recorded, origin
+            )
         policy = Policy(sampler=drawing)
         fun, args, kwargs = job.program
         outcome = self._execute(Task(fun, args, kwargs, recorded, policy, origin))
@@ -165,6 +169,7 @@ class Stepper:
     def _catch_up(
         self,
         drawing: Drawing,
+        first: bytes | None,
         row: RunRow,
         start: Recorded | None,
         origin: Origin,
@@ -189,7 +194,7 @@ class Stepper:
             for one in store.backend.calls(run=row.id)
             if one.status in ("completed", "failed") and one.request in drawn
         ]
-        drawing.catch_up(drawn, len(ran))
+        drawing.catch_up(drawn, len(ran), first)
         for one in ran:
             self._grounds.account.reserve()
             if one.usage is not None:
