@@ -46,7 +46,13 @@ def frail(length: int) -> int:
     for place in range(length):
         total = frail_part(10 * place, total)
         enact.score(total)
-    return total
+    # Only some executions show that this one makes calls.
+    return frail_late(total) if total % 2 == 0 else total
+
+
+@enact.register(name="search/frail_late")
+def frail_late(total: int) -> int:
+    return total + frail_digit(99, total)
 
 
 @enact.register(name="search/frail_score")
