@@ -167,3 +167,10 @@ def test_the_game_of_24_compares_strategies() -> None:
     assert "4 inputs; all inputs were run" in output
     for name in ("best_of", "beam", "mcts", "puct", "smc"):
         assert re.search(rf"^{name} +[01]", output, re.MULTILINE)
+
+
+def test_a_poem_is_searched_for() -> None:
+    output = run_example("poem_search.py", "--calls", "40")
+    scores = [float(text) for text in re.findall(r": score ([\d.]+),", output)]
+    assert len(scores) == 3 and scores[1] >= scores[0]
+    assert "budget of 40 calls" in output

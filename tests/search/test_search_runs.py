@@ -46,7 +46,13 @@ def frail(length: int) -> int:
     for place in range(length):
         total = frail_part(10 * place, total)
         enact.score(total)
-    return total
+    # Only some executions show that this one makes calls.
+    return frail_late(total) if total % 2 == 0 else total
+
+
+@enact.register(name="search/frail_late")
+def frail_late(total: int) -> int:
+    return total + frail_digit(99, total)
 
 
 @enact.register(name="search/frail_score")
@@ -320,3 +326,51 @@ def test_evolution_changes_the_fields_of_a_program(executor: int | None) -> None
     assert result.best.invocation.request().invokable().offset > 9
     if executor is None:
         assert shape(search()) == shape(result)
+
+
+@pytest.mark.parametrize("strategy", ["best_of(n=6)", "bfs(width=2)"])
+def test_a_person_may_judge_what_several_threads_find(strategy: str) -> None:
+    with enact.InMemoryStore() as store:
+        result = enact.search.run(
+            programs.number, (2,), score=ask_person, strategy=strategy, executor=3
+        )
+        assert result.best is None
+        for _ in range(4):
+            for question in store.pending():
+                question.answer(-question.for_value)
+            result = enact.search.resume(result.run)
+            if result.best is not None and not store.pending():
+                break
+        complete = [n for n in result.tree if n.kind == "complete"]
+        assert "waiting" not in result.counts
+        outputs = [result.tree.output(n) for n in complete]
+        assert result.best.output == min(outputs)
+
+
+def test_an_interrupt_in_a_thread_keeps_the_search() -> None:
+    MADE.clear()
+    CUT[:] = [12]
+    with enact.InMemoryStore() as store:
+        whole = None
+        with pytest.raises(KeyboardInterrupt):
+            search_frail("bfs(width=2)", executor=3)
+        CUT.clear()
+        run = store.runs(name="enact/search")[0]
+        resumed = enact.search.resume(run)
+        whole = search_frail("bfs(width=2)", executor=3)
+        assert shape(resumed) == shape(whole)
+
+
+@enact.register(name="search/exits")
+def exits() -> int:
+    got = programs.digit(40, 0)
+    if got == 5:
+        raise SystemExit(3)
+    return got
+
+
+def test_a_program_that_ends_its_thread_ends_the_search() -> None:
+    with enact.InMemoryStore() as store:
+        with pytest.raises(SystemExit):
+            enact.search.run(exits, score=float, strategy="best_of(n=80)", executor=2)
+        assert store.runs(name="enact/search")[0].status == "interrupted"

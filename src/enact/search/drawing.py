@@ -67,6 +67,7 @@ class Drawing:
         parked: key, request and name of each call that was parked.
         calls: how many ran that count.
         usage: what they told.
+        learned: functions that were not known to make calls.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Drawing:
         self.parked: list[tuple[str, bytes, str]] = []
         self.calls = 0
         self.usage: list[dict[str, object]] = []
+        self.learned: list[str] = []
         self._made = 0
         # Calls that were counted, and may turn out to be no leaves: by key. With the
         # request of those that were drawn.
@@ -206,8 +208,10 @@ class Drawing:
                 self._made -= 1
                 if request in self.drawn:
                     self.drawn.remove(request)
-        self.grounds.composite.add(name)
-        self.grounds.leaves.discard(name)
+        if name not in self.grounds.composite:
+            self.learned.append(name)
+            self.grounds.composite.add(name)
+            self.grounds.leaves.discard(name)
 
     def _within_branch(self, lane: Lane) -> bool:
         """Whether a call is part of one that is a branch point itself."""

@@ -56,6 +56,7 @@ class Step:
         score: that the program told.
         accepted: it said that it is good enough.
         why: of one that failed, was discarded, or was cut.
+        learned: functions that were not known to make calls.
     """
 
     invocation: Ref[Any]
@@ -68,6 +69,7 @@ class Step:
     score: float | None
     accepted: bool
     why: str | None
+    learned: list[str]
 
 
 class Job(NamedTuple):
@@ -137,6 +139,7 @@ class Stepper:
     def _remember(self, step: Step) -> None:
         """A step was answered from the record: what it did counts all the same."""
         self._grounds.ledger.note_drawn(ref.cid for ref in step.drawn)
+        self._grounds.composite.update(step.learned)
         self._grounds.account.remember(step.spent, step.spent.seconds)
 
     def _run(self, *_: Any) -> Step:
@@ -273,7 +276,7 @@ def _step_of(outcome: Outcome, drawing: Drawing, seconds: float) -> Step:
     return Step(
         Ref(outcome.cid, store), ending, at, request, branch,
         [Ref(cid, store) for cid in drawing.drawn], spent, drawing.score,
-        drawing.accepted, why,
+        drawing.accepted, why, drawing.learned,
     )  # fmt: skip
 
 
