@@ -17,7 +17,9 @@ replays them, paying only for what changed.
     True
 """
 
-from enact import contexts, errors, experiments, search
+from typing import TYPE_CHECKING
+
+from enact import contexts, errors
 from enact.calls import (
     AmbiguousNameWarning,
     AsyncInvokable,
@@ -127,7 +129,6 @@ from enact.query import (
     resume_async,
 )
 from enact.render import PPrinter, invocation_summary, pformat, pprint
-from enact.search import accept, discard, score
 from enact.values import (
     ImmutableResource,
     Opaque,
@@ -148,6 +149,12 @@ from enact.values import (
 )
 
 __version__ = "0.5.0.dev0"
+
+if TYPE_CHECKING:
+    from enact import experiments, search
+    from enact.search import accept, discard, score
+else:
+    from enact.late import attribute as __getattr__  # noqa: F401  # Python asks it
 
 __all__ = [
     "Affected",
@@ -279,3 +286,7 @@ __all__ = [
     "uuid4",
     "wrap",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+import enact
+
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
@@ -81,6 +83,30 @@ def test_the_core_depends_on_libipld_and_apsw_alone() -> None:
                 if name.partition(".")[0] not in allowed
             }
     assert not found
+
+
+def test_search_is_imported_when_it_is_needed(tmp_path: Path) -> None:
+    with enact.SQLiteStore(tmp_path / "runs.db") as store:
+        beam = enact.commit(enact.search.Beam(width=2))
+        assert store.has(beam)
+    code = f"""
+import sys, enact
+assert "enact.search" not in sys.modules and "asyncio" not in sys.modules
+assert "search" in dir(enact)
+with enact.SQLiteStore({str(tmp_path / "runs.db")!r}):
+    print(enact.Ref.from_id({beam.id!r})())
+assert "enact.experiments" not in sys.modules
+assert enact.experiments.compare and enact.score
+try:
+    enact.nothing
+except AttributeError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("Beam(width=2,")
+    assert "has no attribute 'nothing'" in done.stdout
 
 
 def test_the_libraries_of_the_command_line_are_not_imported_with_enact() -> None:

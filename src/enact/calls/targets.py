@@ -22,6 +22,7 @@ from enact.calls.code import code_digest
 from enact.calls.fixed_blocks import FixedBlocks
 from enact.errors import UnregisteredType, UnstorableValue
 from enact.values import adapter, cid_of, encode_form, qualified_name
+from enact.values.registry import is_late
 
 FUNCTION = "enact/Function"
 METHOD = "enact/Method"
@@ -262,7 +263,7 @@ def find(name: str, code: str | None = None) -> Target:
     Raises:
         UnregisteredType: nothing is registered under this name.
     """
-    newest = _newest.get(name)
+    newest = _newest.get(name) or (_newest.get(name) if is_late(name) else None)
     if newest is None and name.startswith(PROGRAM):
         raise UnregisteredType(
             f"the program that defines {name!r} is not loaded here. Next: load it, as "
@@ -283,7 +284,7 @@ def find(name: str, code: str | None = None) -> Target:
 
 def live(name: str) -> list[Target]:
     """The definitions of a name that are alive, the newest first."""
-    newest = _newest.get(name)
+    newest = _newest.get(name) or (_newest.get(name) if is_late(name) else None)
     if newest is None:
         return []
     return [newest, *(other for other in list(_live[name]) if other is not newest)]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -172,6 +171,8 @@ Opcode = tuple[str, int, int, int, int]
 
 def _opcodes(old: Sequence[object], new: Sequence[object]) -> list[Opcode]:
     if len(old) * len(new) <= _MOST_PAIRS:
+        import difflib
+
         matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
         return list(matcher.get_opcodes())
     both = min(len(old), len(new))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +86,8 @@ class Judge:
 
     def _apply(self, value: Any) -> Any:
         result = self._fn(value)
-        if asyncio.iscoroutine(result):
+        if inspect.iscoroutine(result):
+            import asyncio
+
             return asyncio.run(result)
         return result

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 
 class Pool(Protocol):
@@ -52,6 +54,8 @@ def make_pool(width: int) -> Iterator[Pool]:
     if width == 1:
         yield _OneByOne()
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     executor = ThreadPoolExecutor(width, "enact-search")
     try:
         yield _Threads(executor, width)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
@@ -32,6 +31,8 @@ from enact.stores import ValueStore, memory_backend
 from enact.values import ACTIVE, active_store, qualified_name, shown
 
 if TYPE_CHECKING:
+    import asyncio
+
     from enact.stores import RunRow
 
 SEARCH = "enact/search"
@@ -187,6 +188,8 @@ async def run_async(program: Any, *args: Any, **options: Any) -> Result:
     Args:
         program, args, options: as for ``run``.
     """
+    import asyncio
+
     loop = asyncio.get_running_loop()
     search, around = _prepare_call(program, *args, **options)
     around.loop = loop

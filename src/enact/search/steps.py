@@ -7,7 +7,6 @@ it did from its record, and goes on with what was in flight.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import dataclasses
 import json
@@ -35,6 +34,8 @@ from enact.search.walk import draws_of
 from enact.values import Ref, redact
 
 if TYPE_CHECKING:
+    import asyncio
+
     from enact.calls.layout import Recorded
     from enact.stores import RunRow, ValueStore
 
@@ -214,6 +215,8 @@ class Stepper:
             context.run(CURRENT.set, None)
             outcome: Outcome = context.run(execute, task)
             return outcome
+        import asyncio
+
         loop = self._loop or self._start_loop()
         context = contextvars.copy_context()
         context.run(CURRENT.set, None)
@@ -225,6 +228,8 @@ class Stepper:
     def _start_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._own_loop is None:
+                import asyncio
+
                 loop = self._own_loop = asyncio.new_event_loop()
                 thread = threading.Thread(target=_forever, args=(loop,), daemon=True)
                 contextvars.Context().run(thread.start)
@@ -238,6 +243,8 @@ class Stepper:
 
 
 def _forever(loop: asyncio.AbstractEventLoop) -> None:
+    import asyncio
+
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()

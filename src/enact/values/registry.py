@@ -53,6 +53,9 @@ TYPE_NAMES: dict[type, str] = {}
 #: the reason why not.
 RESOLVERS: list[Callable[[type], Lowerer | str | None]] = []
 
+#: Told of names of enact's own that are not known: what has them is imported late.
+LATE: list[Callable[[str], None]] = []
+
 #: Asked in order for names that no table holds.
 LOADER_RESOLVERS: list[Callable[[str], Loader | None]] = []
 
@@ -159,8 +162,8 @@ def lookup_type(name: str) -> type:
         >>> lookup_type("builtins:dict")
         <class 'dict'>
     """
-    entry = ENTRIES.get(name)
-    if entry is not None:
+    entry = ENTRIES.get(name) or (is_late(name) and ENTRIES.get(name))
+    if entry:
         return entry.cls
     found: object = NAMED_TYPES.get(name)
     if found is None:
@@ -168,6 +171,19 @@ def lookup_type(name: str) -> type:
     if not isinstance(found, type):
         raise unregistered(name)
     return found
+
+
+def is_late(name: str) -> bool:
+    """Whether a name is enact's own; what has it is there from now on.
+
+    Args:
+        name: of a type or function in stored data, which is not known yet.
+    """
+    if not name.startswith("enact/"):
+        return False
+    for tell in LATE:
+        tell(name)
+    return True
 
 
 def distribution_of(name: str) -> tuple[str, str] | None:
@@ -266,8 +282,8 @@ def find_loader(name: str) -> Loader | None:
         >>> find_loader("nobody:Nothing") is None
         True
     """
-    known = LOADERS.get(name)
-    if known is not None:
+    known = LOADERS.get(name) or (is_late(name) and LOADERS.get(name))
+    if known:
         return known
     for resolver in LOADER_RESOLVERS:
         found = resolver(name)
