@@ -149,6 +149,13 @@ class Frame(Lane):
         made = self.given = Input.of(self.target, self.given)
         return made
 
+    def spawn(self, thread: int = 0) -> Lane:
+        """The lane of the next task, thread or work item that this one starts."""
+        lane = super().spawn(thread)
+        if self.closed:  # so that calls made there can say what they outlived
+            lane.frame = _Ended(self.target)
+        return lane
+
     # --- children ---------------------------------------------------------------
 
     def enter(self, lane: Lane, child: Frame | Answer) -> int:
@@ -330,9 +337,10 @@ class Top(Frame):
 class _Ended(Frame):
     """Stands for the frame of lanes whose call has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: Target | None = None) -> None:
         self.frame = self
         self.closed = True
+        self.target = target
 
 
 Frame.ended = _Ended()

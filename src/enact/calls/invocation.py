@@ -405,7 +405,7 @@ def invoke(
     task = _task(fun, args, kwargs, replay_from, policy.check(), commit)
     lane = CURRENT.get()
     keep = Keep(raise_on_errors, wrap_exceptions)
-    if lane is None:
+    if lane is None or lane.frame.closed:  # or of a task that outlived its call
         return keep(execute(task))
 
     def inner(*_: Any, **__: Any) -> Invocation:
@@ -435,7 +435,7 @@ async def invoke_async(
     task = _task(fun, args, kwargs, replay_from, policy.check(), commit)
     lane = CURRENT.get()
     keep = Keep(raise_on_errors, wrap_exceptions)
-    if lane is None:
+    if lane is None or lane.frame.closed:  # or of a task that outlived its call
         return keep(await execute_async(task))
 
     async def inner(*_: Any, **__: Any) -> Invocation:
