@@ -238,6 +238,31 @@ def path(closed, tmp_path):
     return path
 
 
+def varint(number):
+    """A number as SQLite writes the key of a row."""
+    groups = [number >> shift & 0x7F for shift in range(56, -1, -7)]
+    while not groups[0]:
+        del groups[0]
+    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
+
+
+@pytest.mark.timeout(60)
+def test_a_wrong_number_of_a_call_does_not_lead_round_in_circles(path):
+    with sqlite3.connect(path) as connection:
+        last = connection.execute("SELECT max(id) FROM calls").fetchone()[0]
+    connection.close()
+    data = bytearray(path.read_bytes())
+    assert data.count(varint(last)) == 1
+    data[data.index(varint(last))] &= 0x80  # the last row has a small number now
+    path.write_bytes(data)
+    assert check_finds_damage(path)
+    backend = sqlite_backend(path)
+    for newest_first in (False, True):
+        with pytest.raises(CorruptBlock, match="order"):
+            list(backend.calls(newest_first=newest_first))
+    backend.close()
+
+
 def test_damage_in_a_pack_names_the_block(path):
     change(path, "UPDATE packs SET data = zeroblob(length(data))")
     backend = sqlite_backend(path)

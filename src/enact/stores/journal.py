@@ -179,6 +179,11 @@ class Journal:
                     yield self._call(columns)
                 except CorruptBlock as error:
                     yield error
+            try:
+                self._require_order(rows, low, _LAST)
+            except CorruptBlock as error:
+                yield error
+                return
             low = rows[-1][0] + 1
 
     def _stored(
@@ -198,6 +203,7 @@ class Journal:
                 f"calls.id BETWEEN ? AND ?{sql} ORDER BY calls.id {order} LIMIT ?",
                 (low, high, *values, page),
             )
+            self._require_order(rows, low, high, newest_first)
             yield from map(self._call, rows)
             if len(rows) < page:
                 return
@@ -261,6 +267,25 @@ class Journal:
                     return 0, -1, []
                 conditions.append(("calls.invokable = ?", name))
         return low, high, conditions
+
+    def _require_order(
+        self,
+        rows: Sequence[tuple[Any, ...]],
+        low: int,
+        high: int,
+        newest_first: bool = False,
+    ) -> None:
+        """Looks whether the numbers of calls are in order, as in a file that is well.
+
+        In a damaged one, going on after the last number may come to the same rows.
+        """
+        numbers = [row[0] for row in rows]
+        in_order = sorted(set(numbers), reverse=newest_first) == numbers
+        if not in_order or (rows and not low <= min(numbers) <= max(numbers) <= high):
+            raise CorruptBlock(
+                f"the table of calls in {self._path} is damaged: its rows are not in"
+                " their order any more"
+            )
 
     def _fetch(self, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         with self._reader.snapshot() as connection:
