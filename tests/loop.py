@@ -7,7 +7,9 @@ of the context in which it was started, as in ``asyncio``.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import inspect
 import itertools
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
@@ -35,6 +37,12 @@ class Task:
         except Exception as error:
             self.over, self.result = True, error
 
+    def close(self) -> None:
+        """Leave it where it is: the run is cut short."""
+        while inspect.getcoroutinestate(self.body) != inspect.CORO_CLOSED:
+            with contextlib.suppress(RuntimeError):  # it waits on its way out
+                self.context.run(self.body.close)
+
 
 Lane = tuple[int, ...]
 
@@ -50,13 +58,17 @@ def run(body: Coroutine[Any, Any, Any], schedule: Sequence[int]) -> None:
     global _tasks
     _tasks = [Task(body)]
     numbers = itertools.cycle(schedule or [0])
-    while not _tasks[0].over:
-        waiting = [task for task in _tasks if not task.over]
-        able = [task for task in waiting if task.ready()]
-        if able:
-            able[next(numbers) % len(able)].step()
-        else:
-            next(task for task in waiting if task.gives_up).step(forced=True)
+    try:
+        while not _tasks[0].over:
+            waiting = [task for task in _tasks if not task.over]
+            able = [task for task in waiting if task.ready()]
+            if able:
+                able[next(numbers) % len(able)].step()
+            else:
+                next(task for task in waiting if task.gives_up).step(forced=True)
+    finally:
+        for task in _tasks:
+            task.close()
 
 
 def spawn(body: Coroutine[Any, Any, Any]) -> Task:

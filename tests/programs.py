@@ -169,6 +169,7 @@ HELPERS = {
     "done": done,
     "first_error": first_error,
     "odd": odd,
+    "partial": functools.partial,
     "plus": plus,
     "short": short,
     "words": words,
@@ -302,7 +303,9 @@ def calls(where: Where) -> Lines:
     made = [f"await call({callee}, {v})" for callee in callees for v in values(where)]
     special = []
     if not where.calm or where.in_try:
-        special += ["await call(o1, 'self')"]
+        # What tasks share is looked at only next to calls, so not later by a variable.
+        itself = "await call(o1, 'self')"
+        special += [f"copy({itself})" if where.shared else itself]
     if not where.in_task:  # what it gives to a call must not be what others change
         special += ["await call(echo, v3)"]
     return made + special * (len(made) // 20)
@@ -389,7 +392,7 @@ OUTCOMES = st.sampled_from(["words", "first_error", "all_errors"])
 
 
 def tasks(where: Where) -> st.SearchStrategy[tuple[Lines, str]]:
-    """The definition of a task, and the expression that makes its coroutine."""
+    """The definition of a task, and the expressions that it is given."""
     own = ["begin()", "v3 = []"]
     if where.distinct:
         own += ["call = marked(#)"]
@@ -401,7 +404,7 @@ def tasks(where: Where) -> st.SearchStrategy[tuple[Lines, str]]:
                 "async def task(v0, v1, v2):",
                 *indented([*own, *body, "return done(v0, v1, v2, v3)"]),
             ],
-            f"task(v0, v1, {value})",
+            f"v0, v1, {value}",
         ),
         blocks(where.inner(in_task=True)), st.sampled_from(values(where)),
     )  # fmt: skip
@@ -411,7 +414,11 @@ def gathers(where: Where) -> st.SearchStrategy[Lines]:
     mine = f"bodies{where.depth}"
 
     def gather(defined: list[tuple[Lines, str]], how: str) -> Lines:
-        made = [[*lines, f"{mine}.append({one})"] for lines, one in defined]
+        # No coroutines yet: a changed program may never come to wait for them.
+        made = [
+            [*lines, f"{mine}.append(partial(task, {given}))"]
+            for lines, given in defined
+        ]
         return [f"{mine} = []", *flat(made), f"v1 = {how}(await gather(*{mine}))"]
 
     return st.builds(gather, st.lists(tasks(where), min_size=1, max_size=3), OUTCOMES)
@@ -422,8 +429,8 @@ def spawns(where: Where) -> st.SearchStrategy[Lines]:
 
     def spawn(parts: list[tuple[tuple[Lines, str], Lines]], how: str) -> Lines:
         body = [
-            [*lines, f"{mine}.append(spawn({one}))", *then]
-            for (lines, one), then in parts
+            [*lines, f"{mine}.append(spawn(task({given})))", *then]
+            for (lines, given), then in parts
         ]
         return [
             f"{mine} = []",
@@ -553,9 +560,9 @@ class CodeChange:
     def _task(self, lines: Lines, place: int) -> None:
         found = _START.match(lines[place])
         assert found is not None
-        task = "task(v0, v1, 3)"
+        task = "partial(task, v0, v1, 3)"
         if found[2] == "tasks":
-            task = f"spawn({task})"
+            task = "spawn(task(v0, v1, 3))"
         new = TASK.format(900 + self.what, found[2], found[3], task).split("\n")
         lines[place + 1 : place + 1] = [found[1] + line for line in new]
 

@@ -146,7 +146,7 @@ ASYNC |= {"call": call_async}
 
 
 async def reference_gather(*bodies: Any) -> list[Any]:
-    return await loop.join(*map(loop.spawn, bodies))
+    return await loop.join(*[loop.spawn(body()) for body in bodies])
 
 
 REFERENCE: dict[str, Any] = {name: async_function(name) for name in NAMES}
@@ -273,6 +273,18 @@ def by_lane(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def hangs_on_order(found: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether trees differ as tasks made their first calls in another order.
+
+    A task whose first call is new has the recorded lane of its name, if nobody has
+    taken that; what was recorded there may answer what it does.
+    """
+    if [*dict.fromkeys(found["lanes"])] != [*dict.fromkeys(other["lanes"])]:
+        return any(v in NEW for child in found["children"] for v in child["verdict"])
+    pairs = zip(found["children"], other["children"], strict=False)
+    return any(hangs_on_order(*pair) for pair in pairs if pair[0] != pair[1])
+
+
 def check_verdicts(
     old: enact.Invocation, new: enact.Invocation, names: set[str]
 ) -> None:
@@ -288,6 +300,8 @@ def check_verdicts(
         assert new == old and verdicts == {}
     while todo:
         old, new = todo.pop()
+        if not old.children:  # all below is new, and the verdict of the call says so
+            continue
         recorded = Counter(child.request.cid for child in old.children)
         asked = Counter(child.request.cid for child in new.children)
         ran: Counter[bytes] = Counter()
@@ -582,8 +596,9 @@ class Free:
                 outcomes.append(error)
         return outcomes
 
-    async def gather(self, *bodies: Coroutine[Any, Any, Any]) -> list[Any]:
-        return await asyncio.gather(*bodies, return_exceptions=True)
+    async def gather(self, *bodies: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        made = [body() for body in bodies]
+        return await asyncio.gather(*made, return_exceptions=True)
 
 
 class Gate(Free):
@@ -640,8 +655,8 @@ class Gate(Free):
         await self.over(tasks)
         return await super().settle(*tasks)
 
-    async def gather(self, *bodies: Coroutine[Any, Any, Any]) -> list[Any]:
-        return await self.settle(*map(self.spawn, bodies))
+    async def gather(self, *bodies: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        return await self.settle(*[self.spawn(body()) for body in bodies])
 
 
 class Door:
@@ -783,8 +798,11 @@ async def replay_both(
         assert left
         raise
     assert not left
-    found = by_lane(tree_of(inv, inv.verdicts()))
-    assert found == by_lane(tree(call, reference._whole.verdicts))
+    found = tree_of(inv, inv.verdicts())
+    expected = tree(call, reference._whole.verdicts)
+    if by_lane(found) != by_lane(expected):
+        assume(not hangs_on_order(found, expected))
+    assert by_lane(found) == by_lane(expected)
     assert sorted(both.actual.log) == sorted(both.expected.log)
     return call, inv
 

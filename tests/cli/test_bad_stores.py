@@ -13,6 +13,8 @@ from click.testing import CliRunner
 
 import enact as library
 from enact.cli import main
+from enact.cli.errors import Failure
+from enact.cli.stores import looking
 
 LOOKING = {
     "log": (),
@@ -43,6 +45,7 @@ RUNNING = {
     "preview": ("handled",),
     "replay": ("handled",),
     "resume": (),
+    "search": ("show",),
 }
 ALL = [
     *((name, *rest) for name, rest in LOOKING.items()),
@@ -185,3 +188,18 @@ def test_a_damaged_block_is_named_and_the_others_are_shown(place):
     assert code == 1
     assert "What to do:" in out
     assert run("tag")[0] == 0
+
+
+def test_a_store_that_somebody_begins_to_write_is_not_called_damaged(place):
+    def look(*, write: bool) -> None:
+        with looking("runs.db"):
+            if write:
+                with library.SQLiteStore("runs.db") as other:
+                    library.commit("something new")
+                other.close()
+            raise library.CorruptBlock("pages of two times do not go together")
+
+    with pytest.raises(Failure, match="somebody began to write"):
+        look(write=True)
+    with pytest.raises(library.CorruptBlock):
+        look(write=False)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -276,3 +277,80 @@ def test_what_is_no_time_is_a_mistake(enact, time):
     result = enact("log", "--since", time)
     assert result.exit_code == 2
     assert "is no time" in result.stderr
+
+
+KILLED = """
+import os, signal, sys
+import enact
+from shop_app import price
+
+@enact.register(name="test_looking/killed")
+def killed(n):
+    for i in range(n):
+        if i == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        price(i)
+
+with enact.SQLiteStore(sys.argv[1]) as store:
+    store.tag("text", "there")
+    enact.invoke(killed, (9,))
+"""
+
+
+def test_what_a_killed_program_left_is_seen_and_left_alone(place, enact):
+    (place / "killed").mkdir()
+    command = [sys.executable, "-c", KILLED, "killed/runs.db"]
+    subprocess.run(command, check=False, timeout=60)
+
+    def state():
+        found = (place / "killed").iterdir()
+        return {p.name: p.read_bytes() for p in found if not p.name.endswith("-shm")}
+
+    before = state()
+    assert len(before) > 3
+    for command in (
+        ("log",), ("show",), ("cat", "text"), ("calls",),
+        ("samples", "@latest/0"), ("status",), ("inbox",), ("tag",), ("check",),
+        ("export", "@latest", "-"), ("diff", "@latest/0", "@latest/1"),
+    ):  # fmt: skip
+        result = enact(*command, "--store", "killed/runs.db")
+        assert result.exit_code == 0, result.output
+    shown = enact("show", "--store", "killed/runs.db").stdout
+    assert "interrupted" in shown
+    assert "price(2) = 4" in shown
+    assert state() == before
+
+
+SEARCHED = """
+import sys
+import enact
+
+@enact.register(name="test_looking/throw")
+def throw():
+    return enact.current_call().draw
+
+with enact.SQLiteStore(sys.argv[1]) as store:
+    enact.search.run(throw, score=float, strategy="best_of(n=4)")
+"""
+
+
+def test_a_search_is_one_run(place, enact):
+    command = [sys.executable, "-c", SEARCHED, "searched.db"]
+    subprocess.run(command, check=True, timeout=60)
+
+    def runs(*options):
+        found = enact("log", "--store", "searched.db", "--json", *options).stdout
+        return [run["name"] for run in json.loads(found)]
+
+    assert runs() == ["enact/search"] == runs("-n", "1")
+    assert len(runs("--all")) > 4
+    latest = json.loads(enact("show", "--store", "searched.db", "--json").stdout)
+    assert latest["name"] == "enact/search"
+
+
+def test_what_a_killed_program_was_called_with_is_listed(place, enact):
+    command = [sys.executable, "-c", KILLED, "killed.db"]
+    subprocess.run(command, check=False, timeout=60)
+    assert enact("log", "--store", "killed.db").stdout.endswith("killed(9)\n")
+    running = enact("calls", "--status", "running", "--store", "killed.db").stdout
+    assert "killed(9)" in running

@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 
 def said(done) -> str:
@@ -33,28 +37,41 @@ def test_the_program_is_found_through_pyproject(program, place):
     assert "all reused" in done.stdout
 
 
-def test_without_a_program_nothing_can_run(program):
+def test_without_a_program_nothing_can_run(enact):
     for command in ("replay", "preview", "resume", "affected"):
-        done = program(command)
-        assert done.returncode == 2
+        done = enact(command)
+        assert done.exit_code == 2
         assert "say with --app which module to load" in done.stderr
 
 
-def test_programs_that_cannot_be_loaded(program, place):
-    Path("exits.py").write_text("import sys; sys.exit(3)")
-    Path("raises.py").write_text("1 / 0")
-    Path("needs.py").write_text("import no_such_thing")
-    for app, told in (
+@pytest.mark.parametrize(
+    ("app", "told"),
+    [
         ("nothing_here", "there is no module nothing_here"),
         ("nothing.py", "there is no file"),
         ("exits", "ended with sys.exit(3)"),
         ("raises", "loading raises failed: ZeroDivisionError: division by zero"),
-        ("needs", "No module named 'no_such_thing'"),
+        ("needs.py", "No module named 'no_such_thing'"),
+    ],
+)
+def test_a_program_that_cannot_be_loaded(enact, monkeypatch, app, told):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    Path("exits.py").write_text("import sys; sys.exit(3)")
+    Path("raises.py").write_text("1 / 0")
+    Path("needs.py").write_text("import no_such_thing")
+    done = enact("replay", "handled", "--app", app)
+    assert done.exit_code == 1
+    assert told in done.stderr
+
+
+def test_a_project_file_that_cannot_be_read(enact):
+    for text, told in (
+        ("[tool.enact", "cannot be read"),
+        ("[tool.enact]\napp = 3", "must be the name of a module"),
+        ("[tool.other]\napp = 3", "say with --app"),
     ):
-        done = program("replay", "handled", "--app", app)
-        assert done.returncode == 1, app
-        assert told in said(done)
-        assert "Traceback" not in done.stderr
+        Path("pyproject.toml").write_text(text)
+        assert told in enact("replay", "handled").stderr
 
 
 def test_a_run_of_another_program_names_what_is_missing(program):
@@ -167,3 +184,36 @@ def test_what_the_program_prints_does_not_get_into_the_json(program, data):
     done = program("replay", "handled", "--app", "shop_app", "--json")
     assert "hi" in done.stderr
     assert json.loads(done.stdout)["status"] == "completed"
+
+
+SEARCH = """
+import enact
+
+@enact.register
+def throw() -> int:
+    return enact.current_call().draw
+
+@enact.register
+def high(number: int) -> float:
+    return float(number)
+
+if __name__ == "__main__":
+    with enact.SQLiteStore("searched.db") as store:
+        enact.search.run(throw, score=high, strategy="best_of(n=4)")
+"""
+
+
+def test_what_a_search_found(program, place):
+    (place / "dice.py").write_text(SEARCH)
+    subprocess.run([sys.executable, "dice.py"], check=True, timeout=60)
+    before = (place / "searched.db").read_bytes()
+    search = ("search", "show", "--app", "dice", "--store", "searched.db")
+    found = json.loads(program(*search, "--json").stdout)
+    assert found["score"] == 3
+    assert found["best"]["output"] == 3
+    assert {node["kind"] for node in found["nodes"]} == {"open", "complete"}
+    assert "best  3" in program(*search).stdout
+    assert (place / "searched.db").read_bytes() == before
+    other = program("search", "show", "handled", "--app", "dice")
+    assert other.returncode == 1
+    assert "not a search" in said(other)

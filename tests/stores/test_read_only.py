@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import enact
+from enact.stores import Overlay
 
 WRITER = """
 import os, signal, sys
@@ -105,3 +106,26 @@ def test_an_empty_file_is_no_store_yet(tmp_path):
     with pytest.raises(enact.StoreUnavailable, match="is empty"):
         enact.open_store(path, read_only=True)
     assert path.stat().st_size == 0
+
+
+@enact.register(name="test_read_only/deref")
+def deref(ref):
+    return inner(ref)
+
+
+@enact.register(name="test_read_only/inner")
+def inner(ref):
+    return ref.checkout()
+
+
+def test_calls_with_refs_run_beside_a_store_that_is_only_read(tmp_path):
+    with enact.SQLiteStore(tmp_path / "runs.db") as store:
+        ref = enact.commit(["sea"])
+        enact.invoke(deref, (ref,))
+    store.close()
+    store = enact.open_store(tmp_path / "runs.db", read_only=True)
+    with Overlay(store):
+        again = enact.invoke(deref, (enact.Ref.from_id(ref.id),))
+        assert again.output == ["sea"]
+    assert len(store.runs()) == 1
+    store.close()

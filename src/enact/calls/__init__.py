@@ -3,6 +3,7 @@
 
 from enact.calls.calling import LateCallWarning
 from enact.calls.chance import now, random, sleep, sleep_async, uuid4
+from enact.calls.children import ChildProcessWarning
 from enact.calls.comparing import code_diff, source
 from enact.calls.credentials import PlainCredentialWarning
 from enact.calls.current import CurrentCall, annotate, current_call
@@ -25,6 +26,7 @@ __all__ = [
     "AmbiguousNameWarning",
     "AsyncInvokable",
     "CallArgs",
+    "ChildProcessWarning",
     "CurrentCall",
     "ExceptionResource",
     "Invocation",

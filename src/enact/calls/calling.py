@@ -11,9 +11,10 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls.answers import Answer
+from enact.calls.callers import stacklevel
 from enact.calls.credentials import look_at, look_for_live
 from enact.calls.divergence import describe_input, forbidden, in_doubt
 from enact.calls.endings import INTERRUPTS, complete, end_as, fail, interrupt
@@ -54,6 +55,17 @@ class LateCallWarning(UserWarning):
     """A call was made after the call that started its task or thread had ended."""
 
 
+class Early(NamedTuple):
+    """A call whose turn has not come yet.
+
+    What it calls, and with what, may be objects that calls before it change.
+    """
+
+    lane: Lane
+    index: int  # type: ignore[assignment]  # of no use as a method of this tuple
+    turns: Turns
+
+
 def call(
     lane: Lane,
     target: Target,
@@ -63,6 +75,9 @@ def call(
 ) -> Any:
     """Make a tracked call of a plain callable."""
     arrival = arrive(lane, target, receiver, args, kwargs)
+    if type(arrival) is Early:
+        arrival.turns.wait_in_thread(arrival.index, False)
+        arrival = arrive(lane, target, receiver, args, kwargs, has_waited=True)
     if type(arrival) is Given:
         return arrival.value
     if type(arrival) is Answer:
@@ -108,6 +123,9 @@ async def call_async(
 ) -> Any:
     """Make a tracked call of a coroutine function."""
     arrival = arrive(lane, target, receiver, args, kwargs)
+    if type(arrival) is Early:
+        await arrival.turns.wait(arrival.lane, arrival.index, False)
+        arrival = arrive(lane, target, receiver, args, kwargs, has_waited=True)
     if isinstance(arrival, Answer):
         turns = arrival.turns
         if turns is not None:
@@ -166,10 +184,12 @@ def arrive(
     receiver: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> Frame | Answer | Given | None:
+    has_waited: bool = False,
+) -> Frame | Answer | Given | Early | None:
     """Begin a call: gives the frame that is to run, or the recorded answer.
 
-    None means that the call cannot be placed, since the frame of its lane has ended.
+    None means that the call cannot be placed, since the frame of its lane has ended;
+    ``Early``, that it is to come again when its turn has come.
     """
     thread = _get_ident()
     if lane.thread != thread:
@@ -204,6 +224,10 @@ def arrive(
     else:
         given = Input(run, parent, target, receiver, args, kwargs)
     if plan is not None and not lane.unwinding:
+        if plan.turns is not None and not has_waited:
+            index = plan.early(lane, Input.of(target, given))
+            if index is not None:
+                return Early(lane, index, plan.turns)
         return _replayed(lane, target, given, plan)
     if target.memoize or run.cautious:
         return _live(lane, target, given, None)
@@ -368,5 +392,5 @@ def _warn_late(lane: Lane, target: Target) -> None:
         "which started it: the call runs, but is in no record. Await or join it "
         "before that call returns",
         LateCallWarning,
-        stacklevel=5,
+        stacklevel=stacklevel(),
     )

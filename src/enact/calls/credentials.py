@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from enact.calls.callers import stacklevel
 from enact.values import LIVE, live_bytes, name_rule, redact, shape_rule
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _warn(name: str, path: str, said: str, rule: str) -> None:
         "since a replay needs it: pass an `enact.Secret` on, and `reveal()` it only "
         "where it is used",
         PlainCredentialWarning,
-        stacklevel=6,
+        stacklevel=stacklevel(),
     )
 
 

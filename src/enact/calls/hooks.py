@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from enact.calls import rest
+from enact.calls.children import run_in_child, set_caller
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, run_in_lane
 from enact.errors import ReplayError, Signal
 
@@ -151,11 +153,61 @@ def _task_factory(
 
 def _leave_invocation() -> None:
     """A forked child is no part of the invocation: its calls just run."""
-    CURRENT.set(None)
+    lane = CURRENT.get()
+    if lane is not None:
+        CURRENT.set(None)
+        set_caller(_name_of(lane))
+
+
+def _name_of(lane: Lane) -> str:
+    target = lane.frame.target
+    return "an invocation" if target is None else str(target.name)
+
+
+def _cover_processes() -> None:
+    """Hooks for modules that take long to import, where the program has done so."""
+    module: Any = sys.modules.get("multiprocessing.process")
+    start = getattr(getattr(module, "BaseProcess", None), "start", None)
+    if start is not None and not hasattr(start, "__enact__"):
+        module.BaseProcess.start = _telling_child(start)
+    module = sys.modules.get("concurrent.futures.process")
+    submit = getattr(getattr(module, "ProcessPoolExecutor", None), "submit", None)
+    if submit is not None and not hasattr(submit, "__enact__"):
+        module.ProcessPoolExecutor.submit = _telling_pool(submit)
+
+
+def _telling_child(start: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(start)
+    def tracked_start(self: Any) -> None:
+        lane = CURRENT.get()
+        target = getattr(self, "_target", None)  # what ``run`` calls
+        if lane is not None and target is not None:
+            told = functools.partial(run_in_child, _name_of(lane), target)
+            self._target = told
+        start(self)
+
+    tracked_start.__enact__ = True  # type: ignore[attr-defined]  # marks it as ours
+    return tracked_start
+
+
+def _telling_pool(submit: Callable[..., Future[R]]) -> Callable[..., Future[R]]:
+    @functools.wraps(submit)
+    def tracked_submit(
+        self: Any, fn: Callable[..., R], /, *args: Any, **kwargs: Any
+    ) -> Future[R]:
+        lane = CURRENT.get()
+        if lane is None:
+            return submit(self, fn, *args, **kwargs)
+        # Its workers may have been started long before.
+        return submit(self, run_in_child, _name_of(lane), fn, *args, **kwargs)
+
+    tracked_submit.__enact__ = True  # type: ignore[attr-defined]  # marks it as ours
+    return tracked_submit
 
 
 def install() -> None:
-    """Put the hooks in place; calling it again does nothing."""
+    """Put the hooks in place; calling it again covers what was imported since."""
+    _cover_processes()
     if asyncio.BaseEventLoop.create_task is _tracked_create_task:
         return
     asyncio.BaseEventLoop.create_task = _tracked_create_task  # type: ignore[assignment,method-assign]  # same signature by **options

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
+from enact.calls.callers import stacklevel
 from enact.calls.credentials import look_for_live
 from enact.errors import InputChanged, UnstorableValue
 from enact.values import (
@@ -273,7 +274,7 @@ class Input:
                 f"{self.target.name!r} changed {names[0][0]!r} of its object, which is "
                 "no field: it is neither recorded nor restored on replay",
                 UntrackedStateWarning,
-                stacklevel=5,
+                stacklevel=stacklevel(),
             )
         if after != self.invokable:
             self.blocks.append((after, data))

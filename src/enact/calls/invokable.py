@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 from enact.calls.calling import call, call_async
+from enact.calls.children import CHILD_OF, warn_in_child
 from enact.calls.invocation import (
     RAISED,
     Invocation,
@@ -72,7 +73,7 @@ class Invokable(InvokableBase, Generic[I_contra, O_co]):
         'Hello, Ada!'
     """
 
-    def call(self, *args: Any) -> Any:
+    def call(self, *args: Any, **kwargs: Any) -> Any:
         """What the invokable does; define it with one argument or none."""
         raise InvokableTypeError(f"{type(self).__qualname__} defines no `call`")
 
@@ -81,6 +82,8 @@ class Invokable(InvokableBase, Generic[I_contra, O_co]):
         target = target_of_class(type(self))
         output: O_co
         if lane is None:
+            if CHILD_OF:
+                warn_in_child(target.name)
             output = self.call(*target.fit(args))
             if target.check_output is not None:
                 target.check_output(output)
@@ -118,7 +121,7 @@ class Invokable(InvokableBase, Generic[I_contra, O_co]):
 class AsyncInvokable(InvokableBase, Generic[I_contra, O_co]):
     """``Invokable`` with ``async def call``."""
 
-    async def call(self, *args: Any) -> Any:
+    async def call(self, *args: Any, **kwargs: Any) -> Any:
         """What the invokable does; define it with one argument or none."""
         raise InvokableTypeError(f"{type(self).__qualname__} defines no `call`")
 
@@ -127,6 +130,8 @@ class AsyncInvokable(InvokableBase, Generic[I_contra, O_co]):
         target = target_of_class(type(self))
         output: O_co
         if lane is None:
+            if CHILD_OF:
+                warn_in_child(target.name)
             output = await self.call(*target.fit(args))
             if target.check_output is not None:
                 target.check_output(output)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from enact.calls import targets
 from enact.calls.calling import call, call_async
+from enact.calls.children import CHILD_OF, warn_in_child
 from enact.calls.lanes import CURRENT
 from enact.calls.targets import Target
 from enact.errors import DuplicateName, InvokableTypeError
@@ -62,9 +64,11 @@ def register(
     invocation; elsewhere it just runs. A registered class can be stored.
 
     Args:
-        obj: a function, method, async function, class, ``staticmethod`` or
-            ``classmethod``; or any callable, such as a method of somebody's client
-            object, whose tracked version is returned.
+        obj: a function, method, async function, class, ``staticmethod``,
+            ``classmethod``, or property, of which the getter is tracked; or any
+            callable, such as a method of somebody's client object, whose tracked
+            version is returned. Methods of such a callable, like ``cache_clear``,
+            stay reachable.
         name: in stored data; by default module and qualified name. Give one to
             functions that may move, and to lambdas and closures.
         former: names that it had before, so that old records find it.
@@ -111,12 +115,22 @@ def register(
     )
     if isinstance(obj, (staticmethod, classmethod)):
         return type(obj)(again(obj.__func__))
+    if type(obj) is property and obj.fget is not None:
+        return obj.getter(again(obj.fget))
+    if type(obj) is functools.cached_property:
+        return functools.cached_property(again(obj.func))
     known = targets.target_of(obj)
     if known is not None and name in (None, known.name):
         return obj
     if not callable(obj):
+        below = ""
+        if hasattr(type(obj), "__get__"):
+            below = (
+                ". Put `@enact.register` below the decorator that made it, on the "
+                "function itself"
+            )
         raise InvokableTypeError(
-            f"cannot register {shown(obj)}: it is neither a class nor callable"
+            f"cannot register {shown(obj)}: it is neither a class nor callable{below}"
         )
     if retry not in (None, "never"):
         raise InvokableTypeError(f"retry must be None or 'never', not {retry!r}")
@@ -149,6 +163,8 @@ def wrapped(target: Target) -> Callable[..., Any]:
         async def tracked_async(*args: Any, **kwargs: Any) -> Any:
             lane = current()
             if lane is None:
+                if CHILD_OF:
+                    warn_in_child(target.name)
                 return await fn(*args, **kwargs)
             return await call_async(lane, target, None, args, kwargs)
 
@@ -158,15 +174,40 @@ def wrapped(target: Target) -> Callable[..., Any]:
         def tracked_plain(*args: Any, **kwargs: Any) -> Any:
             lane = current()
             if lane is None:
+                if CHILD_OF:
+                    warn_in_child(target.name)
                 return fn(*args, **kwargs)
             return call(lane, target, None, args, kwargs)
 
         tracked = tracked_plain
-    if isinstance(fn, (types.FunctionType, types.BuiltinFunctionType)):
-        functools.update_wrapper(tracked, fn)
-    else:
-        tracked.__wrapped__ = fn
-        tracked.__doc__ = getattr(fn, "__doc__", None)
-        tracked.__name__ = tracked.__qualname__ = target.name.rpartition(":")[2]
+    _look_like(tracked, fn, target.name.rpartition(":")[2])
     tracked.__enact_target__ = target
     return tracked  # type: ignore[no-any-return]  # a function of unknown signature
+
+
+def _look_like(tracked: Any, fn: Any, name: str) -> None:
+    """Give a tracked function the names, documentation and attributes of ``fn``.
+
+    Data attributes of objects that are called are left out: a copy would grow old.
+    """
+    if isinstance(fn, functools.partial):
+        tracked.func, tracked.args, tracked.keywords = fn.func, fn.args, fn.keywords
+    elif not isinstance(fn, types.FunctionType):
+        for key in dir(type(fn)):
+            if not key.startswith("_") and _is_method(type(fn), key):
+                setattr(tracked, key, getattr(fn, key))
+    if hasattr(fn, "__qualname__"):
+        functools.update_wrapper(tracked, fn)
+        return
+    tracked.__wrapped__ = fn
+    tracked.__doc__ = getattr(fn, "__doc__", None)
+    tracked.__name__ = tracked.__qualname__ = name
+    made_by = fn.func if isinstance(fn, functools.partial) else type(fn)
+    tracked.__module__ = getattr(made_by, "__module__", None)
+
+
+def _is_method(cls: type, key: str) -> bool:
+    attribute = inspect.getattr_static(cls, key, None)
+    return isinstance(attribute, (staticmethod, classmethod)) or inspect.isroutine(
+        attribute
+    )

@@ -270,7 +270,7 @@ class Plan:
             return self._match(lane, call)
 
     def _match(self, lane: Lane, call: Input) -> Match | None:
-        if self._unclaimed and lane.path not in self._claimed:
+        if self._unclaimed:
             self._choose_lane(lane, call)
         queue = lane.queue
         cursor = lane.cursor
@@ -292,6 +292,30 @@ class Plan:
             cursor += 1
         lane.cursor = cursor
         return self._search(lane, call)
+
+    def early(self, lane: Lane, call: Input) -> int | None:
+        """The recorded call that ``call`` is likely to be once its turn has come.
+
+        A task that waited for something untracked comes earlier than it did when that
+        takes less time, and objects that it shares with others are not yet as they
+        were.
+        """
+        session = self.session
+        turns = self.turns
+        if turns is None or session.changed or session.error is not None:
+            return None
+        with self._lock:
+            alignment = self._alignment
+            free = (
+                n for n in lane.queue[lane.cursor :]
+                if alignment is None or alignment.is_free(n)
+            )  # fmt: skip
+            index = next(free, None)
+            if index is None or turns.is_next(index, False):
+                return None
+            if same(self.child(index), call) or self._lane_for(lane, call) is not None:
+                return None
+            return index if self.name_of(index) == call.target.name else None
 
     def _search(self, lane: Lane, call: Input) -> Match | None:
         """Look further, by request: the next recorded call is another one."""
@@ -385,14 +409,22 @@ class Plan:
         Tasks that make no tracked call may be missing or extra in a replay, as
         ``asyncio.wait_for`` makes one on Python 3.11 and none on 3.12.
         """
+        path = self._lane_for(lane, call)
+        if path is not None:
+            self._claim(lane, path)
+
+    def _lane_for(self, lane: Lane, call: Input) -> Path | None:
+        """The recorded lane that a lane without one is to have."""
+        if lane.path in self._claimed:
+            return None
         alignment = self._alignment
         for path in (lane.path, *self._unclaimed):
             for index in self._unclaimed.get(path, ()):
                 if alignment is None or alignment.is_free(index):
                     if same(self.child(index), call):
-                        self._claim(lane, path)
-                        return
+                        return path
                     break
+        return None
 
     def _claim(self, lane: Lane, path: Path) -> None:
         """A lane goes on with what was recorded in lane ``path``."""

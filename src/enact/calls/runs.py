@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls import layout
+from enact.calls.callers import stacklevel
 from enact.calls.environment import describe_process, installed_packages
 from enact.calls.frames import clock
 from enact.calls.listing import SourceKeeper
@@ -284,12 +285,15 @@ def _warn(
     if key in _warned:
         return
     _warned.add(key)
+    # Some reasons say what to do.
+    advice = ". Register the type (`@enact.register`), or wrap it with a TypeWrapper"
+    if "; " in error.reason:
+        advice = ""
     warnings.warn(
-        f"the {what} of a call in {name!r} cannot be stored at {path}: {error.reason}. "
-        "The call ran as usual, but a replay must run it again. Register the type "
-        "(`@enact.register`), or wrap it with an `enact.TypeWrapper`",
+        f"the {what} of a call in {name!r} cannot be stored at {path}: {error.reason}"
+        f"{advice}. The call ran as usual, but a replay must run it again",
         UnstorableWarning,
-        stacklevel=6,
+        stacklevel=stacklevel(),
     )
 
 

@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from enact.calls.callers import stacklevel
 from enact.calls.code import code_digest
 from enact.calls.fixed_blocks import FixedBlocks
 from enact.errors import UnregisteredType, UnstorableValue
@@ -297,7 +298,7 @@ def _warn_ambiguous(name: str) -> None:
         f"several different functions named {name!r} are alive; {means}: give each a "
         "name of its own, as in `enact.register(fn, name='draft/short')`",
         AmbiguousNameWarning,
-        stacklevel=4,
+        stacklevel=stacklevel(),
     )
 
 

@@ -43,6 +43,7 @@ class Turns:
 
     __slots__ = (
         "_ancestors",
+        "_beginning",
         "_begun",
         "_changed",
         "_cut",
@@ -57,6 +58,7 @@ class Turns:
         "_resting",
         "_waiting",
         "_watching",
+        "_woken",
         "on_rest",
     )
 
@@ -90,6 +92,10 @@ class Turns:
         # Lanes that wait for all the others.
         self._last: set[Path] = set()
         self._watching: set[int] = set()
+        # Lanes whose turn has come and that have not gone on yet, each with its event
+        # loop; tasks that are to begin after them.
+        self._woken: dict[Path, asyncio.AbstractEventLoop] = {}
+        self._beginning: list[Driver] = []
 
     def used_up(self) -> bool:
         """Whether all that was recorded has happened."""
@@ -194,6 +200,7 @@ class Turns:
             if loop is asyncio._get_running_loop():
                 if not future.done():
                     future.set_result(None)
+                    self._woken[path] = loop
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(_resolve, future)
 
@@ -293,7 +300,10 @@ class Turns:
 
     async def _park(self, lane: Lane) -> bool:
         future = self._future(lane)
-        await future
+        try:
+            await future
+        finally:
+            self.goes_on(lane)
         return future.enact_released
 
     def _future(self, lane: Lane) -> _Turn:
@@ -305,6 +315,22 @@ class Turns:
             self._watching.add(id(loop))
             _Watch(self, loop)
         return future
+
+    def goes_on(self, lane: Lane) -> None:
+        """A lane that was held back is resumed."""
+        self._woken.pop(lane.path, None)
+
+    def may_begin(self, driver: Driver) -> bool:
+        """Whether a task may begin that the event loop would begin now.
+
+        Those whose turn has just come go first. Had they not been held back, they
+        would have gone on before.
+        """
+        loop = asyncio._get_running_loop()
+        if loop in self._woken.values():
+            return False
+        first = next((d for d in self._beginning if d.loop is loop), driver)
+        return first is driver
 
     def release_first(self) -> None:
         """Nothing moves: the waiting lane whose turn would come first goes on."""
@@ -377,7 +403,16 @@ def _resolve(future: asyncio.Future[None]) -> None:
 class Driver(Coroutine[Any, Any, Any]):
     """A coroutine that is resumed only when it is its lane's turn."""
 
-    __slots__ = ("_begun", "_coro", "_held", "_lane", "_next", "_turns", "__weakref__")
+    __slots__ = (
+        "__weakref__",
+        "_begun",
+        "_coro",
+        "_held",
+        "_lane",
+        "_next",
+        "_turns",
+        "loop",
+    )
 
     def __init__(
         self, turns: Turns, lane: Lane, coro: Coroutine[Any, Any, Any]
@@ -387,15 +422,18 @@ class Driver(Coroutine[Any, Any, Any]):
         self._coro = coro
         self._begun = False
         self._held: Generator[Any, None, None] | None = None
+        self.loop = asyncio._get_running_loop()
         # How it goes on after it was held back.
         self._next: Callable[[], Any] = _nothing
 
     def send(self, value: Any) -> Any:
+        self._turns.goes_on(self._lane)
         if self._held is not None:
             return self._go_on()
         return self._resume(functools.partial(self._coro.send, value))
 
     def throw(self, *error: Any) -> Any:
+        self._turns.goes_on(self._lane)
         resume = functools.partial(self._coro.throw, *error)
         if self._held is not None:  # cancelled while it was held back
             self._held.close()
@@ -407,6 +445,10 @@ class Driver(Coroutine[Any, Any, Any]):
         if not self._begun:
             # Tasks begin in the order in which they were made, that is their turn.
             self._begun = True
+            if not self._turns.may_begin(self):
+                self._next = resume
+                self._held = self._hold_beginning()
+                return self._go_on()
         elif not self._turns.is_turn(self._lane):
             self._next = resume
             self._held = self._hold()
@@ -445,6 +487,15 @@ class Driver(Coroutine[Any, Any, Any]):
             yield from future.__await__()
             if future.enact_released:
                 return
+
+    def _hold_beginning(self) -> Generator[Any, None, None]:
+        turns = self._turns
+        turns._beginning.append(self)
+        try:
+            while not turns.may_begin(self):
+                yield
+        finally:
+            turns._beginning.remove(self)
 
     def _forward(self, resume: Callable[[], Any]) -> Any:
         try:

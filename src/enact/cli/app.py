@@ -31,12 +31,11 @@ def app_option(command: F) -> F:
     )(command)
 
 
-def load_apps(apps: Sequence[str], *, needed: bool = True) -> list[str]:
+def load_apps(apps: Sequence[str]) -> list[str]:
     """Import the modules of the user's program, and say so.
 
     Args:
         apps: as given with ``--app``; if empty, those of ``pyproject.toml`` count.
-        needed: whether it is an error if there are none.
 
     Returns:
         What was loaded.
@@ -49,12 +48,10 @@ def load_apps(apps: Sequence[str], *, needed: bool = True) -> list[str]:
     if not apps:
         found = _configured()
         if found is None:
-            if needed:
-                raise click.UsageError(
-                    "this runs your program: say with --app which module to load, or in"
-                    ' pyproject.toml with [tool.enact] app = "..."'
-                )
-            return []
+            raise click.UsageError(
+                "this runs your program: say with --app which module to load, or in"
+                ' pyproject.toml with [tool.enact] app = "..."'
+            )
         apps, directory = found
         where = "pyproject.toml"
     for app in apps:

@@ -12,6 +12,7 @@ import click
 from enact.calls.layout import REQUEST
 from enact.cli.describe import (
     SHORT_REF,
+    begun_line,
     call_data,
     call_line,
     short_runs,
@@ -38,7 +39,6 @@ from enact.cli.output import (
 )
 from enact.cli.stores import looking
 from enact.query import Call, Store, find, find_run, name_fits, path_of
-from enact.render import short_name, visible
 from enact.render.words import duration_in_words, iso_time, time_in_words
 from enact.values import decode_form
 
@@ -115,7 +115,9 @@ def _line(store: Store, call: Call, width: int) -> CallLine:
     invocation = call.invocation
     if invocation is not None:
         return call_line(invocation, width)
-    return CallLine(Line(f"{visible(short_name(call.name))}(...)"), Line())
+    request = call.request
+    cid = None if request is None else request.cid
+    return begun_line(store, call.name, cid, width)
 
 
 def _show(store: Store, found: Sequence[Call]) -> None:

@@ -12,8 +12,17 @@ from enact.cli.output import Call as CallLine
 from enact.cli.output import Line, show, terminal_width, values_width
 from enact.errors import EnactError
 from enact.query import Call, Place, Run, Store
-from enact.render import as_json, call_text, load, outcome_text, short_name, visible
+from enact.render import (
+    as_json,
+    call_text,
+    load,
+    outcome_text,
+    request_text,
+    short_name,
+    visible,
+)
 from enact.render.words import iso_time
+from enact.stores import OUTSIDE
 from enact.values import redact
 
 SHORT_RUN = 8
@@ -74,7 +83,20 @@ def run_line(run: Run, width: int) -> CallLine:
             Line(visible(short_name(run.name))),
             Line(f" ({type(error).__name__}: {visible(str(error))})", "failed"),
         )
-    return CallLine(Line(f"{visible(short_name(run.name))}(...)"), Line())
+    calls = run._store.backend.calls(run=run.id, parent=OUTSIDE, limit=1)
+    row = next(calls, None)
+    return begun_line(run._store, run.name, None if row is None else row.request, width)
+
+
+def begun_line(store: Store, name: str, request: bytes | None, width: int) -> CallLine:
+    """A call that has not come to its end."""
+    text = f"{visible(short_name(name))}(...)"
+    if request is not None:
+        try:
+            text = redact(request_text(store, name, request, width))
+        except EnactError:
+            pass  # its name has to do
+    return CallLine(Line(text), Line())
 
 
 def run_data(run: Run, tags: Sequence[str]) -> dict[str, Any]:

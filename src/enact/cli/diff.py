@@ -149,23 +149,33 @@ def _parts(before: Invocation, after: Invocation) -> Iterator[tuple[str, list[st
         label = "output" if old.output and new.output else "outcome"
         if old.status != new.status:
             label = f"{old.status}, then {new.status}"
-        values = (
-            load(before, old.output or old.raised),
-            load(after, new.output or new.raised),
-        )
+        values = (_outcome(before), _outcome(after))
         yield label, list(_value_lines(*values))
     if old.code != new.code:
         yield "the code is another version", []
 
 
+def _outcome(view: Invocation) -> Any:
+    recorded = view._recorded()
+    cid = recorded.output or recorded.raised
+    return _NOTHING if cid is None else load(view, cid)
+
+
 def _value_lines(old: Any, new: Any) -> Iterator[str]:
     """The lines in which the texts of two values differ."""
-    before, after = _text(old).split("\n"), _text(new).split("\n")
+    before, after = _lines(old), _lines(new)
     brief = max(len(before), len(after)) < 8  # no need to say where
     lines = difflib.unified_diff(before, after, lineterm="", n=2)
     for number, line in enumerate(lines):
         if number >= 2 and not (brief and line.startswith("@@")):
             yield line
+
+
+_NOTHING = object()
+
+
+def _lines(value: Any) -> list[str]:
+    return [] if value is _NOTHING else _text(value).split("\n")
 
 
 def _text(value: Any) -> str:

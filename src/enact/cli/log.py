@@ -27,9 +27,10 @@ from enact.cli.output import (
 from enact.cli.stores import looking
 from enact.errors import EnactError, NotFound
 from enact.query import Run, Store, name_fits
+from enact.query.lookup import WITHIN_SEARCH
 from enact.render.words import duration_in_words, time_in_words
 
-STATUSES = ("running", "interrupted", "paused", "failed", "completed")
+STATUSES = ("running", "interrupted", "paused", "failed", "completed", "parked")
 
 
 @click.command()
@@ -39,6 +40,7 @@ STATUSES = ("running", "interrupted", "paused", "failed", "completed")
 @click.option("--since", type=Time(), metavar="TIME", help="Started then or later.")
 @click.option("--until", type=Time(), metavar="TIME", help="Started before then.")
 @click.option("--text", metavar="TEXT", help="With this in call, output or error.")
+@click.option("-a", "--all", "every", is_flag=True, help="Also what searches ran.")
 @limit_option(20)
 @json_option
 @store_option
@@ -49,6 +51,7 @@ def log(
     since: float | None,
     until: float | None,
     text: str | None,
+    every: bool,
     limit: int,
     as_data: bool,
     url: str | None,
@@ -56,12 +59,16 @@ def log(
     """List runs, newest first.
 
     A NAME is all of a function's name, its last part, or has * and ? in it. A TIME is
-    30min, 2h or 3d ago, or a date such as 2026-11-20 or '2026-11-20 14:30'.
+    30min, 2h or 3d ago, or a date such as 2026-11-20 or '2026-11-20 14:30'. A search is
+    one run; --all, or --status parked, lists the executions that it tried.
     """
     with looking(url) as store:
         tags = tags_by_ref(store)
+        every = every or status == "parked" or tag is not None
         plain = not (name or tag or until or text) and status not in STATUSES[:2]
-        runs = _runs(store, status, since, limit + 1 if plain and limit else None)
+        runs = _runs(
+            store, status, since, every, limit + 1 if plain and limit else None
+        )
         chosen = (
             run
             for run in runs
@@ -94,12 +101,18 @@ def tags_by_ref(store: Store) -> dict[bytes | None, list[str]]:
 
 
 def _runs(
-    store: Store, status: str | None, since: float | None, limit: int | None
+    store: Store,
+    status: str | None,
+    since: float | None,
+    every: bool,
+    limit: int | None,
 ) -> Iterator[Run]:
-    derived = status in ("running", "interrupted")
-    rows = store.backend.runs(
-        status=None if derived else status, since=since, limit=limit
-    )
+    wanted = None if status in ("running", "interrupted") else status
+    rows = store.backend.runs(status=wanted, since=since, limit=limit)
+    if not every:
+        if limit is not None and any(row.how == WITHIN_SEARCH for row in rows):
+            rows = store.backend.runs(status=wanted, since=since)
+        rows = [row for row in rows if row.how != WITHIN_SEARCH]
     runs = (Run(store, row) for row in rows)
     return (run for run in runs if status in (None, run.status))
 

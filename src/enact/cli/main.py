@@ -15,6 +15,7 @@ from enact.cli.forking import edit, rewind
 from enact.cli.log import log
 from enact.cli.questions import answer, inbox
 from enact.cli.replaying import affected, preview, replay, resume
+from enact.cli.searching import search
 from enact.cli.show import show_command
 from enact.cli.source import source
 from enact.cli.status import status
@@ -36,7 +37,7 @@ def main() -> None:
 
 PARTS: dict[str, tuple[click.Command, ...]] = {
     "Look": (log, show_command, cat, diff, calls, samples, source, status),
-    "Run your program": (affected, preview, replay, rewind, edit, resume),
+    "Run your program": (affected, preview, replay, rewind, edit, resume, search),
     "Questions": (inbox, answer),
     "Keep": (tag, export, backup),
     "Care": (check, gc, compact, purge, init),

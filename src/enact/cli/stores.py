@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from enact.cli.errors import Failure
-from enact.errors import StoreError
+from enact.errors import EnactError, NotFound, StoreError
 from enact.query import Store, open_store
 from enact.stores import path_at
 
@@ -38,7 +38,19 @@ def store_path(url: str | None) -> str:
 def looking(url: str | None) -> Iterator[Store]:
     """A store that is only read: it is neither made nor changed."""
     with _opened(url, read_only=True) as store:
-        yield store
+        before = _state(store)
+        try:
+            yield store
+        except (EnactError, click.exceptions.Exit) as error:
+            # A file without a log is read without locks: nobody was writing it when
+            # it was opened.
+            began = before is not None and before != _state(store)
+            if began and not isinstance(error, NotFound):
+                raise Failure(
+                    "somebody began to write the store while it was looked at, so this"
+                    " may be wrong: try again"
+                ) from error
+            raise
 
 
 @contextmanager
@@ -69,6 +81,18 @@ def _opened(url: str | None, **options: Any) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def _state(store: Store) -> object:
+    """What changes when somebody begins to write a file; None if one does already."""
+    path = str(getattr(store.backend, "path", ""))
+    if os.path.exists(f"{path}-wal"):
+        return None
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _default_source() -> str:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from enact.stores import RunRow
 
 LATEST = "@latest"
-"""Stands for the newest run."""
+"""Stands for the newest run, other than those within searches."""
+
+WITHIN_SEARCH = "search"
+"""How runs came about that a search made: there may be very many."""
 
 _REF = "bafyrei"
 _REF_LENGTH = 59
@@ -154,9 +157,12 @@ def _named(store: Store, name: str) -> tuple[Run | None, Ref[Any] | None]:
         return _run_of(store, tag), tag
     if name == LATEST:
         rows = store.backend.runs(limit=1)
-        if not rows:
+        if rows and rows[0].how == WITHIN_SEARCH:
+            rows = store.backend.runs()
+        chosen = next((row for row in rows if row.how != WITHIN_SEARCH), None)
+        if chosen is None:
             raise NotFound("there are no runs in this store yet")
-        return Run(store, rows[0]), None
+        return Run(store, chosen), None
     if name.startswith(_REF):
         return None, _by_ref(store, name)
     runs = _runs(store, name)

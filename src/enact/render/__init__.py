@@ -2,7 +2,7 @@
 """Values and executions as text."""
 
 from enact.render.as_json import as_json
-from enact.render.calls import call_text, load, outcome_text
+from enact.render.calls import call_text, load, outcome_text, request_text
 from enact.render.notebook import html_of, html_of_text, show
 from enact.render.printer import PPrinter, pformat, pprint
 from enact.render.summary import invocation_summary
@@ -20,6 +20,7 @@ __all__ = [
     "outcome_text",
     "pformat",
     "pprint",
+    "request_text",
     "short",
     "short_name",
     "show",

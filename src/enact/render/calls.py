@@ -10,8 +10,10 @@ import dataclasses
 from typing import Any
 
 from enact.calls import CallArgs, Invocation, NativeException, type_in_words
+from enact.calls.layout import REQUEST, read_fields
 from enact.human import InputRequest
 from enact.render.text import short, short_name, visible
+from enact.stores import ValueStore
 from enact.values import Unknown, decode
 
 _NAMES_ONLY = ("enact/Function", "enact/Method", "enact/UnregisteredFunction")
@@ -34,9 +36,29 @@ def call_text(view: Invocation, width: int, show_input: bool = True) -> str:
         show_input: whether to show the input.
     """
     recorded = view._recorded()
-    invokable = load(view, recorded.invokable)
-    value = load(view, recorded.input)
-    name = short_name(view.name)
+    return _called(view.name, load(view, recorded.invokable),
+                   load(view, recorded.input), width, show_input)  # fmt: skip
+
+
+def request_text(store: ValueStore, name: str, request: bytes, width: int) -> str:
+    """What was called, with what, of a call of which only the request is known.
+
+    Args:
+        store: with the request.
+        name: of the invokable in stored data.
+        request: its identifier.
+        width: longest form of a value, in characters.
+    """
+    fields = read_fields(store.load_block(request), REQUEST, request)
+    invokable, value = (
+        decode(store.load_block(fields[part]), store, unknown=True)
+        for part in ("invokable", "input")
+    )
+    return _called(name, invokable, value, width, True)
+
+
+def _called(name: str, invokable: Any, value: Any, width: int, show_input: bool) -> str:
+    name = short_name(name)
     fields = _fields(invokable)
     if fields is not None:
         shown = ", ".join(
@@ -79,8 +101,12 @@ def outcome_text(view: Invocation, width: int) -> str:
         return f" raised {_raised(load(view, recorded.raised), width)}"
     if status == "paused" and recorded.raised_here:
         question = load(view, recorded.raised)
-        kind = type_in_words(getattr(question, "requested_type", Any))
-        return f" waits for an answer ({visible(kind)})"
+        if isinstance(question, InputRequest):
+            kind = type_in_words(question.requested_type)
+            return f" waits for an answer ({visible(kind)})"
+        if isinstance(question, Unknown) and question.type == "enact/InputRequest":
+            kind = short(question.fields.get("requested_type"), width)
+            return f" waits for an answer ({kind})"
     return f" {status}"
 
 

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from enact.errors import MissingBlock
 from enact.stores.backend import Backend
 from enact.stores.memory import MemoryBackend
 from enact.stores.store import ValueStore
+from enact.values import Ref
 
 
 class Overlay(ValueStore):
@@ -26,6 +28,10 @@ class Overlay(ValueStore):
     @property
     def journal(self) -> Backend:
         return self._base.journal
+
+    def adopt(self, ref: Ref[Any]) -> None:
+        if not self.has_block(ref.cid):
+            super().adopt(ref)
 
     def load_block(self, cid: bytes) -> bytes:
         try:

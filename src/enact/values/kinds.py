@@ -12,6 +12,7 @@ from enact.values import (
     plain,
     resources,
     stdlib,
+    streams,
     subclasses,
     type_values,
 )
@@ -24,6 +25,7 @@ RESOLVERS += (
     subclasses.resolve,
     exceptions.resolve,
     type_values.resolve,
+    streams.resolve,
 )
 LOADER_RESOLVERS += (
     stdlib.resolve_loader,

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks that wait for longer, or not at all, in a replay still see what they saw."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import threading
+
+import pytest
+
+import enact
+
+ROUNDS = [0]  # of the event loop, that each untracked wait takes
+
+
+async def wait():
+    for _ in range(ROUNDS[0]):
+        await asyncio.sleep(0)
+
+
+@enact.register(name="turns/Counter")
+@dataclasses.dataclass
+class Counter(enact.AsyncInvokable[int, int]):
+    count: int = 0
+
+    async def call(self, step: int) -> int:
+        self.count += step
+        return self.count
+
+
+@enact.register(name="turns/instant")
+async def instant(value):
+    return value
+
+
+@enact.register(name="turns/waits_before_a_task_begins")
+async def waits_before_a_task_begins():
+    counter = Counter()
+    task = asyncio.create_task(counter(1))
+    await wait()
+    return [await counter(10), await task]
+
+
+@enact.register(name="turns/waits_between_tasks")
+async def waits_between_tasks():
+    seen = []
+
+    async def work():
+        seen.append(await instant([*seen]))
+
+    first = asyncio.create_task(work())
+    await wait()
+    second = asyncio.create_task(work())
+    await instant("main")
+    await first
+    await second
+    return seen
+
+
+@enact.register(name="turns/waits_between_calls")
+async def waits_between_calls():
+    counter = Counter()
+
+    async def work():
+        first = await counter(1)
+        await wait()
+        return first, await counter(100)
+
+    return await asyncio.gather(work(), counter(10))
+
+
+@pytest.mark.parametrize("after", [0, 5])
+@pytest.mark.parametrize("before", [0, 5])
+@pytest.mark.parametrize(
+    "program", [waits_before_a_task_begins, waits_between_tasks, waits_between_calls]
+)
+def test_an_untracked_wait_may_take_another_time(program, before, after):
+    with enact.InMemoryStore():
+        ROUNDS[0] = before
+        inv = asyncio.run(enact.invoke_async(program))
+        ROUNDS[0] = after
+        again = asyncio.run(inv.rewind(0).replay_async())
+        assert again.output == inv.output
+        assert again == inv and again.verdicts() in ({}, {"": "resumed"})
+
+
+# --- threads ------------------------------------------------------------------------
+
+
+@enact.register(name="turns/Total")
+@dataclasses.dataclass
+class Total(enact.Invokable[int, int]):
+    count: int = 0
+
+    def call(self, step: int) -> int:
+        self.count += step
+        return self.count
+
+
+MEETS = [True]  # in the recording; a replay answers at once, and need not meet
+
+
+@enact.register(name="turns/threads")
+def threads():
+    total = Total()
+    seen = []
+    turn = threading.Event()
+    again = threading.Event()
+
+    def first():
+        seen.append(total(1))
+        turn.set()
+        if MEETS[0]:
+            again.wait(10)
+        seen.append(total(100))
+
+    def second():
+        turn.wait(10)
+        seen.append(total(10))
+        again.set()
+
+    workers = [threading.Thread(target=work) for work in (first, second)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return seen
+
+
+def test_a_thread_that_does_not_wait_this_time_still_calls_what_it_called():
+    with enact.InMemoryStore():
+        MEETS[0] = True
+        inv = enact.invoke(threads)
+        assert inv.output == [1, 11, 111]
+        MEETS[0] = False
+        for _ in range(5):
+            again = inv.rewind(0).replay()
+            assert again == inv and again.verdicts() in ({}, {"": "resumed"})
