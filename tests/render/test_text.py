@@ -8,6 +8,8 @@ import dataclasses
 import pytest
 
 import enact
+from enact.render import short
+from enact.values import Unknown
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +122,18 @@ def test_a_printer_takes_formatters_for_types():
     assert printer.pformat(enact.Ref(b"\x01\x71\x12\x20" + bytes(32))).endswith(
         "(MissingBlock)"
     )
+
+
+@dataclasses.dataclass
+class Box:
+    content: object
+    size: int = 1
+
+
+def test_values_of_unknown_types_look_like_values() -> None:
+    order = Unknown("shop:Order", {"amount": 3, "by": Unknown("shop:Ada", {})})
+    assert short(order) == "Order(amount=3, by=Ada())"
+    assert short([order], 100) == "[Order(amount=3, by=Ada())]"
+    assert short(Box(order), 100) == "Box(content=Order(amount=3, by=Ada()), size=1)"
+    assert short(Unknown("enact/Function", {"name": "shop:draft"})) == "draft"
+    assert enact.pformat(order) == "Order(amount=3, by=Ada())"

@@ -8,6 +8,7 @@ share a name without taking each other's place.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 import typing
@@ -27,6 +28,8 @@ METHOD = "enact/Method"
 UNREGISTERED = "enact/UnregisteredFunction"
 # Stored forms that have a name of their own; of others, the type is the name.
 NAMED = (FUNCTION, METHOD, UNREGISTERED)
+
+_Dispatch = functools.singledispatchmethod
 
 PROGRAM = "enact_program_"
 """With a digest behind it, the module of a program (``enact.Program``)."""
@@ -151,8 +154,9 @@ class Target:
         if known is None:
             assert self.method is not None
             known = self._owners[cls] = any(
-                _same_function(base.__dict__.get(self.method), self.wrapper)
+                _is_method(attribute, self.wrapper)
                 for base in cls.__mro__
+                for attribute in _named(base, self.method)
             )
         return known
 
@@ -166,16 +170,35 @@ def _stored_form(kind: str, name: str) -> tuple[bytes, bytes]:
     return cid_of(block), block
 
 
-def _same_function(attribute: object, wrapper: object) -> bool:
-    """Whether a class attribute is ``wrapper``, below any further decorators."""
-    seen = 0
-    while attribute is not None and seen < 16:
-        if attribute is wrapper:
-            return not isinstance(attribute, staticmethod)
-        if isinstance(attribute, (staticmethod, classmethod)):
+def _named(cls: type, name: str) -> list[object]:
+    """The attributes of a class in which a method of this name may be.
+
+    ``singledispatchmethod`` has the methods that it chooses from under any name.
+    """
+    attributes = vars(cls)
+    choosing = [a for a in attributes.values() if type(a) is _Dispatch]
+    return [attributes.get(name), *choosing]
+
+
+def _is_method(attribute: object, wrapper: object) -> bool:
+    """Whether calling a class attribute calls ``wrapper`` with the object first."""
+    inner = [attribute]
+    for seen in range(64):
+        if seen == len(inner):
             return False
-        attribute = getattr(attribute, "__wrapped__", None)
-        seen += 1
+        found: Any = inner[seen]
+        if found is wrapper:
+            return True
+        if isinstance(found, property):
+            inner += [found.fget, found.fset, found.fdel]
+        elif isinstance(found, functools.cached_property):
+            inner.append(found.func)
+        elif isinstance(found, _Dispatch):
+            inner += [found.func, *found.dispatcher.registry.values()]
+        elif not isinstance(found, (staticmethod, classmethod)):
+            wrapped = getattr(found, "__wrapped__", None)
+            if wrapped is not None:
+                inner.append(wrapped)
     return False
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import types
 from typing import Any
@@ -69,7 +70,15 @@ def _repr(value: Any, limit: int) -> str:
         if kind is list:
             return "[" + ", ".join(items) + "]"
         return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
-    return repr(value)
+    text = repr(value)
+    if "Unknown(type=" in text and dataclasses.is_dataclass(value):
+        fields = {
+            field.name: getattr(value, field.name, None)
+            for field in dataclasses.fields(value)
+            if field.repr
+        }
+        return _unknown(Unknown(kind.__qualname__, fields), limit)
+    return text
 
 
 def _unknown(value: Unknown, limit: int) -> str:
