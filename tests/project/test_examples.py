@@ -174,3 +174,15 @@ def test_a_poem_is_searched_for() -> None:
     scores = [float(text) for text in re.findall(r": score ([\d.]+),", output)]
     assert len(scores) == 3 and scores[1] >= scores[0]
     assert "budget of 40 calls" in output
+
+
+def test_agents_are_searched_without_a_line_inside() -> None:
+    output = run_example("searched.py")
+    lines = re.findall(r"(\d+) lines around, (\d+) inside", output)
+    assert len(lines) == 3
+    assert all(int(around) <= 8 and inside == "0" for around, inside in lines)
+    scores = re.findall(r"(?:as it is|searched): (-?[\d.]+)", output)
+    assert all(
+        float(found) > float(once)
+        for once, found in zip(scores[::2], scores[1::2], strict=True)
+    )

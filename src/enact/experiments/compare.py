@@ -18,7 +18,7 @@ from enact.query import Run, Store
 from enact.query import resume as resume_run
 from enact.search import Budget, Result, Strategy
 from enact.search import run as search
-from enact.search.running import registered_function, require_registered
+from enact.search.registered import registered_function, require_registered
 from enact.stores import memory_backend
 from enact.values import ACTIVE, active_store
 

@@ -10,32 +10,29 @@ next.
 from __future__ import annotations
 
 import copy
-import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from enact.calls import edits
 from enact.calls.calling import call
 from enact.calls.invocation import from_cid
-from enact.calls.lanes import CURRENT, run_in_lane
+from enact.calls.lanes import CURRENT
 from enact.calls.targets import Target, add
 from enact.errors import NoBranchPoint, NothingFound, SearchError, Signal
-from enact.human import RequestInput
-from enact.human.requests import waiting
 from enact.search import tree as kinds
 from enact.search.allowance import Allowance
-from enact.search.budget import Account, Budget, Spent
+from enact.search.budget import Account, Budget
 from enact.search.drawing import Grounds
 from enact.search.judging import Judge
+from enact.search.making import Made, Maker, Program
 from enact.search.pool import Pool, make_pool
-from enact.search.scores import wants_invocation
 from enact.search.spec import Found, Search
 from enact.search.steps import Job, Step, Stepper
 from enact.search.strategy import Extend, Vary
 from enact.search.tree import Node, Tree
 from enact.search.walk import Draw, draws_of, name_of
-from enact.values import ACTIVE, Encoder, Ref
+from enact.values import Encoder, Ref
 
 if TYPE_CHECKING:
     from enact.stores import ValueStore
@@ -59,28 +56,6 @@ def no_more(stopped: str) -> Budget | None:
 
 _more = Target(no_more, MORE, builtin=True)
 add(_more)
-
-
-class Made(NamedTuple):
-    """What came of one thing that was asked for.
-
-    Attributes:
-        step: None while a person's answer is missing.
-        score: of a complete execution; None if there is none, or it waits for a person.
-        signal: the question that is missing an answer.
-        program: that was made, where one was asked for.
-        spent: by all steps that it took.
-    """
-
-    step: Step | None
-    score: float | None = None
-    signal: Signal | None = None
-    program: Any = None
-    spent: Spent = Spent()
-
-
-Program = tuple[Any, Sequence[Any], dict[str, Any]]
-"""An invokable, with its arguments."""
 
 
 class Driver:
@@ -114,6 +89,7 @@ class Driver:
         self.first_failure: str | None = None
         self._stepper = stepper
         self._judge = judge
+        self._maker = Maker(store, stepper, judge)
         self._progress = progress
         self._programs: list[Program] = [(search.program, search.args, search.kwargs)]
         self._accepted: Node | None = None
@@ -157,7 +133,7 @@ class Driver:
         The samples of this first execution are drawn again by whatever comes first, so
         it costs nothing extra.
         """
-        made = self._make(Job(self._programs[0], None, draws=None))
+        made = self._maker.make(Job(self._programs[0], None, draws=None))
         step = made.step
         if step is None:
             self._waits = made.signal
@@ -238,7 +214,10 @@ class Driver:
 
     def _start(self, pool: Pool, extend: Extend | Vary) -> None:
         if isinstance(extend, Vary):
-            future = pool.submit(self._work, self._make_variant, extend)
+            nodes = [self.tree[id] for id in extend.nodes]
+            parents = [(node.cid, self._programs[node.program]) for node in nodes]
+            maker = self._maker
+            future = pool.submit(maker.work, maker.make_variant, extend.fn, parents)
             self._under_way.append((extend, future))
             return
         node = self.tree[extend.node]
@@ -249,7 +228,9 @@ class Driver:
         job = Job(
             self._programs[node.program], node.cid, node.at, number, draws, node.request
         )
-        self._under_way.append((extend, pool.submit(self._work, self._make, job)))
+        self._under_way.append(
+            (extend, pool.submit(self._maker.work, self._maker.make, job))
+        )
 
     def _tell(self, extend: Extend | Vary, future: Any) -> None:
         made: Made = future.result()
@@ -314,58 +295,6 @@ class Driver:
         if self._states.setdefault(key, node.id) != node.id:
             node.kind = kinds.MERGED
             self.tree.merged += 1
-
-    # --- steps ------------------------------------------------------------------
-
-    def _work(self, fn: Callable[..., Made], *args: Any) -> Made:
-        """Do some work in a thread of the pool, which knows of no active store."""
-        token = ACTIVE.set(self.store)
-        try:
-            return fn(*args)
-        finally:
-            ACTIVE.reset(token)
-
-    def _make(self, job: Job, scored: bool = True) -> Made:
-        """Make a step and score it."""
-        spent = Spent()
-        step = self._stepper.step(job)
-        spent.add(step.spent)
-        while step.ending == "waiting":
-            paused = from_cid(step.invocation.cid, self.store)
-            asking = waiting(paused)[0]
-            signal: Any = asking.get_raised()
-            question = RequestInput(signal.requested_type, signal.context)
-            about = self.store.checkout(signal.for_value)
-            try:
-                answer = _aside(question, about)
-            except Signal as missing:
-                return Made(None, signal=missing, spent=spent)
-            going_on = paused.answer(asking, answer)
-            step = self._stepper.step(job._replace(start=going_on.ref.cid))
-            spent.add(step.spent)
-        if step.ending != "completed" or not scored:
-            return Made(step, spent=spent)
-        try:
-            return Made(step, self._judge.score(step), spent=spent)
-        except Signal as missing:
-            return Made(step, signal=missing, spent=spent)
-
-    def _make_variant(self, vary: Vary) -> Made:
-        """Make another program, and park it at its first branch point."""
-        nodes = [self.tree[id] for id in vary.nodes]
-        if wants_invocation(vary.fn):
-            parents: list[Any] = [from_cid(node.cid, self.store) for node in nodes]
-        else:
-            parents = [copy.deepcopy(self._programs[node.program][0]) for node in nodes]
-        made = self._make(Job((vary.fn, parents, {}), None, draws=None), scored=False)
-        step = made.step
-        if step is None or step.ending != "completed":
-            return made
-        program = from_cid(step.invocation.cid, self.store).output
-        _, args, kwargs = self._programs[0]
-        start = self._stepper.step(Job((program, args, kwargs), None, draws=0))
-        made.spent.add(start.spent)
-        return Made(start, program=program, spent=made.spent)
 
     def _tell_variant(self, made: Made) -> None:
         if made.step is None:
@@ -456,16 +385,6 @@ class Driver:
         return f"no execution came to its end ({made}): {self.stopped}"
 
 
-def _aside(fn: Callable[..., Any], *args: Any) -> Any:
-    """Call ``fn`` in a lane of its own, so that a pause stops nothing else."""
-    lane = CURRENT.get()
-    assert lane is not None
-    me = threading.get_ident()
-    with lane.frame.lock:
-        child = lane.spawn(me)
-    return run_in_lane(child, fn, args, {})
-
-
 def _outside(fn: Callable[..., Any], *args: Any) -> Any:
     """Call ``fn`` as what is no part of the record."""
     token = CURRENT.set(None)
@@ -475,4 +394,4 @@ def _outside(fn: Callable[..., Any], *args: Any) -> Any:
         CURRENT.reset(token)
 
 
-__all__ = ["MORE", "Driver", "Made"]
+__all__ = ["MORE", "Driver"]

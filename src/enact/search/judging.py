@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import edits
 from enact.calls.invocation import from_cid
-from enact.calls.lanes import CURRENT, run_in_lane
 from enact.errors import EnactError, InvalidScore, Signal
+from enact.search.pool import aside
 from enact.search.scores import checked, wants_invocation
 from enact.values import redact, shown
 
@@ -69,12 +68,8 @@ class Judge:
         Raises:
             InvalidScore: it raised.
         """
-        lane = CURRENT.get()
-        assert lane is not None
-        with lane.frame.lock:
-            child = lane.spawn(threading.get_ident())
         try:
-            return run_in_lane(child, self._apply, (value,), {})
+            return aside(self._apply, value)
         except EnactError:
             raise
         except Exception as error:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
+from enact.calls.lanes import CURRENT, run_in_lane
 
 
 class Pool(Protocol):
@@ -61,3 +64,13 @@ def make_pool(width: int) -> Iterator[Pool]:
         yield _Threads(executor, width)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def aside(fn: Callable[..., Any], *args: Any) -> Any:
+    """Call ``fn`` in a lane of its own, so that a pause stops nothing else."""
+    lane = CURRENT.get()
+    assert lane is not None
+    me = threading.get_ident()
+    with lane.frame.lock:
+        child = lane.spawn(me)
+    return run_in_lane(child, fn, args, {})

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -49,7 +50,7 @@ class _Line:
         if now < self._next:
             return
         self._next = now + 0.1
-        text = str(progress)
+        text = str(progress)[: shutil.get_terminal_size().columns - 1]
         self._out.write("\r" + text.ljust(self._width))
         self._out.flush()
         self._width = len(text)

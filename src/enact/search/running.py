@@ -8,12 +8,10 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from enact.calls import Invocation, invoke, name_of, register
-from enact.calls.code import code_digest
-from enact.calls.execution import resolve
+from enact.calls import Invocation, invoke, register
 from enact.calls.lanes import CURRENT
-from enact.calls.targets import is_nameless, live, target_of
-from enact.errors import NotReplayable, SearchError
+from enact.calls.targets import target_of
+from enact.errors import SearchError
 from enact.query import Run, Store
 from enact.query import resume as resume_run
 from enact.search.budget import Account, Budget
@@ -23,12 +21,17 @@ from enact.search.judging import Judge
 from enact.search.ledger import Ledger
 from enact.search.parse import strategy_of
 from enact.search.progress import Progress, default_progress
+from enact.search.registered import (
+    registered_function,
+    registered_name,
+    require_registered,
+)
 from enact.search.result import Result
 from enact.search.spec import Found, Search
 from enact.search.steps import Stepper
 from enact.search.strategy import Strategy
 from enact.stores import ValueStore, memory_backend
-from enact.values import ACTIVE, active_store, qualified_name, shown
+from enact.values import ACTIVE, active_store
 
 if TYPE_CHECKING:
     import asyncio
@@ -241,72 +244,12 @@ def _prepare(
     require_registered(program)
     search = Search(
         program, list(args), dict(kwargs or {}), registered_function(score), chosen,
-        budget, [_name(one) for one in branch_on], width, seed, bank is not None,
-        registered_function(merge_on),
+        budget, [registered_name(one) for one in branch_on], width, seed,
+        bank is not None, registered_function(merge_on),
     )  # fmt: skip
     if progress is None or isinstance(progress, bool):
         progress = default_progress(progress)
     return search, _Surroundings(bank, account, None, progress)
-
-
-def require_registered(program: Any) -> None:
-    """See that a program can be replayed.
-
-    Raises:
-        NotReplayable: it is not registered.
-        InvokableTypeError: it cannot be called.
-    """
-    target, _ = resolve(program, ())
-    if not target.registered:
-        raise NotReplayable(
-            f"{name_of(program) if callable(program) else shown(program)} is not "
-            "registered, so it cannot be replayed: decorate it with `@enact.register`"
-        )
-
-
-def registered_function(fn: Any) -> Any:
-    """A function as one that can be part of a record."""
-    if fn is None or target_of(fn) is not None or not callable(fn):
-        return fn
-    if hasattr(type(fn), "__enact_target_of_class__"):
-        return fn
-    if isinstance(fn, type):
-        if fn not in _of_types:
-            name = f"enact/search/{fn.__module__}.{fn.__qualname__}"
-            _of_types[fn] = register(_calling(fn), name=name)
-        return _of_types[fn]
-    name = qualified_name(fn)
-    if not is_nameless(name):
-        return register(fn)
-    # Functions made in a loop share a name, and differ in what they captured.
-    name = f"{name}.{code_digest(fn)[:12]}"
-    known = live(name)
-    return known[0].wrapper if known else register(fn, name=name)
-
-
-_of_types: dict[type, Any] = {}
-
-
-def _calling(kind: type) -> Callable[[Any], Any]:
-    def apply(value: Any) -> Any:
-        return kind(value)
-
-    return apply
-
-
-def _name(one: Any) -> str:
-    if isinstance(one, str):
-        return one
-    if isinstance(one, type):
-        of_class = getattr(one, "__enact_target_of_class__", None)
-        if of_class is not None:
-            return str(of_class().name)
-    target, _ = resolve(one, ())
-    if not target.registered:
-        raise SearchError(
-            f"branch_on: {target.name!r} is not registered, so its calls are not seen"
-        )
-    return target.name
 
 
 def _with_store(bank: Any, search: Callable[[], Result]) -> Result:
