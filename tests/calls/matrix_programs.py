@@ -192,7 +192,9 @@ async def as_completed():
     async def work(name):
         return f"after {name}", await two(order, name)
 
-    for done in asyncio.as_completed([work(name) for name in "abc"]):
+    # Untracked, it makes tasks of coroutines in the order of a set, which is chance.
+    tasks = [asyncio.ensure_future(work(name)) for name in "abc"]
+    for done in asyncio.as_completed(tasks):
         name, got = await done
         results.append([got, await leaf(name)])
         order.append(name)
