@@ -24,7 +24,7 @@ from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
 from enact.calls.layout import Recorded, plain_call_args
 from enact.calls.memo import find_answer
 from enact.calls.replayer import Given, Plan, path_of_next, same
-from enact.calls.rest import forever
+from enact.calls.rest import forever, is_cancellation
 from enact.calls.sampling import BANKED
 from enact.calls.settling import settle, settle_async
 from enact.calls.typecheck import fits
@@ -100,9 +100,13 @@ def call(
             output = target.fn(receiver, *frame.args(), **kwargs)
     except BaseException as error:
         leave_lane(token)
+        if frame.turn >= 0 and not isinstance(error, INTERRUPTS):
+            turns_at(frame).wait_in_thread(frame.turn, True)
         if frame.pending and frame.started_work:
             settle(frame)
         seen = fail(frame, error)
+        if frame.turn >= 0:
+            turns_at(frame).happened(frame.turn, True)
         if seen is error:
             raise
         raise seen from seen.__cause__
@@ -111,7 +115,13 @@ def call(
         turns.wait_for_rest_of_order_in_thread()
     if frame.pending and frame.started_work:
         settle(frame)
-    return complete(frame, output)
+    if frame.turn < 0:
+        return complete(frame, output)
+    turns_at(frame).wait_in_thread(frame.turn, True)
+    try:
+        return complete(frame, output)
+    finally:
+        turns_at(frame).happened(frame.turn, True)
 
 
 async def call_async(
@@ -138,7 +148,10 @@ async def call_async(
                 if turns is not None:
                     turns.awaits_cancellation(arrival.index)
                 await forever()  # till the program cancels this one too
-        except BaseException:  # cancelled, or closed with its loop
+        except BaseException as error:  # cancelled, or closed with its loop
+            if turns is not None and arrival.recorded.status == "cancelled":
+                if is_cancellation(error):  # of several at once, each in its turn
+                    await turns.wait(arrival.lane, arrival.index, True)
             arrival.end()
             raise
         return arrival.give()
@@ -158,9 +171,13 @@ async def call_async(
         output = await body
     except BaseException as error:
         leave_lane(token)
+        if frame.turn >= 0 and not isinstance(error, INTERRUPTS):
+            await turns_at(frame).wait(frame.caller, frame.turn, True)
         if frame.pending and frame.started_work and not isinstance(error, INTERRUPTS):
             await settle_async(frame)
         seen = fail(frame, error)
+        if frame.turn >= 0:
+            turns_at(frame).happened(frame.turn, True)
         if seen is error:
             raise
         raise seen from seen.__cause__
@@ -169,7 +186,20 @@ async def call_async(
         await turns.wait_for_rest_of_order(lane)
     if frame.pending and frame.started_work:
         await settle_async(frame)
-    return complete(frame, output)
+    if frame.turn < 0:
+        return complete(frame, output)
+    await turns_at(frame).wait(frame.caller, frame.turn, True)
+    try:
+        return complete(frame, output)
+    finally:
+        turns_at(frame).happened(frame.turn, True)
+
+
+def turns_at(frame: Frame) -> Turns:
+    """The recorded order in which ``frame`` has a place."""
+    turns = turns_of(frame.caller)
+    assert turns is not None
+    return turns
 
 
 def turns_of(lane: Lane) -> Turns | None:
@@ -259,7 +289,9 @@ def _replayed(
         verdict = EDITED if ref is not None else verdict
     if verdict is None:
         return Answer(lane, call_input, recorded, index, plan.turns)
-    plan.drop(index)
+    in_turn = verdict == REUSED and plan.turns is not None
+    if not in_turn:
+        plan.drop(index)
     if verdict in (RETRIED, RESUMED, CODE_CHANGED) and plan.retried(index):
         if plan.in_flight(index):
             lane.in_flight = True
@@ -278,6 +310,10 @@ def _replayed(
     if not recorded.has_calls:
         return _live(lane, target, given, verdict, recorded)
     frame = Frame(lane, target, given, verdict, recorded)
+    if in_turn:
+        assert plan.turns is not None
+        frame.turn = index
+        plan.turns.happened(index, False)
     if verdict not in (RESUMED, REUSED):
         session.tell(frame)
     stands = recorded.status == "failed" and not plan.retried(index)

@@ -98,6 +98,8 @@ class Frame(Lane):
     position_there = 0
     number: Any = None  # an int but for the frame above the first call
     begun = 0.0
+    # Index of the recorded call whose place in the order it has (replay).
+    turn = -1
     # Which sample of its request it draws, in a search.
     draw: int | None = None
 

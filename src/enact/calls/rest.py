@@ -119,10 +119,10 @@ def look_later(
 
 
 def has_timer(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether something sleeps in the loop; true where that is not known."""
-    timers = getattr(loop, "_scheduled", None)
-    return timers is None or any(
-        not timer.cancelled() and timer not in _lookers for timer in timers
+    """Whether something is known to sleep in the loop."""
+    return any(
+        not timer.cancelled() and timer not in _lookers
+        for timer in getattr(loop, "_scheduled", ())
     )
 
 

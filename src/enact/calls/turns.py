@@ -228,7 +228,8 @@ class Turns:
 
     def _free(self, lane: Lane) -> bool:
         """A lane without recorded calls left has no place in the order."""
-        if lane.cursor < len(lane.queue):
+        left = lane.queue[lane.cursor :]
+        if any(child not in self._dropped for child in left):
             return False
         if lane.path not in self._ancestors:
             return True
@@ -466,6 +467,10 @@ class Driver(Coroutine[Any, Any, Any]):
 
     def close(self) -> None:
         self._coro.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """What libraries ask a coroutine (``cr_running``, ``__qualname__``)."""
+        return getattr(self._coro, name)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         value: Any = None
