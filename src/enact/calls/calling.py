@@ -183,7 +183,7 @@ async def call_async(
         raise seen from seen.__cause__
     leave_lane(token)
     if frame.caller.in_flight and (turns := turns_of(frame.caller)) is not None:
-        await turns.wait_for_rest_of_order(lane)
+        await turns.wait_for_rest_of_order(frame.caller)
     if frame.pending and frame.started_work:
         await settle_async(frame)
     if frame.turn < 0:
