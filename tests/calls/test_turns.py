@@ -137,3 +137,35 @@ def test_a_thread_that_does_not_wait_this_time_still_calls_what_it_called():
         for _ in range(5):
             again = inv.rewind(0).replay()
             assert again == inv and again.verdicts() in ({}, {"": "resumed"})
+
+
+PAUSES = [0]
+
+
+@enact.register(name="turns/alike")
+async def alike():
+    counter = Counter()
+    seen = []
+
+    async def first():
+        for _ in range(PAUSES[0]):
+            await asyncio.sleep(0)
+        seen.append(("first", await counter(1)))
+
+    async def second():
+        seen.append(("second", await counter(1)))
+        seen.append(("second", await counter(10)))
+
+    await asyncio.gather(first(), second())
+    return seen
+
+
+def test_tasks_that_make_equal_calls_do_not_swap_names():
+    with enact.InMemoryStore():
+        PAUSES[0] = 0
+        inv = asyncio.run(enact.invoke_async(alike))
+        assert inv.output == [("first", 1), ("second", 2), ("second", 12)]
+        for PAUSES[0] in (0, 1, 2, 5):
+            again = asyncio.run(inv.rewind(0).replay_async())
+            assert again == inv
+    PAUSES[0] = 0
