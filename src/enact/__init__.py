@@ -156,6 +156,8 @@ if TYPE_CHECKING:
 else:
     from enact.late import attribute as __getattr__  # noqa: F401  # Python asks it
 
+del TYPE_CHECKING
+
 __all__ = [
     "Affected",
     "AlreadyAnswered",

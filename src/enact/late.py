@@ -32,7 +32,9 @@ def attribute(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"enact.{name}")
     if name in _NAMES:
-        return getattr(importlib.import_module(f"enact.{_NAMES[name]}"), name)
+        found = getattr(importlib.import_module(f"enact.{_NAMES[name]}"), name)
+        setattr(importlib.import_module("enact"), name, found)  # for the next time
+        return found
     raise AttributeError(f"module 'enact' has no attribute {name!r}")
 
 

@@ -9,6 +9,7 @@ import enact
 
 
 def test_all_lists_exactly_the_public_names() -> None:
+    assert all(hasattr(enact, name) for name in enact.__all__)  # also what comes late
     public = {
         name
         for name, value in vars(enact).items()
