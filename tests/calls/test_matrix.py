@@ -217,6 +217,8 @@ def check_pause(case):
 class Dying:
     """A backend of a process that dies after some records."""
 
+    outlives_process = True
+
     def __init__(self, backend, records):
         self._backend = backend
         self._left = records

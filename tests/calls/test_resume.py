@@ -61,6 +61,8 @@ def program():
 class DyingBackend:
     """A backend of a process that dies: from some moment on nothing is written."""
 
+    outlives_process = True
+
     def __init__(self, backend):
         self._backend = backend
         self.dead = False

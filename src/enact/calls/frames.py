@@ -21,7 +21,7 @@ from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import Lane, Path
 from enact.calls.order import ASKED, GOES_ON, Teller
 from enact.calls.verdicts import RESUMED, RETRIED
-from enact.calls.writing import announce
+from enact.calls.writing import announce, ask
 from enact.errors import (
     Signal,
 )
@@ -100,6 +100,8 @@ class Frame(Lane):
     begun = 0.0
     # Index of the recorded call whose place in the order it has (replay).
     turn = -1
+    # Blocks of the input and the request, if those were told while it ran.
+    asked: layout.Blocks | None = None
     # Which sample of its request it draws, in a search.
     draw: int | None = None
 
@@ -216,13 +218,13 @@ class Frame(Lane):
     def ending(self, slot: int, blocks: layout.Blocks) -> bytes | None:
         """The call in ``slot``, which ran, ends: what its row is to tell of the order.
 
-        None while one call is made at a time.
+        None while one call is made at a time, and where nobody will read it.
 
         Args:
             slot: of the call.
             blocks: that are written with the row; those of what is told are added.
         """
-        if self.events is None:
+        if self.events is None or not self.run.tells_order:
             return None
 
         def in_flight(slot: int) -> bytes | None:
@@ -232,7 +234,11 @@ class Frame(Lane):
             if child.replaces is not None:
                 goes_on = child.verdict in (RESUMED, RETRIED)
                 return GOES_ON + child.replaces if goes_on else None
-            asked = Input.of(child.target, child.given).in_flight()
+            given = child.given
+            if isinstance(given, tuple):
+                asked = child.asked = ask(child.target, given[2])
+            else:
+                asked = given.in_flight()
             blocks.extend(asked)
             return ASKED + asked[-1][0]
 

@@ -86,6 +86,7 @@ class Run:
         cautious: live calls are looked at before they run.
         record: the backend's way in for a finished call.
         sampler: is told of calls that ended; see ``Policy``.
+        tells_order: rows tell how calls overlap, for those who resume it elsewhere.
         known: invokables whose blocks were written already.
         withheld: exceptions of which not all is written.
         sources: writes those of what is called.
@@ -112,6 +113,7 @@ class Run:
         "session",
         "sources",
         "started",
+        "tells_order",
         "store",
         "withheld",
     )
@@ -135,6 +137,7 @@ class Run:
         )
         self.sampler = policy.sampler
         self.record = store.backend.record
+        self.tells_order = getattr(store.backend, "outlives_process", True)
         self.known: set[bytes] = set()
         self.withheld: set[bytes] = set()
         self.sources = SourceKeeper(store)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
     from enact.calls.replayer import Plan
+    from enact.calls.targets import Target
 
 # Skips the argument handling of the named tuple's own constructor.
 _row = tuple.__new__
@@ -104,11 +105,16 @@ def write_leaf(
     parent = caller.frame
     slot = frame.slot
     fixed = target.fixed
-    input_hash = sha256(input_data).digest()
-    input_cid = CID_PREFIX + input_hash
-    request_data = fixed.request_head + input_hash + fixed.request_tail
-    request_hash = sha256(request_data).digest()
-    request = CID_PREFIX + request_hash
+    asked = frame.asked
+    if asked is None:  # as ``ask`` does, for most calls by far
+        input_hash = sha256(input_data).digest()
+        input_cid = CID_PREFIX + input_hash
+        request_data = fixed.request_head + input_hash + fixed.request_tail
+        request_hash = sha256(request_data).digest()
+        request = CID_PREFIX + request_hash
+    else:
+        (input_cid, _), (request, request_data) = asked
+        request_hash = request[len(CID_PREFIX) :]
     output_hash = sha256(output_data).digest()
     output_cid = CID_PREFIX + output_hash
     data = fixed.response_head + output_hash + fixed.response_tail
@@ -156,6 +162,17 @@ def write_leaf(
     if run.sampler is not None:
         run.sampler.ended(frame, "completed")
     frame.frame = frame.ended
+
+
+def ask(target: Target, input_data: bytes) -> layout.Blocks:
+    """Blocks of the input and of the request of a call with scalars alone."""
+    fixed = target.fixed
+    input_hash = sha256(input_data).digest()
+    data = fixed.request_head + input_hash + fixed.request_tail
+    return [
+        (CID_PREFIX + input_hash, input_data),
+        (CID_PREFIX + sha256(data).digest(), data),
+    ]
 
 
 def _state_after(

@@ -34,7 +34,12 @@ class MemoryBackend:
 
     Calls are appended as they come and put in order when somebody asks: recording
     takes no lock, since each step of it is one operation of the interpreter.
+
+    Attributes:
+        outlives_process: nobody comes back for what a process that died has left here.
     """
+
+    outlives_process = False
 
     def __init__(self) -> None:
         self._blocks: dict[bytes, bytes] = {}
