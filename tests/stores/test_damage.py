@@ -19,6 +19,7 @@ from enact.errors import (
     StoreVersionError,
 )
 from enact.stores import RunRow, schema, sqlite_backend
+from enact.stores.entries import entry_check
 from enact.stores.files import try_lock
 from enact.testing.backends import sample_block, sample_call
 from tests.stores.disk import Disk
@@ -395,3 +396,10 @@ def test_a_letter_that_is_wrong_in_the_definition_of_a_table_is_told(closed, pat
     path.write_bytes(damaged)
     with pytest.raises(CorruptBlock, match="tables"):
         sqlite_backend(path)
+
+
+def test_an_entry_may_be_damaged_in_its_types():
+    # A flipped bit in the header of a row makes texts numbers, bytes, or nothing.
+    whole = entry_check("tag", "best", "x")
+    for damaged in ((None, "best", "x"), ("tag", b"best", "x"), ("tag", "best", 1)):
+        assert entry_check(*damaged) != whole

@@ -52,7 +52,9 @@ class Entries:
 
 def entry_check(kind: str, key: str, value: str) -> int:
     """Sums up an entry."""
-    return crc32("\0".join((kind, key, str(value))).encode("utf-8", "surrogatepass"))
+    return crc32(
+        "\0".join(map(str, (kind, key, value))).encode("utf-8", "surrogatepass")
+    )
 
 
 def write_entry(
