@@ -169,3 +169,31 @@ def test_tasks_that_make_equal_calls_do_not_swap_names():
             again = asyncio.run(inv.rewind(0).replay_async())
             assert again == inv
     PAUSES[0] = 0
+
+
+@enact.register(name="turns/alike_on_the_loop")
+async def alike_on_the_loop():
+    total = Total()
+    seen = []
+
+    async def first():
+        for _ in range(PAUSES[0]):
+            await asyncio.sleep(0)
+        seen.append(("first", total(1)))
+
+    async def second():
+        seen.append(("second", total(1)))
+        seen.append(("second", total(10)))
+
+    await asyncio.gather(first(), second())
+    return seen
+
+
+def test_a_call_that_cannot_wait_on_the_loop_does_not_take_anothers_name():
+    with enact.InMemoryStore():
+        inv = asyncio.run(enact.invoke_async(alike_on_the_loop))
+        assert asyncio.run(inv.rewind(0).replay_async()) == inv
+        PAUSES[0] = 2
+        with pytest.raises(enact.ReplayError, match="left the record at call 0"):
+            asyncio.run(inv.rewind(0).replay_async())
+    PAUSES[0] = 0

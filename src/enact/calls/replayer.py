@@ -317,13 +317,9 @@ class Plan:
             if same(recorded, call):  # an answer waits by itself, running code does not
                 runs = session.policy.live == "forbid" and recorded.has_calls
                 return index if runs else None
-            if self.name_of(index) != call.target.name:
+            if self._lane_for(lane, call) is not None:
                 return None
-            if recorded.input == call.cid:
-                # Only the object is not yet as it was. What is recorded for another
-                # lane may be the same by chance.
-                return index
-            return index if self._lane_for(lane, call) is None else None
+            return index if self.name_of(index) == call.target.name else None
 
     def _search(self, lane: Lane, call: Input) -> Match | None:
         """Look further, by request: the next recorded call is another one."""
@@ -429,8 +425,14 @@ class Plan:
         for path in (lane.path, *self._unclaimed):
             for index in self._unclaimed.get(path, ()):
                 if alignment is None or alignment.is_free(index):
-                    if same(self.child(index), call):
+                    recorded = self.child(index)
+                    if same(recorded, call):
                         return path
+                    if path == lane.path and recorded.input == call.cid:
+                        if self.name_of(index) == call.target.name:
+                            # Only the object is not as it was. What another lane
+                            # recorded may be the same by chance.
+                            return None
                     break
         return None
 
