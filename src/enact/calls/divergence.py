@@ -44,12 +44,28 @@ def left(
             f"its arguments depend on something that is not recorded {_found(caller)}, "
             "or the code before it changed"
         )
+    elif recorded is not None and (was := _object_before(recorded, call, source)):
+        cause = (
+            f"the object was {was}, and is {shown(call.receiver)} now: another task or thread that "
+            "shares it came earlier or later than recorded (on an event loop, calls "
+            "that are not async cannot wait for their turn), or the code before it "
+            "changed"
+        )
     return ReplayError(
         f"replay left the record at call {where(path)}: recorded {then}, "
         f"now {live}. Likely cause: {cause}. Next: record that dependency as a "
         "call of its own, or replay with `strict=False` to run what differs",
         path,
     )
+
+
+def _object_before(recorded: Recorded, call: Input, source: Any) -> str | None:
+    """The recorded state of the object, if all but that is as recorded."""
+    if call.receiver is None or recorded.input != call.cid:
+        return None
+    before = decode(source.load_block(recorded.invokable), source, unknown=True)
+    before = getattr(before, "__self__", before)
+    return shown(before) if type(before) is type(call.receiver) else None
 
 
 def _found(caller: Target | None) -> str:
