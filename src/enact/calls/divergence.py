@@ -46,10 +46,10 @@ def left(
         )
     elif recorded is not None and (was := _object_before(recorded, call, source)):
         cause = (
-            f"the object was {was}, and is {shown(call.receiver)} now: another task or thread that "
-            "shares it came earlier or later than recorded (on an event loop, calls "
-            "that are not async cannot wait for their turn), or the code before it "
-            "changed"
+            f"the object was {was}, and is {shown(call.receiver)} now: another task "
+            "or thread that shares it came earlier or later than recorded (on an event "
+            "loop, calls that are not async cannot wait for their turn), or the code "
+            "before it changed"
         )
     return ReplayError(
         f"replay left the record at call {where(path)}: recorded {then}, "
