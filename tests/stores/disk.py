@@ -134,7 +134,9 @@ class _Os:
             self._fail("sync", path)
         except OSError:
             # The system takes these pages for clean now: no later call writes them.
-            self._disk.note("lost", number, begin)
+            # (As with SQLite's own flushes, its log is taken to be spared that.)
+            if not path.endswith("-wal"):
+                self._disk.note("lost", number, begin)
             raise
         if path == self._disk.directory + os.sep:
             self._disk.note("sync directory", begin)

@@ -53,7 +53,9 @@ def disk(tmp_path, monkeypatch):
 
 
 def backend_on(disk, durability):
-    return sqlite_backend(disk.directory / "runs.db", durability=durability)
+    backend = sqlite_backend(disk.directory / "runs.db", durability=durability)
+    disk.count = 0
+    return backend
 
 
 def record(backend, number, seconds):

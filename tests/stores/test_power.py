@@ -24,6 +24,16 @@ class Everything(random.Random):
         return options[0]
 
 
+class Nothing(random.Random):
+    """Chance that lets nothing survive but what was forced to the disk."""
+
+    def choice(self, options):
+        return "none" if "none" in options else options[0]
+
+    def random(self):
+        return 1.0
+
+
 def patiently(do, *args, **options):
     """Tries again what the disk did not take."""
     for _ in range(100):
@@ -169,3 +179,29 @@ def test_a_store_that_was_being_made_is_no_other_file(tmp_path):
     with path.open("wb") as file:
         file.write(bytes(4096))  # what SQLite was writing
     sqlite_backend(path).close()
+
+
+def test_nothing_is_promised_on_a_log_whose_flush_failed(tmp_path):
+    # A tail says whose it is, and that the store was made may be in the log only. These
+    # are the flushes that leave a log there that looks whole.
+    path = tmp_path / "first" / "runs.db"
+    path.parent.mkdir()
+    flushes = []
+
+    def fault(kind, path):
+        if kind == "sync" and path.endswith("-wal"):
+            flushes.append(path)
+            return errno.EIO if len(flushes) in (1, 4, 5) else None
+        return None
+
+    with Disk(path.parent) as disk:
+        disk.fault = fault
+        backend = patiently(sqlite_backend, path, durability="call")
+        backend.record([sample_block(1)], sample_call("00", 0))
+        steps = list(disk.steps)
+        backend.close()
+    assert len(flushes) > 5
+    crash_image(steps, tmp_path / "second", Nothing())
+    backend = sqlite_backend(tmp_path / "second" / "runs.db")
+    assert len(list(backend.calls())) == 1
+    backend.close()

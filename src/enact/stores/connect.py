@@ -8,7 +8,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 import apsw
@@ -56,17 +56,36 @@ def look(path: str) -> None:
         NotAStore: there is a file that is no database.
         StoreUnavailable: there is no file, or it cannot be read.
     """
+    if not os.path.exists(path):
+        raise StoreUnavailable(f"there is no store at {path}")
     try:
-        with open(path, "rb") as file:
-            start = file.read(len(_MAGIC))
-    except FileNotFoundError:
-        raise StoreUnavailable(f"there is no store at {path}") from None
+        start = _read_start(path)
     except OSError as error:
         raise unavailable(path, "open", error) from error
     # A file that was being made when the power failed has a journal beside it, from
     # which SQLite mends it.
     if start and start != _MAGIC and not os.path.exists(f"{path}-journal"):
         raise NotAStore(f"{path} is not an enact store: it is no SQLite database")
+
+
+def _read_start(path: str) -> bytes:
+    """Reads the first bytes of a file in which this process may hold locks of SQLite.
+
+    To close a file is to drop all locks that the process has on it, whichever handle
+    they were taken through, so it is done by SQLite, which knows (section 2.2 of
+    https://sqlite.org/howtocorrupt.html).
+    """
+    flags = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY
+    try:
+        file = apsw.VFSFile("", os.path.abspath(path), [flags, 0])
+        try:
+            size = min(len(_MAGIC), file.xFileSize())
+            return file.xRead(size, 0) if size else b""
+        finally:
+            file.xClose()
+    except apsw.Error as error:
+        number = errno.EIO if os.access(path, os.R_OK) else errno.EACCES
+        raise OSError(number, str(error)) from error
 
 
 def connect(path: str, writable: bool = True) -> apsw.Connection:
@@ -86,19 +105,31 @@ def connect(path: str, writable: bool = True) -> apsw.Connection:
             f"file:{quote(os.path.abspath(path))}?{mode}",
             flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
         )
-    connection.set_busy_handler(_patience())
-    connection.transaction_mode = "IMMEDIATE"
-    # A file that somebody sent must not run functions of the reader's process.
-    connection.pragma("trusted_schema", 0)
-    connection.pragma("cache_size", -8000)
-    empty = version(connection, path) == 0
-    if writable:
-        if empty:  # incremental; it has to be said before there is a table
-            connection.pragma("auto_vacuum", 2)
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", "FULL")
-        connection.pragma("journal_size_limit", 8 << 20)
+    with kept(connection):
+        connection.set_busy_handler(_patience())
+        connection.transaction_mode = "IMMEDIATE"
+        # A file that somebody sent must not run functions of the reader's process.
+        connection.pragma("trusted_schema", 0)
+        connection.pragma("cache_size", -8000)
+        empty = version(connection, path) == 0
+        if writable:
+            if empty:  # incremental; it has to be said before there is a table
+                connection.pragma("auto_vacuum", 2)
+            connection.pragma("journal_mode", "wal")
+            connection.pragma("synchronous", "FULL")
+            connection.pragma("journal_size_limit", 8 << 20)
     return connection
+
+
+@contextmanager
+def kept(connection: apsw.Connection) -> Iterator[apsw.Connection]:
+    """Closes a connection if the body fails, else keeps it open."""
+    try:
+        yield connection
+    except BaseException:
+        with suppress(apsw.Error):
+            connection.close()
+        raise
 
 
 def _patience() -> Callable[[int], bool]:

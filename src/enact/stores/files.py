@@ -117,6 +117,27 @@ def sync_directory(path: str) -> None:
         os.close(fd)
 
 
+def sync_log(database: str) -> None:
+    """Returns when what SQLite has written ahead of its database is on the disk.
+
+    Raises:
+        StoreUnavailable: the disk does not take it.
+    """
+    path = f"{database}-wal"
+    try:
+        fd = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unavailable(path, "open", error) from error
+    try:
+        sync_file(fd)
+    except OSError as error:
+        raise unavailable(path, "flush", error) from error
+    finally:
+        os.close(fd)
+
+
 def make_directories(path: str) -> None:
     """Makes a directory and those above it, so that they survive a loss of power."""
     if not os.path.isdir(path or "."):

@@ -279,13 +279,21 @@ class Intake:
         try:
             self.fold_now()
         except BaseException:
-            for batch in (self._folding, self._current):
-                if batch is not None:
-                    batch.tail.abandon()
-            if self._archive is not None:
-                self._archive.close()
+            self.abandon()
             raise
         return self._archive
+
+    def abandon(self) -> None:
+        """Lets go of all files; tails stay, for the next one who opens the store."""
+        self._abandon_tails()
+        if self._archive is not None:
+            with suppress(StoreError):
+                self._archive.close()
+
+    def _abandon_tails(self) -> None:
+        for batch in (self._folding, self._current):
+            if batch is not None:
+                batch.tail.abandon()
 
     def refuse(self, reason: str) -> list[object]:
         """Takes in nothing more; called in a forked child, where no lock is safe.
@@ -294,9 +302,7 @@ class Intake:
             What must not be cleaned up in this process.
         """
         self._trouble = StoreClosed(reason)
-        for batch in (self._folding, self._current):
-            if batch is not None:
-                batch.tail.abandon()
+        self._abandon_tails()
         return [self._archive, self._folding, self._current]
 
     def _begin(self) -> Batch:

@@ -8,7 +8,8 @@ import os
 import apsw
 
 from enact.errors import StoreUnavailable
-from enact.stores.connect import connect, look, prepare, told
+from enact.stores.connect import connect, kept, look, prepare, told
+from enact.stores.files import sync_log
 from enact.stores.schema import check_definitions, migrate, version
 
 
@@ -28,17 +29,18 @@ def open_file(path: str, read_only: bool = False) -> tuple[apsw.Connection, bool
         look(path)
     elif prepare(path):
         try:
-            with told(path, "open"):
-                connection = connect(path)
+            with told(path, "open"), kept(connect(path)) as connection:
                 migrate(connection, path)
                 check_definitions(connection, path)
+                # What a process wrote that died, or failed, before it could flush the
+                # log counts from now on: nothing may be promised that rests on it.
+                sync_log(path)
             return connection, True
         except StoreUnavailable:
             # A directory that cannot be written has no place for a log.
             if os.access(os.path.dirname(path), os.W_OK):
                 raise
-    with told(path, "open"):
-        connection = connect(path, writable=False)
+    with told(path, "open"), kept(connect(path, writable=False)) as connection:
         if version(connection, path) == 0:
             raise StoreUnavailable(
                 f"{path} is empty: nothing was ever recorded there, or it was cut off"

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import weakref
+from _thread import start_new_thread
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from itertools import islice
@@ -91,7 +92,7 @@ class SQLiteBackend:
         self.path = os.path.realpath(path)
         self.busy = threading.RLock()
         self._running: set[str] = set()
-        self._refusal: str | None = None
+        self._refusal: str | None = "this store could not be opened"
         self._closing = threading.Lock()
         self.read_only = read_only
         connection, writable = open_file(self.path, read_only)
@@ -107,13 +108,18 @@ class SQLiteBackend:
         self._foreign = ForeignTails(self.path, store_id)
         self._foreign_lock = threading.Lock()
         self._intake: Intake | None = None
-        if writable:
-            self._intake = Intake(
-                self.path, store_id, policy, self._owner, purged_in(self._entries)
-            )
-            self._owner.sweep()
-            self._take_over(self._intake)
-            finish(self._opened(), self._entries.read(TOMBSTONE, None))
+        self._refusal = None
+        try:
+            if writable:
+                self._intake = Intake(
+                    self.path, store_id, policy, self._owner, purged_in(self._entries)
+                )
+                self._owner.sweep()
+                self._take_over(self._intake)
+                finish(self._opened(), self._entries.read(TOMBSTONE, None))
+        except BaseException:
+            self._let_go()
+            raise
         _open_backends.add(self)
 
     def get(self, cids: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -317,23 +323,38 @@ class SQLiteBackend:
 
     def close(self) -> None:
         """Folds everything into the file and tidies it up; see `Backend.close`."""
-        with suppress(AttributeError):  # it was never opened
-            if self._refusal is not None:
-                return
-            with self._closing:
-                if self._refusal is None:
-                    self._refusal = "this store was closed: open it again to use it"
-                    _open_backends.discard(self)
-                    self._close()
+        with self._closing:
+            if self._refusal is None:
+                self._refusal = "this store was closed: open it again to use it"
+                _open_backends.discard(self)
+                self._close()
 
     def __del__(self) -> None:
-        # At the very end the threads are frozen, and waiting for them is for ever. The
-        # names of this module may be gone by then as well.
+        # The collector comes at any time: this thread may be in the middle of writing
+        # the same file, and closing would wait for that. At the very end threads are
+        # frozen, and the names of this module may be gone.
         try:
-            if not sys.is_finalizing():
-                self.close()
-        except Exception:  # nobody could do anything about it
+            if self._refusal is None and not sys.is_finalizing():
+                _dropped.add(self)
+                start_new_thread(self._close_dropped, ())
+        except Exception:  # it was never opened, or there can be no thread any more
             pass
+
+    def _close_dropped(self) -> None:
+        try:
+            with suppress(StoreError):  # what is left stays in tails
+                self.close()
+        finally:
+            _dropped.discard(self)
+
+    def _let_go(self) -> None:
+        """Leaves everything as it is, when it could not be opened."""
+        self._refusal = "this store could not be opened"
+        if self._intake is not None:
+            self._intake.abandon()
+        self._owner.disappear()
+        with suppress(StoreError):
+            self._reader.close()
 
     def _close(self) -> None:
         archive: Archive | None = None
@@ -416,6 +437,7 @@ class SQLiteBackend:
             f"the store {self.path} was opened before this process was forked:"
             " open it again here"
         )
+        self._closing = threading.Lock()  # a thread of the parent may hold the old one
         _kept.append(self._reader)
         self._owner.forget()
         if self._intake is not None:
@@ -432,18 +454,21 @@ def _nothing(cid: bytes) -> None:
 
 
 _open_backends: weakref.WeakSet[SQLiteBackend] = weakref.WeakSet()
+# Those that nobody refers to any more, while they are being closed.
+_dropped: set[SQLiteBackend] = set()
 # Never cleaned up: closing a connection of the parent would take away its locks.
 _kept: list[object] = []
 
 
 def _after_fork() -> None:
-    for backend in list(_open_backends):
+    for backend in [*_open_backends, *_dropped]:
         backend._forked()
     _open_backends.clear()
+    _dropped.clear()
 
 
 def _at_exit() -> None:
-    for backend in list(_open_backends):
+    for backend in [*_open_backends, *_dropped]:
         with suppress(StoreError):  # what is left stays in tails, for the next open
             backend.close()
 
