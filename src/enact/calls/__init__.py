@@ -17,6 +17,7 @@ from enact.calls.listing import Source
 from enact.calls.programs import Program, registered
 from enact.calls.registration import register
 from enact.calls.runs import UnstorableWarning
+from enact.calls.stream_value import Stream
 from enact.calls.targets import AmbiguousNameWarning, UnregisteredFunction
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
@@ -38,6 +39,7 @@ __all__ = [
     "Request",
     "Response",
     "Source",
+    "Stream",
     "UnregisteredFunction",
     "UnstorableWarning",
     "UntrackedStateWarning",

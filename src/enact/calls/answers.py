@@ -61,13 +61,13 @@ class Answer:
         if self.turns is not None:
             self.turns.happened(self.index, True)
 
-    def wait_in_thread(self, turns: Turns, is_end: bool) -> None:
-        """Block until the start or the end of this call comes next.
+    def wait_in_thread(self, turns: Turns, what: int) -> None:
+        """Block until this comes next: see ``order.ITEM``.
 
         Raises:
             ReplayError: it does not, and nothing explains that.
         """
-        if turns.wait_in_thread(self.index, is_end):
+        if turns.wait_in_thread(self.index, what):
             return
         plan = self.lane.frame.plan
         assert plan is not None

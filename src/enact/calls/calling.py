@@ -84,11 +84,8 @@ def call(
         turns = arrival.turns
         if turns is not None:
             arrival.wait_in_thread(turns, False)
-            arrival.begin()
-            arrival.wait_in_thread(turns, True)
-        else:
-            arrival.begin()
-        return arrival.give()
+        arrival.begin()
+        return give(arrival)
     if type(arrival) is not Frame:
         return _run_untracked(target, receiver, args, kwargs)
     frame = arrival
@@ -143,20 +140,7 @@ async def call_async(
         if turns is not None:
             await turns.wait(arrival.lane, arrival.index, False)
         arrival.begin()
-        try:
-            if turns is not None:
-                await turns.wait(arrival.lane, arrival.index, True)
-            if arrival.recorded.status == "cancelled":
-                if turns is not None:
-                    turns.awaits_cancellation(arrival.index)
-                await forever()  # till the program cancels this one too
-        except BaseException as error:  # cancelled, or closed with its loop
-            if turns is not None and arrival.recorded.status == "cancelled":
-                if is_cancellation(error):  # of several at once, each in its turn
-                    await turns.wait(arrival.lane, arrival.index, True)
-            arrival.end()
-            raise
-        return arrival.give()
+        return await give_async(arrival)
     if type(arrival) is Given:
         return arrival.value
     if type(arrival) is not Frame:
@@ -197,6 +181,32 @@ async def call_async(
         turns_at(frame).happened(frame.turn, True)
 
 
+def give(answer: Answer) -> Any:
+    """Wait for the end of a call that a record answers; its outcome takes place."""
+    if answer.turns is not None:
+        answer.wait_in_thread(answer.turns, True)
+    return answer.give()
+
+
+async def give_async(answer: Answer) -> Any:
+    """``give``, for a call that is awaited."""
+    turns = answer.turns
+    try:
+        if turns is not None:
+            await turns.wait(answer.lane, answer.index, True)
+        if answer.recorded.status == "cancelled":
+            if turns is not None:
+                turns.awaits_cancellation(answer.index)
+            await forever()  # till the program cancels this one too
+    except BaseException as error:  # cancelled, or closed with its loop
+        if turns is not None and answer.recorded.status == "cancelled":
+            if is_cancellation(error):  # of several at once, each in its turn
+                await turns.wait(answer.lane, answer.index, True)
+        answer.end()
+        raise
+    return answer.give()
+
+
 def turns_at(frame: Frame) -> Turns:
     """The recorded order in which ``frame`` has a place."""
     turns = turns_of(frame.caller)
@@ -234,7 +244,9 @@ def arrive(
         if target.owns(type(args[0])):
             receiver, args = args[0], args[1:]
     plan = parent.plan
-    if plan is not None and lane is parent and receiver is None:
+    if plan is None or target.is_stream:
+        pass
+    elif lane is parent and receiver is None:
         answer = plan.quick_answer(parent, target, args, kwargs)
         if answer is not None:
             return answer
@@ -291,10 +303,12 @@ def _replayed(
         verdict = EDITED if ref is not None else verdict
     if verdict is None:
         return Answer(lane, call_input, recorded, index, plan.turns)
-    in_turn = verdict == REUSED and plan.turns is not None
+    # The calls of a stream's reader stand between its items.
+    in_turn = verdict == REUSED and plan.turns is not None and not target.is_stream
     if not in_turn:
         plan.drop(index)
-    if verdict in (RETRIED, RESUMED, CODE_CHANGED) and plan.retried(index):
+    again = verdict in (RETRIED, RESUMED, CODE_CHANGED) and plan.retried(index)
+    if again and not target.is_stream:
         if plan.in_flight(index):
             lane.in_flight = True
         else:

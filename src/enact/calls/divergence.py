@@ -89,6 +89,41 @@ def missing(
     )
 
 
+def another_reader(path: str, name: str, count: int) -> ReplayError:
+    """What is asked of a stream is not what was recorded.
+
+    Args:
+        path: of the call.
+        name: of what it calls.
+        count: how many items it has handed out.
+    """
+    return ReplayError(
+        f"replay left the record at call {where(path)} of {name!r}: after {count} "
+        "items of this stream its reader did something else than recorded (it reads "
+        "on, stops, or sends another value). Code before it has changed, or depends on "
+        "something that is not recorded. Next: replay with `strict=False` to run the "
+        "stream again where more is asked of it than was recorded",
+        path,
+    )
+
+
+def gave_others(path: str, name: str, number: int) -> ReplayError:
+    """A stream that is to go on gives other items than before.
+
+    Args:
+        path: of the call.
+        name: of what it calls.
+        number: of the item that differs.
+    """
+    return ReplayError(
+        f"call {where(path)} of {name!r} was asked for more items than were recorded, "
+        f"so it ran again, and gave another item {number} than the one that its reader "
+        "has got. Next: rewind the invocation to before this call and replay that, so "
+        "that all items are new",
+        path,
+    )
+
+
 def forbidden(path: str, call: Input, verdict: str) -> LiveCallForbidden:
     """A call would have to run, and must not."""
     return LiveCallForbidden(

@@ -28,7 +28,7 @@ class Change:
         self.children = list(recorded.children)
         old = recorded.details
         self.details = Details(
-            None if old is None else {n: getattr(old, n) for n in layout.DETAILS}
+            None if old is None else {n: getattr(old, n) for n in layout.FIELDS}
         )
         self.after = recorded.after
         self.output = recorded.output
@@ -42,7 +42,7 @@ class Change:
         self.raised_here = False
         details = self.details
         details.returned = details.unwinding = details.rebound = None
-        details.opaque = details.origin = None
+        details.opaque = details.origin = details.items = None
         # That it was cut short from outside still tells how its calls ended.
         if details.status not in ("incomplete", "cancelled"):
             details.status = None
@@ -196,7 +196,8 @@ def given(
         child, store, rest,
         output=output, raised=raised, origin=origin, drop_rest=drop_rest,
     )  # fmt: skip
-    if drop_rest:
+    # What its reader did while a stream was open came before it asked.
+    if drop_rest and not child.is_open_stream:
         first = change.drop_after(first)
     if rest:
         change.reopen(first, new)

@@ -35,9 +35,10 @@ def complete(frame: Frame, output: Any) -> Any:
             return output
     call_input = frame.call_input
     target = frame.target
+    wrong = end_streams(frame) if frame.streams else None
     if frame.pending:
         raise pause(frame, duration)
-    wrong: BaseException | None = _running_children(frame) or _changed_input(frame)
+    wrong = wrong or _running_children(frame) or _changed_input(frame)
     if wrong is None and frame.plan is not None:
         wrong = frame.plan.left_over(frame)
     if wrong is not None:
@@ -69,6 +70,21 @@ def complete(frame: Frame, output: Any) -> Any:
         details.opaque = True
     write(frame, details, duration, output_cid, None, False, "completed")
     return output
+
+
+def end_streams(frame: Frame, only_dropped: bool = False) -> BaseException | None:
+    """Note that the streams of a frame are not read on; gives the first error.
+
+    Args:
+        frame: that began them.
+        only_dropped: those that nobody could read on, unless that is since the frame
+            fails: then what may come of them is open.
+    """
+    first: BaseException | None = None
+    for player in sorted(frame.streams or (), key=lambda player: player.slot):
+        error = player.left(only_dropped)
+        first = first or error
+    return first
 
 
 def end_as(frame: Frame, output: bytes, origin: str) -> Any:
@@ -231,6 +247,8 @@ def _running_children(frame: Frame) -> IncompleteSubinvocationError | None:
 
 def _abandon_children(frame: Frame) -> None:
     """Write down, as incomplete, the children that still run."""
+    if frame.streams:
+        end_streams(frame, only_dropped=True)
     for slot, child in enumerate(list(frame.children)):
         if type(child) is Frame:
             interrupt(child, "incomplete")

@@ -20,6 +20,7 @@ from enact.calls.rest import is_cancellation
 from enact.calls.runs import Origin, Run
 from enact.calls.session import Session
 from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
+from enact.calls.tracked_streams import tracked_stream
 from enact.errors import InvokableTypeError, NotReplayable, Signal, Suspension
 from enact.stores import Overlay, ValueStore
 from enact.values import active_store, decode, find_live, qualified_name, shown
@@ -98,6 +99,11 @@ class _Execution:
             return self.top, self.target, self.args[0], self.args[1:], self.kwargs
         return self.top, self.target, None, self.args, self.kwargs
 
+    def stream(self) -> Any:
+        """The call at the top, if it is a stream: read to its end, it has run."""
+        _, *call = self.call_arguments()
+        return tracked_stream(*call)
+
     def end(self, error: BaseException | None) -> Outcome:
         leave_lane(self.token)
         error = self.session.error or error
@@ -133,14 +139,18 @@ def execute(task: Task) -> Outcome:
         UnstorableValue: an argument cannot be stored; nothing has run.
     """
     execution = _Execution(task)
-    if execution.target.is_async:
+    if execution.target.is_async or execution.target.is_async_stream:
         execution.end(None)
         raise InvokableTypeError(
             f"{execution.name!r} is async: use `await enact.invoke_async(...)`"
         )
     error = None
     try:
-        call(*execution.call_arguments())
+        if execution.target.is_stream:
+            for _ in execution.stream():
+                pass
+        else:
+            call(*execution.call_arguments())
     except BaseException as raised:  # it is part of the outcome, whatever it is
         error = raised
     return execution.end(error)
@@ -163,7 +173,13 @@ async def execute_async(task: Task) -> Outcome:
     if not (execution.target.registered or execution.target.is_async):
         execution.target = _awaiting(execution.target)
     try:
-        if execution.target.is_async:
+        if execution.target.is_async_stream:
+            async for _ in execution.stream():
+                pass
+        elif execution.target.is_stream:
+            for _ in execution.stream():
+                pass
+        elif execution.target.is_async:
             await call_async(*execution.call_arguments())
         else:
             call(*execution.call_arguments())

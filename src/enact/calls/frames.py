@@ -104,6 +104,9 @@ class Frame(Lane):
     asked: layout.Blocks | None = None
     # Which sample of its request it draws, in a search.
     draw: int | None = None
+    # Streams that were begun here and have not ended; who runs this one, if it is one.
+    streams: set[Any] | None = None
+    player: Any = None
 
     def __init__(
         self,
@@ -143,6 +146,29 @@ class Frame(Lane):
             announce(self)
             if target.retry is not None:
                 run.store.backend.flush()
+
+    @classmethod
+    def instead_of(cls, answer: Answer, verdict: str) -> Frame:
+        """A call that a record has answered up to here, and does not any more."""
+        self = cls.__new__(cls)
+        lane = answer.lane
+        parent = lane.frame
+        self.frame = self
+        self.thread = lane.thread
+        self.caller = lane
+        self.target = answer.target
+        self.given = answer.call_input
+        self.children = []
+        self.run = run = parent.run
+        self.verdict = verdict
+        self.replaces = answer.recorded.cid
+        self.slot = slot = answer.slot
+        lanes = parent.lanes
+        self.position_there = slot if lanes is None else lanes[:slot].count(lane.path)
+        self.number = run.next_number()
+        self.begun = clock()
+        parent.children[slot] = self
+        return self
 
     @property
     def call_input(self) -> Input:
@@ -257,6 +283,12 @@ class Frame(Lane):
             if self.events is not None:  # calls began to overlap just now
                 self._note(slot + 1)
 
+    def handed_out(self, slot: int) -> None:
+        """The stream in ``slot`` hands out an item."""
+        if self.events is not None and slot >= 0:
+            with self.lock:
+                self._note(layout.item_event(slot))
+
     def _note(self, event: int) -> None:
         assert self.events is not None
         self.events.append(event)
@@ -347,6 +379,7 @@ class _Ended(Frame):
 
     def __init__(self, target: Target | None = None) -> None:
         self.frame = self
+        self.children = []
         self.closed = True
         self.target = target
 
@@ -354,4 +387,11 @@ class _Ended(Frame):
 Frame.ended = _Ended()
 
 
-__all__ = ["Frame", "Top", "clock"]
+def ended_lane(target: Target) -> Lane:
+    """The lane of code that goes on when its call has ended."""
+    lane = _Ended(target)
+    lane.thread = _get_ident()
+    return lane
+
+
+__all__ = ["Frame", "Top", "clock", "ended_lane"]

@@ -20,6 +20,7 @@ from enact.calls.invocation import (
 from enact.calls.lanes import CURRENT
 from enact.calls.policy import Override
 from enact.calls.targets import Target
+from enact.calls.tracked_streams import tracked_stream
 from enact.calls.typecheck import fits, name
 from enact.errors import InvokableTypeError
 from enact.values import Ref, Resource, register_type, shown, type_name
@@ -81,7 +82,9 @@ class Invokable(InvokableBase, Generic[I_contra, O_co]):
         lane = CURRENT.get()
         target = target_of_class(type(self))
         output: O_co
-        if lane is None:
+        if target.is_stream and lane is not None:
+            output = tracked_stream(target, self, args, {})  # type: ignore[assignment]  # as its type says, an iterator
+        elif lane is None:
             if CHILD_OF:
                 warn_in_child(target.name)
             output = self.call(*target.fit(args))
@@ -196,7 +199,8 @@ def target_of_class(cls: type) -> Target:
         target.method = None
         input_type, output_type = _types(cls)
         target.fit = _fitter(target, input_type)
-        target.check_output = _output_check(target, output_type)
+        if not target.is_stream:
+            target.check_output = _output_check(target, output_type)
         _targets[cls] = target
     return target
 

@@ -19,9 +19,12 @@ all of these, null where they do not apply:
     ``events``     order of starts and ends of the children where it is not sequential:
                    0 is the start of the next child, n + 1 the end of child n, -1 says
                    that the event loop came to rest: all that could react to what had
-                   happened did so before the next event
+                   happened did so before the next event, and -2 - n that child n,
+                   a stream, handed out an item
     ``ahead``      recorded calls that the program had not asked for when a replay of it
                    was cut off: they may still answer
+    ``items``      a link to the ``enact/Stream`` of what a stream had handed out that
+                   did not come to its end, in a list; left out where there is none
     ``lanes``      the lane of each child, and of each call ahead, where there are
                    several; the position of a child is its place among those of its lane
     ``opaque``     ``true``: a part could not be stored, so the call must run again
@@ -61,8 +64,21 @@ INVOCATION = "enact/Invocation"
 # Among events: the event loop came to rest.
 REST = -1
 
-DETAILS = (
+
+def item_event(slot: int) -> int:
+    """Among events: the child in a slot hands out an item."""
+    return -2 - slot
+
+
+def item_of(event: int) -> int:
+    """The child that hands out an item at an event; -1 for `REST`."""
+    return -2 - event
+
+
+#: In canonical order.
+FIELDS = (
     "ahead",
+    "items",
     "lanes",
     "retry",
     "events",
@@ -73,8 +89,10 @@ DETAILS = (
     "returned",
     "unwinding",
 )
+# What came later than the format: left out where it is null.
+_LATER = ("items",)
 
-_LINKS = ("ahead", "unwinding")
+_LINKS = ("ahead", "unwinding", "items")
 # These may have links or any text in them, and take more to encode than the rest.
 _ENCODED = (*_LINKS, "rebound", "returned")
 
@@ -82,13 +100,14 @@ _ENCODED = (*_LINKS, "rebound", "returned")
 class Details:
     """The rarely used part of a response; see the module's description."""
 
-    __slots__ = DETAILS
+    __slots__ = FIELDS
 
     def __init__(self, fields: dict[str, Any] | None = None) -> None:
-        for name in DETAILS:
+        for name in FIELDS:
             setattr(self, name, None if fields is None else fields.get(name))
 
     ahead: list[bytes] | None
+    items: list[bytes] | None
     lanes: list[list[int]] | None
     retry: list[int] | None
     events: list[int] | None
@@ -101,7 +120,10 @@ class Details:
 
     def as_map(self) -> dict[str, Any] | None:
         """All fields in canonical order; None if there is nothing to tell."""
-        fields = {name: getattr(self, name) for name in DETAILS}
+        fields = {name: getattr(self, name) for name in FIELDS}
+        for name in _LATER:
+            if fields[name] is None:
+                del fields[name]
         return None if all(v is None for v in fields.values()) else fields
 
 
@@ -231,12 +253,13 @@ def _details_form(details: Details, emit: Callable[[Cid, bytes], None]) -> Any:
     fields = details.as_map()
     if fields is None:
         return None
-    if all(fields[name] is None for name in _ENCODED):
+    if all(fields.get(name) is None for name in _ENCODED):
         # Lists of small integers are forms as they are. They may be long.
         data = encode_form(fields)
         return Shrinker(emit).shrink(fields, data) if len(data) > SMALL else fields
     for name in _LINKS:
-        fields[name] = fields[name] and [Ref(cid) for cid in fields[name]]
+        if fields.get(name):
+            fields[name] = [Ref(cid) for cid in fields[name]]
     return Encoder(emit).form(fields)
 
 
@@ -334,6 +357,11 @@ class Recorded:
         return self.status == "incomplete" and not self.has_calls
 
     @property
+    def is_open_stream(self) -> bool:
+        """Whether it is a stream that did not come to its end."""
+        return self.details is not None and self.details.items is not None
+
+    @property
     def has_calls(self) -> bool:
         """Whether there are recorded calls below it, made or ahead."""
         details = self.details
@@ -350,10 +378,11 @@ class Recorded:
 
 
 def _read_details(fields: dict[str, Any], source: Any) -> Details:
-    plain = decode(encode_form({**fields, **dict.fromkeys(_LINKS)}), source)
+    unlinked = {name: None if name in _LINKS else fields[name] for name in fields}
+    plain = decode(encode_form(unlinked), source)
     details = Details(cast("dict[str, Any]", plain))
     for name in _LINKS:
-        if fields[name] is not None:
+        if fields.get(name) is not None:
             setattr(details, name, list(read_links(fields[name], source)))
     return details
 

@@ -8,11 +8,11 @@ piece: each row has what happened in the parent since the last one. A piece is::
     [first, event, event, ...]
 
 ``first`` is the place of the first event. An event is the lane of a call that starts,
-as a list; the slot of a call that ends, an integer; or null when the event loop came to
-rest. What no row tells follows in bytes: behind a call that a record answered, the
-identifier of its invocation; behind one that starts and is in flight, that of its
-request or, where it goes on with a recorded call, that of the recorded one. A byte in
-front says which: 0, 1, 2.
+as a list; the slot of a call that ends, an integer; -1 - slot when that call hands out
+an item; or null when the event loop came to rest. What no row tells follows in bytes:
+behind a call that a record answered, the identifier of its invocation; behind one that
+starts and is in flight, that of its request or, where it goes on with a recorded call,
+that of the recorded one. A byte in front says which: 0, 1, 2.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from libipld import decode_dag_cbor, encode_dag_cbor
 
-from enact.calls.layout import REST
+from enact.calls.layout import REST, item_event, item_of
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Path
 
 
 ANSWERED, ASKED, GOES_ON = b"\0", b"\1", b"\2"
+
+ITEM = 2
+"""What happens to a call, in an order: 0, it starts; 1, it ends; from here on, it hands
+out an item of the stream that it is."""
 
 
 class Teller:
@@ -66,6 +70,8 @@ class Teller:
                 self._starts += 1
             elif event == REST:
                 piece.append(None)
+            elif event < 0:
+                piece.append(event + 1)
             else:
                 piece.append(event - 1)
                 cid = self.answered.pop(event - 1, None)
@@ -112,7 +118,7 @@ def read_order(pieces: Iterable[bytes]) -> tuple[list[Start], list[int]]:
                 lanes.append(tuple(event))
                 events.append(0)
             elif type(event) is not bytes:
-                events.append(REST if event is None else event + 1)
+                events.append(REST if event is None else event + (1, -1)[event < 0])
             else:
                 slot = len(lanes) - 1 if events[-1] == 0 else events[-1] - 1
                 told[slot, event[:1]] = event[1:]
@@ -141,6 +147,9 @@ def renumbered(events: Iterable[int], place: Mapping[int, int]) -> list[int]:
             started += 1
         elif event == REST:
             kept.append(event)
+        elif event < 0:
+            if item_of(event) in place:
+                kept.append(item_event(place[item_of(event)]))
         elif event - 1 in place:
             kept.append(place[event - 1] + 1)
     return kept

@@ -133,11 +133,13 @@ class _Rebuild:
             here = [n for n in sorted(left) if left[n].lane == row.lane]
             return here[: max(0, row.position - known)]
 
+        # Behind a call that runs there is none in its lane, but if it is a stream.
+        last = {one.lane: one.number for one in untold}
         answers: set[int] = set()
         running: list[CallRow] = []
         for one in untold:
             before = answered_before(one)
-            if one.invocation is None:
+            if one.invocation is None and one.number == last[one.lane]:
                 answers.update(before)
                 running.append(one)
                 continue

@@ -14,6 +14,7 @@ from enact.calls.calling import call, call_async
 from enact.calls.children import CHILD_OF, warn_in_child
 from enact.calls.lanes import CURRENT
 from enact.calls.targets import Target
+from enact.calls.tracked_streams import tracked_stream
 from enact.errors import DuplicateName, InvokableTypeError
 from enact.values import qualified_name, register_type, shown
 
@@ -158,7 +159,17 @@ def wrapped(target: Target) -> Callable[..., Any]:
     current = CURRENT.get
 
     tracked: Any
-    if target.is_async:
+    if target.is_stream:
+
+        def tracked_generator(*args: Any, **kwargs: Any) -> Any:
+            if current() is None:
+                if CHILD_OF:
+                    warn_in_child(target.name)
+                return fn(*args, **kwargs)
+            return tracked_stream(target, None, args, kwargs)
+
+        tracked = tracked_generator
+    elif target.is_async:
 
         async def tracked_async(*args: Any, **kwargs: Any) -> Any:
             lane = current()

@@ -20,6 +20,7 @@ from typing import Any
 from enact.calls.callers import stacklevel
 from enact.calls.code import code_digest
 from enact.calls.fixed_blocks import FixedBlocks
+from enact.calls.stream_value import Stream
 from enact.errors import UnregisteredType, UnstorableValue
 from enact.values import adapter, cid_of, encode_form, qualified_name
 from enact.values.registry import is_late
@@ -50,6 +51,8 @@ class Target:
         fit: checks the arguments of an ``Invokable``, and gives those to pass on.
         check_output: likewise for what it returns; None for functions.
         is_async: whether ``fn`` is a coroutine function.
+        is_stream: whether it is a generator function, plain or async.
+        is_async_stream: whether it is an async one.
         ordered_kwargs: ``fn`` takes ``**kwargs``, so their order is part of the input.
         method: the attribute name if ``fn`` was defined in a class body.
         former: identifiers that the function had under former names.
@@ -81,6 +84,8 @@ class Target:
         "fit",
         "fn",
         "is_async",
+        "is_async_stream",
+        "is_stream",
         "memoize",
         "method",
         "name",
@@ -106,6 +111,10 @@ class Target:
         kind = FUNCTION if registered else UNREGISTERED
         self.cid, self.block = _stored_form(kind, name)
         self.is_async = is_async_callable(fn)
+        self.is_async_stream = _is_kind(inspect.isasyncgenfunction, fn)
+        self.is_stream = self.is_async_stream or _is_kind(
+            inspect.isgeneratorfunction, fn
+        )
         self.ordered_kwargs = _takes_any_kwargs(fn)
         self.method = _method_name(fn)
         self.takes_value = False
@@ -144,6 +153,8 @@ class Target:
 
     def returns(self) -> Any:
         """The annotation of what the function returns; ``Any`` without one."""
+        if self.is_stream:
+            return Stream
         try:
             return typing.get_type_hints(self.fn).get("return", Any)
         except (NameError, TypeError, AttributeError):
@@ -205,13 +216,16 @@ def _is_method(attribute: object, wrapper: object) -> bool:
 
 def is_async_callable(fn: Callable[..., Any]) -> bool:
     """Whether calling ``fn`` gives a coroutine."""
-    if inspect.iscoroutinefunction(fn):
+    return _is_kind(inspect.iscoroutinefunction, fn)
+
+
+def _is_kind(is_one: Callable[[Any], bool], fn: Callable[..., Any]) -> bool:
+    """Whether a callable, or the function that it calls, is of a kind."""
+    if is_one(fn):
         return True
     call = getattr(type(fn), "__call__", None)  # noqa: B004  # it is looked into
     inner = getattr(fn, "func", None)  # functools.partial
-    return inspect.iscoroutinefunction(call) or (
-        inner is not None and inspect.iscoroutinefunction(inner)
-    )
+    return is_one(call) or (inner is not None and is_one(inner))
 
 
 def _takes_any_kwargs(fn: Callable[..., Any]) -> bool:

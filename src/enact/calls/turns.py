@@ -20,7 +20,8 @@ import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from enact.calls.layout import REST
+from enact.calls.layout import REST, item_of
+from enact.calls.order import ITEM
 from enact.calls.rest import has_timer, is_idle, look_later, when_at_rest
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Turns:
         "_done",
         "_dropped",
         "_ended",
+        "_items",
         "_last",
         "_next",
         "_order",
@@ -63,20 +65,25 @@ class Turns:
     )
 
     def __init__(self, events: Sequence[int], paths: list[Path]) -> None:
-        # An event is (child, is_end).
-        order: list[tuple[int, bool]] = []
+        # An event is a child and what happens to it: see ``order.ITEM``.
+        order: list[tuple[int, int]] = []
         started = 0
+        self._items: dict[int, int] = {}
         for event in events:
             if event == REST:
                 order.append(_REST)
             elif event == 0:
                 order.append((started, False))
                 started += 1
+            elif event < 0:
+                child = item_of(event)
+                count = self._items[child] = self._items.get(child, 0) + 1
+                order.append((child, ITEM + count - 1))
             else:
                 order.append((event - 1, True))
         self._order = order
         self._paths = paths
-        self._done: set[tuple[int, bool]] = set()
+        self._done: set[tuple[int, int]] = set()
         # Those that may come, but have no place in the order.
         self._dropped = set(range(started, len(paths)))
         self._next = 0
@@ -101,16 +108,20 @@ class Turns:
         """Whether all that was recorded has happened."""
         return self._next >= len(self._order)
 
+    def items_of(self, child: int) -> int:
+        """How many items of a recorded stream have a place in the order."""
+        return self._items.get(child, 0)
+
     # --- what happens -------------------------------------------------------------
 
     def begun(self, path: Path) -> None:
         """A lane exists."""
         self._begun.add(path)
 
-    def happened(self, child: int, is_end: bool) -> None:
-        """The start or end of a recorded call has taken place."""
+    def happened(self, child: int, what: int) -> None:
+        """The start or end of a recorded call, or an item of it, has taken place."""
         with self._changed:
-            self._done.add((child, is_end))
+            self._done.add((child, what))
             self._advance()
 
     def drop(self, child: int) -> None:
@@ -151,6 +162,8 @@ class Turns:
                 self.on_rest()
             elif event in done:
                 done.discard(event)
+            elif event[1] >= ITEM and event[0] in self._dropped:
+                pass
             elif not self._lost(event):
                 break
             place += 1
@@ -187,7 +200,7 @@ class Turns:
             self._rested = place
             self._advance()
 
-    def _lost(self, event: tuple[int, bool]) -> bool:
+    def _lost(self, event: tuple[int, int]) -> bool:
         """Whether the lane of an event is over, or can no longer come to be."""
         path = self._paths[event[0]]
         if path in self._begun:
@@ -217,10 +230,12 @@ class Turns:
             return True
         return self._up_to_others(event) and turn[: len(path)] == path
 
-    def _up_to_others(self, event: tuple[int, bool]) -> bool:
+    def _up_to_others(self, event: tuple[int, int]) -> bool:
         """Whether an ancestor is to start the lane of an event, or to cancel it."""
-        child, is_end = event
-        return self._paths[child] not in self._begun or (is_end and child in self._cut)
+        child, what = event
+        return self._paths[child] not in self._begun or (
+            what == 1 and child in self._cut
+        )
 
     def is_turn(self, lane: Lane) -> bool:
         """Whether what ``lane`` does next comes next, or nobody waits for it."""
@@ -240,16 +255,16 @@ class Turns:
             for path in (self._paths[child],)
         )
 
-    def is_next(self, child: int, is_end: bool) -> bool:
+    def is_next(self, child: int, what: int) -> bool:
         """Whether this very event comes next, or has no place in the order."""
         place = self._next
         if place >= len(self._order) or child in self._dropped:
             return True
-        return self._order[place] == (child, is_end)
+        return self._order[place] == (child, what)
 
     # --- waiting --------------------------------------------------------------------
 
-    def wait_in_thread(self, child: int, is_end: bool) -> bool:
+    def wait_in_thread(self, child: int, what: int) -> bool:
         """Block this thread until the event comes next; false if it does not.
 
         In the thread of a running event loop it does not block: the call is not
@@ -259,7 +274,7 @@ class Turns:
             return True
         with self._changed:
             place, since = self._next, time.monotonic()
-            while not self.is_next(child, is_end):
+            while not self.is_next(child, what):
                 self._changed.wait(0.05)
                 if self._next != place:
                     place, since = self._next, time.monotonic()
@@ -272,9 +287,9 @@ class Turns:
             time.sleep(_REACTION)
         return True
 
-    async def wait(self, lane: Lane, child: int, is_end: bool) -> None:
+    async def wait(self, lane: Lane, child: int, what: int) -> None:
         """Wait in a task until the event comes next."""
-        while not self.is_next(child, is_end):
+        while not self.is_next(child, what):
             if await self._park(lane):
                 return
 

@@ -43,6 +43,8 @@ def write(
         details = _add_order(frame, details or layout.Details())
     if frame.plan is not None and status != "completed":
         details = _add_ahead(frame, frame.plan, details)
+    if frame.player is not None and output is None:
+        details = frame.player.add_items(details, blocks)
     after = call_input.invokable
     if call_input.receiver is not None:
         after, details = _state_after(frame, call_input, details)

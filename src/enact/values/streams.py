@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from enact.values.coders import Lowerer
 
-_ITEMS = "return a list of the items, or register what produces each of them"
+_ITEMS = "return a list of the items, or register the generator function itself"
 _AWAITED = "await it in an `async def`, and register that"
-_BODY = "register what is called in it, and leave it unregistered"
+_BODY = "put `@enact.register` below the decorator that makes it one"
 
 _REASONS: dict[type, str] = {
     types.GeneratorType: f"a generator is used up by reading it; {_ITEMS}",

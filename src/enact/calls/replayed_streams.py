@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streams that a record answers, as long as they are read as they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from enact.calls.answers import Answer
+from enact.calls.calling import Early, arrive, give, give_async
+from enact.calls.divergence import another_reader, forbidden
+from enact.calls.endings import end_streams, fail
+from enact.calls.frames import Frame
+from enact.calls.lanes import CURRENT
+from enact.calls.order import ITEM
+from enact.calls.replayer import Given, Plan
+from enact.calls.stream_value import BROKEN, CLOSED, Stream
+from enact.calls.streams import (
+    CLOSE,
+    SEND,
+    THROW,
+    Call,
+    End,
+    Live,
+    Untracked,
+    after_end,
+    enlist,
+    in_words,
+    is_past,
+    strike_off,
+)
+from enact.calls.verdicts import REQUEST_CHANGED
+from enact.errors import ReplayError
+from enact.values import decode
+
+
+class Handed:
+    """Hands out what somebody put in the place of a stream."""
+
+    instead: None = None
+
+    def __init__(self, given: Any) -> None:
+        self._items = iter(given)
+        self._returned = given.returned if isinstance(given, Stream) else None
+
+    async def go_on(self, how: str, value: Any) -> Any:
+        """The next item, or an ``End``."""
+        if how != SEND:
+            self._items = iter(())
+            return after_end(how, value)
+        for item in self._items:
+            return item
+        returned, self._returned = self._returned, None
+        return End(returned)
+
+    def dropped(self) -> None:
+        """Nobody holds the stream any more."""
+
+
+class Replayed:
+    """Hands out what was recorded of a stream.
+
+    Args:
+        call: that is answered.
+        answer: the recording of it.
+        known: what it handed out.
+
+    Attributes:
+        instead: who plays on, if its reader went another way than the recorded one.
+    """
+
+    def __init__(self, call: Call, answer: Answer, known: Stream) -> None:
+        self.instead: Live | None = None
+        self._call = call
+        self._answer = answer
+        self._known = known
+        self._count = 0
+        self._over = False
+        self._dropped_at: int | None = None
+        turns = answer.turns
+        noted = 0 if turns is None else turns.items_of(answer.index)
+        # Before that, nothing overlapped, so no order was noted.
+        self._first_noted = len(known) - noted
+        enlist(answer.lane.frame, self)
+
+    async def go_on(self, how: str, value: Any) -> Any:
+        """The next item, or an ``End``."""
+        if self._over:
+            return after_end(how, value)
+        number = self._count
+        if not self._is_as_recorded(number, how, value):
+            if how == CLOSE:
+                self._close_early()
+                return End()
+            self.instead = await self._play_on()
+            return await self.instead.go_on(how, value)
+        answer = self._answer
+        if number == len(self._known) or how == CLOSE:
+            return await self._end_as_recorded(how, value)
+        turns, kind = answer.turns, ITEM + number - self._first_noted
+        if turns is not None and kind >= ITEM:
+            if self._call.target.is_async_stream:
+                await turns.wait(answer.lane, answer.index, kind)
+            else:
+                answer.wait_in_thread(turns, kind)
+            turns.happened(answer.index, kind)
+        self._count += 1
+        answer.lane.frame.handed_out(answer.slot)
+        return self._known.items[number]
+
+    async def _end_as_recorded(self, how: str, value: Any) -> End:
+        self._end()
+        try:
+            if self._call.target.is_async_stream:
+                await give_async(self._answer)
+            else:
+                give(self._answer)
+        except BaseException as error:
+            if how == THROW and in_words(error) == in_words(value):
+                raise value from None  # it came out as it went in
+            raise
+        return End(None if how == CLOSE else self._known.returned)
+
+    def _is_as_recorded(self, number: int, how: str, value: Any) -> bool:
+        step = self._known.step(number)
+        if step is None:
+            return how == CLOSE
+        if step[0] != how:
+            return False
+        if how == THROW:
+            return bool(step[1] == in_words(value))
+        if value is None or step[1] is None:
+            return value is step[1]
+        encode = self._answer.lane.frame.run.encode
+        frame = self._answer.lane.frame
+        was, given = (encode(one, [], frame, "sent")[0] for one in (step[1], value))
+        return was == given
+
+    @property
+    def slot(self) -> int:
+        """Its place among the calls of its caller."""
+        return self._answer.slot
+
+    def _end(self) -> None:
+        self._over = True
+        strike_off(self._answer.lane.frame, self)
+
+    def _so_far(self) -> Stream:
+        """What was handed out; read anew, since its reader may have worked on it."""
+        known = recorded_stream(self._answer)
+        count = self._count
+        sent = [one for one in known.sent if one[0] < count]
+        return Stream(known.items[:count], None, CLOSED, sent)
+
+    def _leave_record(self) -> Frame:
+        """From here on the stream is another call than the recorded one.
+
+        Raises:
+            ReplayError: nothing explains that.
+        """
+        answer = self._answer
+        session = answer.lane.frame.run.session
+        self._end()
+        if session.is_exact:
+            answer.end()
+            name = answer.target.name
+            error = another_reader(answer.path(), name, self._count)
+            raise session.failed(error)
+        frame = Frame.instead_of(answer, REQUEST_CHANGED)
+        plan = answer.lane.frame.plan
+        if plan is not None and answer.index >= 0:
+            plan.drop(answer.index)
+        session.tell(frame)
+        return frame
+
+    def _close_early(self) -> None:
+        known = self._so_far()
+        frame = self._leave_record()
+        Live(frame, None, known.items, known.sent).finish(CLOSED)
+
+    async def _play_on(self) -> Live:
+        """Run the stream after all, beginning with what was handed out."""
+        answer = self._answer
+        known = self._so_far()
+        frame = self._leave_record()
+        session, policy = frame.run.session, frame.run.session.policy
+        path = frame.path_in_tree()
+        if policy.live == "forbid":
+            self.instead = None
+            error = session.failed(forbidden(path, answer.call_input, REQUEST_CHANGED))
+            raise fail(frame, error)
+        if policy.forecast is not None:
+            policy.forecast.expect(path, answer.call_input, REQUEST_CHANGED, None)
+            raise fail(frame, policy.forecast.stop())
+        if answer.recorded.has_calls:
+            Plan(answer.recorded, session, frame.run.store, True).start(frame)
+        live = Live(frame, self._call.body(frame))
+        await live.catch_up(known)
+        return live
+
+    def dropped(self) -> None:
+        """Nobody holds the stream any more; see ``Live.dropped``."""
+        self._dropped_at = len(self._answer.lane.frame.children)
+
+    def left(self, only_dropped: bool = False) -> BaseException | None:
+        """The caller ends, or goes on; gives what went wrong."""
+        if self._over:
+            return None
+        if only_dropped and not is_past(self._answer.lane.frame, self._dropped_at):
+            return None
+        try:
+            if self._is_as_recorded(self._count, CLOSE, None):
+                self._end()
+                self._answer.end()
+            else:
+                self._close_early()
+        except ReplayError as error:
+            return error
+        return None
+
+
+Player = Live | Replayed | Handed | Untracked
+
+
+def recorded_stream(answer: Answer) -> Stream:
+    """What the recording of a call says that it handed out.
+
+    Raises:
+        ReplayError: it is no recording of a stream.
+    """
+    recorded = answer.recorded
+    store = answer.lane.frame.run.store
+    cid = recorded.output
+    if cid is None:
+        items = recorded.details.items if recorded.details is not None else None
+        cid = items[0] if items else None
+    found = (
+        Stream([], None, BROKEN)
+        if cid is None
+        else decode(store.load_block(cid), store)
+    )
+    if isinstance(found, Stream):
+        return found
+    raise answer.lane.frame.run.session.failed(
+        ReplayError(
+            f"the recorded outcome of call {answer.path()} of {answer.target.name!r} "
+            f"is {type(found).__qualname__}, and it is a generator now: put in an "
+            "`enact.Stream(items)`, or replay with on_code_change='rerun'",
+            answer.path(),
+        )
+    )
+
+
+async def begin(call: Call) -> Player:
+    """Begin the call of a stream, when its first item is asked for."""
+    lane = CURRENT.get()
+    if lane is None:
+        return Untracked(call)
+    is_async = call.target.is_async_stream
+    arrival = arrive(lane, *call)
+    if type(arrival) is Early:
+        if is_async:
+            await arrival.turns.wait(arrival.lane, arrival.index, False)
+        else:
+            arrival.turns.wait_in_thread(arrival.index, False)
+        arrival = arrive(lane, *call, has_waited=True)
+    if arrival is None:
+        return Untracked(call)
+    if lane.frame.streams:
+        end_streams(lane.frame, only_dropped=True)
+    if type(arrival) is Answer:
+        turns = arrival.turns
+        if turns is not None:
+            if is_async:
+                await turns.wait(arrival.lane, arrival.index, False)
+            else:
+                arrival.wait_in_thread(turns, False)
+        arrival.begin()
+        try:
+            return Replayed(call, arrival, recorded_stream(arrival))
+        except BaseException:
+            arrival.end()
+            raise
+    if type(arrival) is Given:
+        return Handed(arrival.value)
+    assert isinstance(arrival, Frame)
+    return Live(arrival, call.body(arrival))

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a program gets that calls a registered generator: an iterator like any other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+from enact.calls.replayed_streams import begin
+from enact.calls.streams import CLOSE, SEND, THROW, Call, End, after_end
+
+if TYPE_CHECKING:
+    from enact.calls.replayed_streams import Player
+    from enact.calls.targets import Target
+
+
+class _Tracked:
+    """A stream that may not have begun."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._player: Player | None = None
+        self._over = False
+
+    async def _go_on(self, how: str, value: Any) -> Any:
+        player = self._player
+        if player is None:
+            if self._over or how != SEND:
+                self._over = True
+                return after_end(how, value)
+            if value is not None:
+                raise TypeError("can't send non-None value to a just-started generator")
+            try:
+                self._player = player = await begin(self._call)
+            except BaseException:
+                self._over = True
+                raise
+        got = await player.go_on(how, value)
+        if player.instead is not None:
+            self._player = player.instead
+        return got
+
+    def __del__(self) -> None:
+        player = getattr(self, "_player", None)
+        if player is not None:
+            player.dropped()
+
+    def __repr__(self) -> str:
+        return f"<stream of {self._call.target.name}>"
+
+
+class TrackedGenerator(_Tracked, Generator[Any, Any, Any]):
+    """A registered generator that runs within an invocation."""
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, value: Any) -> Any:
+        got = _now(self._go_on(SEND, value))
+        if type(got) is End:
+            raise StopIteration(got.returned)
+        return got
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+        got = _now(self._go_on(THROW, _error(typ, val, tb)))
+        if type(got) is End:
+            raise StopIteration(got.returned)
+        return got
+
+    def close(self) -> None:
+        _now(self._go_on(CLOSE, None))
+
+
+class TrackedAsyncGenerator(_Tracked, AsyncGenerator[Any, Any]):
+    """A registered async generator that runs within an invocation."""
+
+    async def asend(self, value: Any) -> Any:
+        got = await self._go_on(SEND, value)
+        if type(got) is End:
+            raise StopAsyncIteration
+        return got
+
+    async def athrow(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+        got = await self._go_on(THROW, _error(typ, val, tb))
+        if type(got) is End:
+            raise StopAsyncIteration
+        return got
+
+    async def aclose(self) -> None:
+        await self._go_on(CLOSE, None)
+
+
+def tracked_stream(
+    target: Target, receiver: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> TrackedGenerator | TrackedAsyncGenerator:
+    """The stream that a call of a registered generator gives."""
+    call = Call(target, receiver, args, kwargs)
+    if target.is_async_stream:
+        return TrackedAsyncGenerator(call)
+    return TrackedGenerator(call)
+
+
+def _now(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine that does not wait for anything."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("a plain generator waits in an event loop")
+
+
+def _error(typ: Any, val: Any, tb: Any) -> BaseException:
+    """The exception that ``throw`` is given, in one of its forms."""
+    if isinstance(typ, BaseException):
+        error = typ
+    elif isinstance(val, BaseException):
+        error = val
+    elif isinstance(val, tuple):
+        error = typ(*val)
+    else:
+        error = typ() if val is None else typ(val)
+    return error if tb is None else error.with_traceback(tb)
+
+
+__all__ = ["TrackedAsyncGenerator", "TrackedGenerator", "tracked_stream"]
