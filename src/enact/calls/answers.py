@@ -38,6 +38,8 @@ class Answer:
         self.turns = turns
         self.slot = -1
 
+    unended: None = None
+
     def begin(self) -> None:
         """The start of the call has come."""
         frame = self.lane.frame

@@ -161,7 +161,13 @@ async def call_async(
             await turns_at(frame).wait(frame.caller, frame.turn, True)
         if frame.pending and frame.started_work and not isinstance(error, INTERRUPTS):
             await settle_async(frame)
+        if not isinstance(error, INTERRUPTS) and not is_cancellation(error):
+            frame.may_wait = may_wait(frame)
         seen = fail(frame, error)
+        if frame.unended is not None:
+            from enact.calls.flushing import flushed  # it needs asyncio
+
+            await flushed(frame)
         if frame.turn >= 0:
             turns_at(frame).happened(frame.turn, True)
         if seen is error:
@@ -173,12 +179,32 @@ async def call_async(
     if frame.pending and frame.started_work:
         await settle_async(frame)
     if frame.turn < 0:
-        return complete(frame, output)
+        if not may_wait(frame):
+            return complete(frame, output)
+        frame.may_wait = True
+        output = complete(frame, output)
+        if frame.unended is not None:
+            from enact.calls.flushing import flushed  # it needs asyncio
+
+            await flushed(frame)
+        return output
     await turns_at(frame).wait(frame.caller, frame.turn, True)
     try:
         return complete(frame, output)
     finally:
         turns_at(frame).happened(frame.turn, True)
+
+
+def may_wait(frame: Frame) -> bool:
+    """Whether a call that is awaited may wait for a flush.
+
+    In a replay, what waits would lose its turn.
+    """
+    return (
+        frame.run.flusher is not None
+        and frame.verdict is None
+        and frame.caller.frame.plan is None
+    )
 
 
 def give(answer: Answer) -> Any:

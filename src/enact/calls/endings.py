@@ -12,7 +12,7 @@ from enact.calls.credentials import look_for_live
 from enact.calls.exceptions import Failure, capture, reachable
 from enact.calls.frames import Frame, clock
 from enact.calls.layout import plain_scalar
-from enact.calls.writing import write, write_leaf
+from enact.calls.writing import leave, write, write_leaf
 from enact.errors import IncompleteSubinvocationError, InputChanged, Signal
 from enact.values import ATOMIC, LIVE, cid_of, decode
 
@@ -250,7 +250,9 @@ def _abandon_children(frame: Frame) -> None:
     if frame.streams:
         end_streams(frame, only_dropped=True)
     for slot, child in enumerate(list(frame.children)):
-        if type(child) is Frame:
+        if type(child) is not bytes and child.unended is not None:
+            leave(child)
+        elif type(child) is Frame:
             interrupt(child, "incomplete")
             _await_written(frame, slot, child)
         elif type(child) is not bytes:

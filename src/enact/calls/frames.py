@@ -104,6 +104,10 @@ class Frame(Lane):
     asked: layout.Blocks | None = None
     # Which sample of its request it draws, in a search.
     draw: int | None = None
+    # It is awaited, so it may wait for a flush that others share; once it is written
+    # and does so, what it is written as.
+    may_wait = False
+    unended: bytes | None = None
     # Streams that were begun here and have not ended; who runs this one, if it is one.
     streams: set[Any] | None = None
     player: Any = None
@@ -241,7 +245,9 @@ class Frame(Lane):
                 assert self.teller is not None
                 self.teller.answered[slot] = cid
 
-    def ending(self, slot: int, blocks: layout.Blocks) -> bytes | None:
+    def ending(
+        self, slot: int, blocks: layout.Blocks, is_end: bool = True
+    ) -> bytes | None:
         """The call in ``slot``, which ran, ends: what its row is to tell of the order.
 
         None while one call is made at a time, and where nobody will read it.
@@ -249,6 +255,7 @@ class Frame(Lane):
         Args:
             slot: of the call.
             blocks: that are written with the row; those of what is told are added.
+            is_end: it ends now, and not a little later, when its row is on the disk.
         """
         if self.events is None or not self.run.tells_order:
             return None
@@ -269,7 +276,8 @@ class Frame(Lane):
             return ASKED + asked[-1][0]
 
         with self.lock:
-            self._note(slot + 1)
+            if is_end:
+                self._note(slot + 1)
             assert self.teller is not None and self.lanes is not None
             return self.teller.tell(self.events, self.lanes, in_flight)
 

@@ -20,10 +20,11 @@ from enact.calls.listing import SourceKeeper
 from enact.calls.targets import warn_if_ambiguous
 from enact.calls.versions import encode_versions
 from enact.errors import UnstorableValue
-from enact.stores import RunRow, ValueStore
+from enact.stores import RunRow, SharesFlushes, ValueStore
 from enact.values import Encoder, Opaque, Ref
 
 if TYPE_CHECKING:
+    from enact.calls.flushing import Group
     from enact.calls.frames import Frame
     from enact.calls.layout import Blocks
     from enact.calls.session import Session
@@ -85,6 +86,8 @@ class Run:
         attempt: how often it was resumed.
         cautious: live calls are looked at before they run.
         record: the backend's way in for a finished call.
+        flusher: the backend, where calls may wait for flushes that they share.
+        group: calls that wait for the next flush.
         sampler: is told of calls that ended; see ``Policy``.
         tells_order: rows tell how calls overlap, for those who resume it elsewhere.
         known: invokables whose blocks were written already.
@@ -103,6 +106,8 @@ class Run:
         "branch",
         "cautious",
         "epoch",
+        "flusher",
+        "group",
         "id",
         "known",
         "next_number",
@@ -136,7 +141,13 @@ class Run:
             or policy.sampler is not None
         )
         self.sampler = policy.sampler
-        self.record = store.backend.record
+        backend = store.backend
+        self.record = backend.record
+        self.flusher: SharesFlushes | None = None
+        self.group: Group | None = None
+        # What a search draws, it counts when it has ended.
+        if policy.sampler is None and isinstance(backend, SharesFlushes):
+            self.flusher = backend
         self.tells_order = getattr(store.backend, "outlives_process", True)
         self.known: set[bytes] = set()
         self.withheld: set[bytes] = set()

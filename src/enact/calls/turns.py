@@ -53,11 +53,13 @@ class Turns:
         "_ended",
         "_items",
         "_last",
+        "_lock",
         "_next",
         "_order",
         "_paths",
         "_rested",
         "_resting",
+        "_threads",
         "_waiting",
         "_watching",
         "_woken",
@@ -91,7 +93,10 @@ class Turns:
         self._resting = self._rested = -1
         #: Told when a recorded rest has come again.
         self.on_rest: Callable[[], None] = _nothing
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        # Threads that wait for an event, each under that.
+        self._threads: dict[tuple[int, int], threading.Condition] = {}
         self._waiting: dict[Path, list[_Turn]] = {}
         self._begun: set[Path] = {()}
         self._ended: set[Path] = set()
@@ -131,6 +136,9 @@ class Turns:
             self._done.add((child, False))
             self._done.add((child, True))
             self._advance()
+            for event, waiting in self._threads.items():
+                if event[0] == child:
+                    waiting.notify_all()
 
     def awaits_cancellation(self, child: int) -> None:
         """A recorded call ends next, as soon as another lane cancels it."""
@@ -169,6 +177,8 @@ class Turns:
             place += 1
         self._next = place
         self._changed.notify_all()
+        if self._threads:
+            self._wake_thread()
         if not self._waiting:
             return
         if place >= len(order):
@@ -182,6 +192,16 @@ class Turns:
         if self._up_to_others(order[place]):
             for length in range(len(turn)):
                 self._wake(turn[:length])
+
+    def _wake_thread(self) -> None:
+        """Wake the thread whose turn it is; to wake all each time would take long."""
+        if self._next < len(self._order):
+            waiting = self._threads.get(self._order[self._next])
+            if waiting is not None:
+                waiting.notify_all()
+            return
+        for waiting in self._threads.values():
+            waiting.notify_all()
 
     def _must_rest(self, place: int) -> bool:
         """Whether a rest in the order is still to come."""
@@ -275,7 +295,7 @@ class Turns:
         with self._changed:
             place, since = self._next, time.monotonic()
             while not self.is_next(child, what):
-                self._changed.wait(0.05)
+                self._wait_for((child, what))
                 if self._next != place:
                     place, since = self._next, time.monotonic()
                 elif time.monotonic() - since > PATIENCE:
@@ -286,6 +306,13 @@ class Turns:
             # next call came before this.
             time.sleep(_REACTION)
         return True
+
+    def _wait_for(self, event: tuple[int, int]) -> None:
+        waiting = self._threads.get(event)
+        if waiting is None:
+            waiting = self._threads[event] = threading.Condition(self._lock)
+        waiting.wait(0.25)
+        self._threads.pop(event, None)
 
     async def wait(self, lane: Lane, child: int, what: int) -> None:
         """Wait in a task until the event comes next."""

@@ -70,8 +70,11 @@ def write(
     slot = frame.slot
     if not parent.announced:
         announce(parent)
-    order = parent.ending(slot, blocks) if slot >= 0 else None
-    run.record(
+    flusher = run.flusher if frame.may_wait and slot >= 0 else None
+    waits = flusher is not None and flusher.flush_is_due(duration)
+    order = parent.ending(slot, blocks, not waits) if slot >= 0 else None
+    record = flusher.record_unflushed if flusher is not None and waits else run.record
+    record(
         blocks,
         CallRow(
             run.id, frame.number, parent.number, caller.path, frame.position_there,
@@ -80,6 +83,9 @@ def write(
             order, frame.usage_text(),
         ),
     )  # fmt: skip
+    if waits:
+        frame.unended = cid
+        return
     if slot >= 0:
         parent.ended_as(slot, cid, order)
     else:
@@ -89,7 +95,19 @@ def write(
         frame.plan.ended()
     if run.sampler is not None:
         run.sampler.ended(frame, status)
-    # Let go of what would keep this frame alive until the garbage collector runs.
+    _let_go(frame)
+
+
+def leave(frame: Frame) -> None:
+    """End a call that was written, and has waited for a flush since."""
+    cid, frame.unended = frame.unended, None
+    assert cid is not None
+    frame.caller.frame.ended_as(frame.slot, cid, None)
+    _let_go(frame)
+
+
+def _let_go(frame: Frame) -> None:
+    """Drop what would keep a frame alive until the garbage collector runs."""
     frame.frame = frame.ended
     frame.failures = frame.pending = frame.started_work = frame.plan = None
 
@@ -134,8 +152,13 @@ def write_leaf(
         (response, data),
         (cid, invocation),
     ]
-    order = None if parent.events is None else parent.ending(slot, blocks)
-    run.record(
+    flusher = run.flusher if frame.may_wait else None
+    waits = flusher is not None and flusher.flush_is_due(duration)
+    order = None
+    if parent.events is not None:
+        order = parent.ending(slot, blocks, not waits)
+    record = flusher.record_unflushed if flusher is not None and waits else run.record
+    record(
         blocks,
         _row(
             CallRow,
@@ -157,6 +180,9 @@ def write_leaf(
     ready[cid] = (
         request, response, target.cid, input_cid, output_cid, target.code, output,
     )  # fmt: skip
+    if waits:
+        frame.unended = cid
+        return
     if order is not None or (parent.lanes is None and not parent.spawned):
         parent.children[slot] = cid
     else:

@@ -8,6 +8,7 @@ from enact.stores.backend import (
     CallRow,
     CodeCount,
     RunRow,
+    SharesFlushes,
 )
 from enact.stores.care import Care, Fault, Figures, Removed, Report
 from enact.stores.locate import (
@@ -35,6 +36,7 @@ __all__ = [
     "Removed",
     "Report",
     "RunRow",
+    "SharesFlushes",
     "ValueStore",
     "backend_for",
     "file_backend",

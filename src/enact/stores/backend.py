@@ -8,7 +8,7 @@ A backend holds two things: *blocks*, immutable bytes by identifier, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -254,6 +254,27 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Lets go of all resources; a second call does nothing."""
+
+
+@runtime_checkable
+class SharesFlushes(Protocol):
+    """What a backend can do besides whose flushes take time."""
+
+    def flush_is_due(self, seconds: float) -> bool:
+        """Whether a call that took so long is on the disk before it returns."""
+
+    def record_unflushed(self, blocks: Sequence[Block], row: CallRow) -> None:
+        """As `Backend.record`, where the caller sees to the flush by `flush_soon`."""
+
+    def flush_soon(
+        self, begin: Callable[[], None], end: Callable[[Exception | None], None]
+    ) -> None:
+        """Flush what was recorded so far, in another thread.
+
+        Args:
+            begin: called there before the flush; what is recorded up to then is in it.
+            end: called there with None, or with what went wrong.
+        """
 
 
 class CallFilter(NamedTuple):

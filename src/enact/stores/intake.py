@@ -25,6 +25,8 @@ from enact.values import cid_of, encode_form
 
 T = TypeVar("T")
 
+_Waiter = tuple[Callable[[], None], Callable[[Exception | None], None]]
+
 FOLD_BYTES = 4 << 20
 """A tail of this size is folded into the database."""
 
@@ -84,6 +86,8 @@ class Intake:
         self._trouble: Exception | None = None
         self._folder = Worker(self._fold_quietly, 0.0, "enact-fold")
         self._flusher = Worker(self._flush_quietly, WINDOW_SECONDS, "enact-flush")
+        self._sharing = Worker(self._flush_for_others, 0.0, "enact-flush-shared")
+        self._waiting: list[_Waiter] = []
 
     def add(
         self,
@@ -205,6 +209,31 @@ class Intake:
                     batch.sync(self._make_tail)
                 self._policy.measured(time.perf_counter() - begin)
 
+    def is_due(self, seconds: float) -> bool:
+        """Whether a record of what took so long is worth a flush of its own."""
+        return seconds > self._policy.threshold
+
+    def flush_soon(
+        self, begin: Callable[[], None], end: Callable[[Exception | None], None]
+    ) -> None:
+        """Flush what was taken in so far, in another thread; see ``SQLiteBackend``."""
+        self._waiting.append((begin, end))
+        if not self._sharing.ask():  # the interpreter shuts down
+            self._flush_for_others()
+
+    def _flush_for_others(self) -> None:
+        waiting = self._waiting[:]
+        del self._waiting[: len(waiting)]
+        for begin, _ in waiting:
+            begin()
+        failure: Exception | None = None
+        try:
+            self.sync()
+        except EnactError as error:
+            failure = error
+        for _, end in waiting:
+            end(failure)
+
     def archive(self) -> Archive:
         """The database, opened for writing when it is first needed."""
         if self._archive is None:
@@ -276,6 +305,8 @@ class Intake:
             self._changed.notify_all()
         self._folder.stop()
         self._flusher.stop()
+        self._sharing.stop()
+        self._flush_for_others()
         try:
             self.fold_now()
         except BaseException:

@@ -9,7 +9,7 @@ import sys
 import threading
 import weakref
 from _thread import start_new_thread
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from zlib import crc32
@@ -48,6 +48,8 @@ from enact.stores.rows import call_check, encode_call, encode_run
 from enact.stores.tail import BLOCKS, CALL, RUN
 from enact.stores.tombstones import KIND as TOMBSTONE
 from enact.stores.tombstones import purged_in
+
+_NEVER_FLUSHED = float("-inf")
 
 
 class SQLiteBackend:
@@ -189,6 +191,22 @@ class SQLiteBackend:
         else:
             encoded = encode_call(row)
             intake.add(CALL, encoded, blocks, row.duration, (row, crc32(encoded)))
+
+    def flush_is_due(self, seconds: float) -> bool:
+        """Say whether a call is worth a flush; see `SharesFlushes.flush_is_due`."""
+        return self._intake is not None and self._intake.is_due(seconds)
+
+    def record_unflushed(self, blocks: Sequence[Block], row: CallRow) -> None:
+        """Record without a flush; see `SharesFlushes.record_unflushed`."""
+        encoded = encode_call(row)
+        call = row, crc32(encoded)
+        self._writer().add(CALL, encoded, blocks, _NEVER_FLUSHED, call)
+
+    def flush_soon(
+        self, begin: Callable[[], None], end: Callable[[Exception | None], None]
+    ) -> None:
+        """Flush in another thread; see `SharesFlushes.flush_soon`."""
+        self._writer().flush_soon(begin, end)
 
     def begin_run(self, row: RunRow) -> None:
         """Writes the row of a run that starts; see `Backend.begin_run`."""

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Awaited calls return when they are on the disk, and share the flushes for that."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+import enact
+from enact.calls import flushing
+
+AT_RISK = []
+
+
+class Disk:
+    """Notes which tails hold what was not flushed, and can hold a flush up."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.count = 0
+        self.flushed = {}
+        self.go = threading.Event()
+        self.go.set()
+        self.error = None
+        self._flush = os.fdatasync
+
+    def flush(self, fd):
+        if threading.current_thread().name == "enact-flush-shared":
+            self.go.wait(20)
+            if self.error:
+                raise self.error
+        self.count += 1
+        stat = os.fstat(fd)
+        self._flush(fd)
+        self.flushed[stat.st_ino] = stat.st_size
+
+    def at_risk(self):
+        stats = [p.stat() for p in self.directory.glob("*-tail-*")]
+        return sum(s.st_size - self.flushed.get(s.st_ino, 0) for s in stats)
+
+
+@pytest.fixture
+def disk(tmp_path, monkeypatch):
+    AT_RISK.clear()
+    disk = Disk(tmp_path)
+    monkeypatch.setattr(os, "fdatasync", disk.flush)
+    return disk
+
+
+@pytest.fixture
+def store(disk):
+    with enact.SQLiteStore(disk.directory / "runs.db", durability="call") as store:
+        yield store
+    store.close()
+
+
+@enact.register(name="flushing/ask")
+async def ask(n):
+    await asyncio.sleep(0)
+    if n < 0:
+        raise ValueError(n)
+    return n
+
+
+@enact.register(name="flushing/asks")
+async def asks(n):
+    return await asyncio.gather(*map(ask, range(n)))
+
+
+def test_calls_that_end_together_share_flushes(store, disk):
+    before = disk.count
+    inv = asyncio.run(enact.invoke_async(asks, (500,)))
+    assert inv.output == list(range(500))
+    assert disk.count - before < 50
+    assert asyncio.run(inv.rewind(0).replay_async()) == inv
+    assert asyncio.run(inv.rewind(7).replay_async(strict=False)).output == inv.output
+
+
+@enact.register(name="flushing/one_by_one")
+async def one_by_one(directory):
+    for n in (1, 2, -3):
+        try:
+            await ask(n)
+        except ValueError:
+            pass
+        AT_RISK.append(DISKS[0].at_risk())
+    return "done"
+
+
+DISKS = []
+
+
+def test_what_an_awaited_call_gave_is_on_the_disk_when_it_returns(store, disk):
+    DISKS[:] = [disk]
+    asyncio.run(enact.invoke_async(one_by_one, ("x",)))
+    assert AT_RISK == [0, 0, 0]
+
+
+def test_the_loop_goes_on_while_a_flush_takes_its_time(store, disk):
+    async def main():
+        ticks = 0
+        disk.go.clear()
+        task = asyncio.create_task(enact.invoke_async(ask, (1,)))
+        while ticks < 20:
+            await asyncio.sleep(0.001)
+            ticks += 1
+        assert not task.done()
+        disk.go.set()
+        return await task
+
+    assert asyncio.run(main()).output == 1
+
+
+@enact.register(name="flushing/in_time")
+async def in_time():
+    try:
+        async with asyncio.timeout(0.05):
+            await ask(1)
+    except TimeoutError:
+        return await ask(2)
+
+
+def test_a_call_that_is_cancelled_while_it_waits_was_cancelled(store, disk):
+    disk.go.clear()
+    threading.Timer(0.3, disk.go.set).start()
+    inv = asyncio.run(enact.invoke_async(in_time))
+    assert inv.output == 2
+    assert [call.status for call in inv.children] == ["cancelled", "completed"]
+    [run] = store.runs()
+    rows = [
+        row.status for row in store.backend.calls(run=run.id, invokable="flushing/ask")
+    ]
+    assert sorted(rows) == ["cancelled", "completed"]
+    assert asyncio.run(inv.rewind(1).replay_async()) == inv
+
+
+def test_a_flush_that_fails_fails_the_call(store, disk):
+    disk.error = OSError(5, "broken")
+    with pytest.raises(enact.StoreUnavailable, match="cannot flush"):
+        asyncio.run(enact.invoke_async(ask, (1,)))
+    disk.error = None
+    assert asyncio.run(enact.invoke_async(ask, (2,))).output == 2
+
+
+def test_a_store_that_closes_lets_nobody_wait(disk):
+    async def main():
+        with enact.SQLiteStore(disk.directory / "runs.db", durability="call") as store:
+            disk.go.clear()
+            task = asyncio.create_task(enact.invoke_async(ask, (1,)))
+            await asyncio.sleep(0.02)
+            threading.Timer(0.02, disk.go.set).start()
+            await asyncio.to_thread(store.close)
+            with pytest.raises(enact.StoreClosed):
+                await task
+
+    asyncio.run(main())
+
+
+def test_a_group_whose_loop_is_closed_is_let_go():
+    loop = asyncio.new_event_loop()
+    group = flushing.Group(loop)
+    loop.close()
+    group.begin()
+    group.end(None)
+    assert group.is_closed
