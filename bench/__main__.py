@@ -9,11 +9,11 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import durable, flat, idle, per_call, search, size
+from bench import durable, flat, idle, load, per_call, search, size
 from bench.table import Row, show
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("calls", "idle", "size", "flat", "search", "durable")
+PARTS = ("calls", "idle", "size", "flat", "load", "search", "durable")
 
 
 def arguments() -> argparse.Namespace:
@@ -57,6 +57,7 @@ def main() -> int:
     )
     part("size", "On disk after close()", lambda: size.sizes(peer_python))
     part("flat", "Long runs", lambda: flat.flatness(long, long_passes))
+    part("load", "Many at once", load.load)
     part("search", "Searches", lambda: search.searches(2000, options.long))
     if "durable" in wanted:
         rows.extend(durable.tables(n, max(1, passes * 3 // 5)))
