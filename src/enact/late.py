@@ -11,7 +11,7 @@ from typing import Any
 
 from enact.values.registry import LATE
 
-_MODULES = ("experiments", "search")
+_MODULES = ("experiments", "search", "testing")
 _NAMES = {"accept": "search", "discard": "search", "score": "search"}
 
 

@@ -16,7 +16,7 @@ from enact.calls.lanes import with_current_contexts, with_new_contexts
 from enact.calls.listing import Source
 from enact.calls.programs import Program, registered
 from enact.calls.registration import register
-from enact.calls.runs import UnstorableWarning
+from enact.calls.runs import SCHEDULE, UnstorableWarning
 from enact.calls.stream_value import Stream
 from enact.calls.targets import AmbiguousNameWarning, UnregisteredFunction
 from enact.calls.typecheck import fits
@@ -24,6 +24,7 @@ from enact.calls.typecheck import name as type_in_words
 from enact.calls.views import Request, Response
 
 __all__ = [
+    "SCHEDULE",
     "AmbiguousNameWarning",
     "AsyncInvokable",
     "CallArgs",

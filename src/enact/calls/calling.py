@@ -140,6 +140,13 @@ async def call_async(
         if turns is not None:
             await turns.wait(arrival.lane, arrival.index, False)
         arrival.begin()
+        schedule = arrival.lane.frame.run.schedule
+        if schedule is not None and turns is None:
+            try:
+                await schedule.hold()
+            except BaseException:
+                arrival.end()
+                raise
         return await give_async(arrival)
     if type(arrival) is Given:
         return arrival.value
@@ -154,7 +161,14 @@ async def call_async(
             body = target.fn(receiver, *frame.args(), **kwargs)
         if frame.plan is not None and frame.plan.turns is not None:
             body = frame.plan.turns.drive(frame, body)
-        output = await body
+        try:
+            output = await body
+        except Exception:
+            if frame.run.schedule is not None:
+                await frame.run.schedule.hold()
+            raise
+        if frame.run.schedule is not None:
+            await frame.run.schedule.hold()
     except BaseException as error:
         leave_lane(token)
         if frame.turn >= 0 and not isinstance(error, INTERRUPTS):

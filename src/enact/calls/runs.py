@@ -10,7 +10,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from enact.calls import layout
 from enact.calls.callers import stacklevel
@@ -34,6 +34,19 @@ if TYPE_CHECKING:
 # Whether somebody is there who will answer the questions of what runs.
 ATTENDED: contextvars.ContextVar[bool] = contextvars.ContextVar(
     "enact_attended", default=False
+)
+
+
+class Ordering(Protocol):
+    """Says when an awaited call that is about to end does so."""
+
+    async def hold(self) -> None:
+        """Wait until it may end."""
+
+
+# What orders the ends of awaited calls; see ``enact.testing.schedule``.
+SCHEDULE: contextvars.ContextVar[Ordering | None] = contextvars.ContextVar(
+    "enact_schedule", default=None
 )
 
 
@@ -89,6 +102,7 @@ class Run:
         flusher: the backend, where calls may wait for flushes that they share.
         group: calls that wait for the next flush.
         sampler: is told of calls that ended; see ``Policy``.
+        schedule: orders the ends of awaited calls; None where they come as they come.
         tells_order: rows tell how calls overlap, for those who resume it elsewhere.
         known: invokables whose blocks were written already.
         withheld: exceptions of which not all is written.
@@ -115,6 +129,7 @@ class Run:
         "origin",
         "record",
         "sampler",
+        "schedule",
         "session",
         "sources",
         "started",
@@ -145,6 +160,7 @@ class Run:
         self.record = backend.record
         self.flusher: SharesFlushes | None = None
         self.group: Group | None = None
+        self.schedule = SCHEDULE.get()
         # What a search draws, it counts when it has ended.
         if policy.sampler is None and isinstance(backend, SharesFlushes):
             self.flusher = backend
