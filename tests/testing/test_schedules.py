@@ -152,3 +152,17 @@ def test_a_call_may_be_cancelled_while_it_is_held(store):
 def test_a_choice_that_is_none_is_an_error():
     with schedule(lambda count: count), pytest.raises(enact.CallError, match="chose"):
         asyncio.run(asyncio.wait_for(enact.invoke_async(race, (["a", "b"],)), 5))
+
+
+def test_one_schedule_serves_several_loops():
+    with schedule(lambda count: count - 1):
+        for _ in range(3):
+            inv = asyncio.run(enact.invoke_async(race, (["a", "b"],)))
+            assert inv.output == ["b", "a"]
+
+
+def test_nothing_is_scheduled_between_the_runs():
+    from enact.calls import SCHEDULE
+
+    for _ in schedules(race, (["a", "b"],)):
+        assert SCHEDULE.get() is None

@@ -37,16 +37,18 @@ class Schedule:
         self._patience = patience
         self._waiting: list[asyncio.Future[None]] = []
         self._since = 0.0
-        self._looks = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def hold(self) -> None:
         """Wait to be chosen."""
         loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # of another one, nobody waits any more
+            self._waiting.clear()
         future = loop.create_future()
         self._waiting.append(future)
         self._since = time.monotonic()
-        if not self._looks:
-            self._looks = True
+        if self._loop is not loop:
+            self._loop = loop
             when_at_rest(loop, self._look)
         try:
             await future
@@ -56,10 +58,10 @@ class Schedule:
 
     def _look(self) -> None:
         count = len(self._waiting)
-        if not count:
-            self._looks = False
+        loop = self._loop
+        if not count or loop is None:
+            self._loop = None
             return
-        loop = self._waiting[0].get_loop()
         if not is_idle(loop) and time.monotonic() < self._since + self._patience:
             look_later(loop, _LOOK_AGAIN, lambda: when_at_rest(loop, self._look))
             return
@@ -67,10 +69,13 @@ class Schedule:
             place = self._choose(count) if count > 1 else 0
             if not 0 <= place < count:
                 raise CallError(f"a schedule chose call {place} out of {count}")
-            self._waiting.pop(place).set_result(None)
+            chosen = self._waiting.pop(place)
+            if not chosen.done():  # it may have been cancelled just now
+                chosen.set_result(None)
         except Exception as error:  # of whoever chooses: all calls fail with it
             for future in self._waiting:
-                future.set_exception(error)
+                if not future.done():
+                    future.set_exception(error)
             self._waiting.clear()
         when_at_rest(loop, self._look)
 
@@ -171,9 +176,9 @@ def schedules(
             return place
 
         with schedule(choose, patience):
-            yield asyncio.run(
-                invoke_async(program, args, wrap_exceptions=True, **options)
-            )
+            run = invoke_async(program, args, wrap_exceptions=True, **options)
+            invocation = asyncio.run(run)
+        yield invocation
         if chance is not None:
             continue
         while taken and taken[-1][0] + 1 == taken[-1][1]:
