@@ -266,3 +266,15 @@ def test_credentials_are_taken_out_of_rows() -> None:
         inv = enact.invoke(model, (f"my key is {secret}",))
     (row,) = enact.experiments.prompt_completions([inv], model)
     assert secret not in json.dumps(row) and "redacted" in row["prompt"]
+
+
+def test_an_experiment_that_was_killed_before_it_began_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with enact.open_store(tmp_path / "runs.db") as store:
+        compare([once], TOPICS[:1], score=float)
+        run = store.runs(name="enact/experiments/compare")[0]
+        monkeypatch.setattr("enact.query.records.recorded_by", lambda *_: None)
+        assert run.invocation is None  # as of a run that has no call yet
+        with pytest.raises(enact.SearchError, match=r"before anything.*compare` again"):
+            enact.experiments.resume(run)

@@ -374,3 +374,25 @@ def test_a_program_that_ends_its_thread_ends_the_search() -> None:
         with pytest.raises(SystemExit):
             enact.search.run(exits, score=float, strategy="best_of(n=80)", executor=2)
         assert store.runs(name="enact/search")[0].status == "interrupted"
+
+
+def test_only_a_run_of_a_search_is_resumed_loaded_or_extended() -> None:
+    with enact.InMemoryStore() as store:
+        MADE.clear()
+        CUT[:] = [3]
+        with pytest.raises(KeyboardInterrupt):
+            search_frail("beam")
+        CUT.clear()
+        (run,) = store.runs(name="enact/search")
+        with pytest.raises(enact.SearchError, match=rf"search {run.id}.*resume\('"):
+            enact.search.extend(run, Budget(calls=3))
+        with pytest.raises(enact.SearchError, match=rf"search {run.id}.*resume\('"):
+            enact.search.load(run)
+        enact.invoke(programs.number, (1,))
+        (other,) = store.runs(name=programs.number)
+        for use in (enact.search.load, enact.search.resume):
+            with pytest.raises(enact.SearchError, match="not a search"):
+                use(other.id)
+        for go_on in (enact.experiments.load, enact.experiments.resume):
+            with pytest.raises(enact.SearchError, match="not an experiment"):
+                go_on(other)

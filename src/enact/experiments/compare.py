@@ -18,6 +18,7 @@ from enact.query import Run, Store
 from enact.query import resume as resume_run
 from enact.search import Budget, Result, Strategy
 from enact.search import run as search
+from enact.search.recorded import recorded_run
 from enact.search.registered import registered_function, require_registered
 from enact.stores import memory_backend
 from enact.values import ACTIVE, active_store
@@ -313,9 +314,18 @@ def resume(
     Args:
         run: of the experiment, or its identifier in the active store.
         bank, executor, progress: as for ``compare``.
+
+    Raises:
+        SearchError: it is no experiment, or nothing of it is recorded.
+        NotResumable: it came to its end: ``load`` it.
+        RunIsLive: somebody executes it.
     """
-    found = _find(run)
-    assert found.invocation is not None
+    found = recorded_run(run, COMPARE, "an experiment")
+    if found.invocation is None:
+        raise SearchError(
+            f"experiment {found.id} was cut off before anything of it was recorded, "
+            "also what it compares. Next: `compare` again; nothing is lost"
+        )
     experiment = found.invocation.input.args[0]
     return _followed(_Surroundings(bank, executor, progress), experiment, found)
 
@@ -329,7 +339,7 @@ def load(run: Run | str) -> Comparison:
     Raises:
         SearchError: it is no experiment, or did not come to its end.
     """
-    found = _find(run)
+    found = recorded_run(run, COMPARE, "an experiment")
     if found.status != "completed" or found.invocation is None:
         raise SearchError(
             f"experiment {found.id} is {found.status}: go on with "
@@ -338,16 +348,6 @@ def load(run: Run | str) -> Comparison:
     return _comparison(
         found.invocation.output, found.invocation.input.args[0], found.id
     )
-
-
-def _find(run: Run | str) -> Run:
-    store = active_store()
-    if isinstance(run, str):
-        assert isinstance(store, Store)
-        run = store.run(run)
-    if run.name != COMPARE:
-        raise SearchError(f"run {run.id} is one of {run.name!r}, not an experiment")
-    return run
 
 
 def _followed(

@@ -21,6 +21,7 @@ from enact.search.judging import Judge
 from enact.search.ledger import Ledger
 from enact.search.parse import strategy_of
 from enact.search.progress import Progress, default_progress
+from enact.search.recorded import recorded_run
 from enact.search.registered import (
     registered_function,
     registered_name,
@@ -268,8 +269,7 @@ def _searched(search: Search, around: _Surroundings) -> Result:
 
 def _followed(around: _Surroundings, go: Callable[[], Invocation]) -> Result:
     """Run a search, and put together what came of it."""
-    store = active_store()
-    assert isinstance(store, ValueStore)
+    store = _store()
     token = _SURROUNDINGS.set(around)
     try:
         invocation = go()
@@ -294,6 +294,19 @@ def _followed(around: _Surroundings, go: Callable[[], Invocation]) -> Result:
     )  # fmt: skip
 
 
+def _store() -> ValueStore:
+    """The active store.
+
+    Raises:
+        NoActiveContext: there is none.
+        SearchError: it keeps blocks only.
+    """
+    store = active_store()
+    if not isinstance(store, ValueStore):
+        raise SearchError(f"a {type(store).__name__} cannot record a search")
+    return store
+
+
 def _result_of(invocation: Invocation) -> Result:
     """The result of a search that is recorded: it is replayed, and runs nothing."""
     around = _Surroundings()
@@ -313,7 +326,7 @@ def load(run: Run | str) -> Result:
     Raises:
         SearchError: it is no search, or did not come to its end: ``resume`` it.
     """
-    found = _find(run)
+    found = recorded_run(run, SEARCH, "a search")
     invocation = found.invocation
     if invocation is None or invocation.status != "completed":
         raise SearchError(
@@ -345,7 +358,7 @@ def resume(
         NotResumable: it came to its end: see ``extend``.
         RunIsLive: somebody executes it.
     """
-    found = _find(run)
+    found = recorded_run(run, SEARCH, "a search")
     if progress is None or isinstance(progress, bool):
         progress = default_progress(progress)
     around = _Surroundings(bank, None, None, progress)
@@ -385,31 +398,22 @@ def extend(
         (3, 7, True)
     """
     if isinstance(run, Result):
-        invocation, store = run.invocation, run.store
+        id, invocation, store = run.run, run.invocation, run.store
     else:
-        found = _find(run)
-        invocation, store = found.invocation, active_store()  # type: ignore[assignment]  # a Store
-    asked = None
-    if invocation is not None and invocation.status in ("completed", "failed"):
+        found = recorded_run(run, SEARCH, "a search")
+        id, invocation, store = found.id, found.invocation, _store()
+    if invocation is None or invocation.status not in ("completed", "failed"):
+        asked = []
+    else:
         asked = [view for view in invocation.children if view.name == MORE]
-    if not asked:
+    if invocation is None or not asked:
         raise SearchError(
-            "the search did not come to its end: go on with `enact.search.resume`"
+            f"search {id} did not come to its end: go on with "
+            f"`enact.search.resume({id!r})`"
         )
-    assert invocation is not None
     if progress is None or isinstance(progress, bool):
         progress = default_progress(progress)
     around = _Surroundings(bank, None, None, progress)
     going_on = invocation.edit(asked[-1], output=budget)
     with store:
         return _followed(around, going_on.replay)
-
-
-def _find(run: Run | str) -> Run:
-    store = active_store()
-    if isinstance(run, str):
-        assert isinstance(store, Store)
-        run = store.run(run)
-    if run.name != SEARCH:
-        raise SearchError(f"run {run.id} is one of {run.name!r}, not a search")
-    return run
