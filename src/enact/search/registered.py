@@ -43,10 +43,11 @@ def registered_function(fn: Any) -> Any:
     if isinstance(fn, Hashable) and fn in _BUILTINS:
         return _BUILTINS[fn]
     if not isinstance(fn, types.FunctionType):
+        named = getattr(fn, "__qualname__", None) or shown(fn)
         raise SearchError(
-            f"{getattr(fn, '__qualname__', None) or shown(fn)} is no function that a "
-            "record could name, so the search could not be resumed. Next: register "
-            "a function that calls it, as in `@enact.register def judge(output): ...`, and give that"
+            f"{named} is no function that a record could name, so the search could not "
+            "be resumed. Next: register a function that calls it, as in "
+            "`@enact.register def judge(output): ...`, and give that"
         )
     name = qualified_name(fn)
     if not is_nameless(name):
