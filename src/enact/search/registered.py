@@ -68,7 +68,9 @@ def _calling(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
 # Python's own, of one argument and without effects. They are here for whoever loads a
 # search, so no program has to register them.
 _BUILTINS: dict[Any, Any] = {
-    fn: register(_calling(fn), name=f"enact/search/builtins.{fn.__name__}")
+    fn: register(
+        _calling(fn), name=f"enact/search/builtins.{fn.__name__}", deterministic=True
+    )
     for fn in (abs, all, any, bool, float, int, len, max, min, sum)
 }
 

@@ -17,7 +17,7 @@ from enact.query import resume as resume_run
 from enact.search.budget import Account, Budget
 from enact.search.drawing import Drawing, Grounds
 from enact.search.driver import MORE, Driver
-from enact.search.judging import Judge
+from enact.search.judging import Judge, Meter, spent_before
 from enact.search.ledger import Ledger
 from enact.search.parse import strategy_of
 from enact.search.progress import Progress, default_progress
@@ -81,7 +81,9 @@ def search_program(search: Search) -> Found:
     ledger = Ledger(store, bank, run.started)
     grounds = Grounds(account, ledger, frozenset(search.branch_on))
     stepper = Stepper(store, grounds, _unfinished(run, store), around.loop)
-    judge = Judge(search.score, store, run.id)
+    meter = Meter(account, spent_before(run, store))
+    judge = Judge(search.score, store, run.id, meter)
+    run.sampler = meter
     tell = around.progress
     driver = around.driver = Driver(
         search, store, grounds, stepper, judge,
