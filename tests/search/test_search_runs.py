@@ -22,6 +22,7 @@ from tests.search.test_search import PROGRAMS, STRATEGIES, shape
 # The call with this number is cut off.
 CUT: list[int] = []
 MADE: list[int] = []
+DRAWN: list[tuple[int, int, int | None]] = []
 
 
 def cut_here(limit: int) -> None:
@@ -33,6 +34,7 @@ def cut_here(limit: int) -> None:
 @enact.register(name="search/frail_digit")
 def frail_digit(place: int, before: int) -> int:
     cut_here(place)
+    DRAWN.append((place, before, enact.current_call().draw))
     return programs.sample("frail", place, before)
 
 
@@ -95,6 +97,27 @@ def test_a_search_that_was_cut_off_goes_on_as_if_it_was_not(
             assert shape(resumed) == shape(whole)
             assert resumed.spent.calls == whole.spent.calls
             assert resumed.stopped == whole.stopped
+        finally:
+            CUT.clear()
+
+
+@given(strategy=st.sampled_from(STRATEGIES), at=st.integers(1, 60))
+@settings(max_examples=25)
+def test_what_several_threads_did_is_kept_when_they_are_cut_off(
+    strategy: str, at: int
+) -> None:
+    CUT[:] = [at]
+    MADE.clear()
+    DRAWN.clear()
+    with enact.InMemoryStore() as store:
+        try:
+            search_frail(strategy, executor=3)
+        except KeyboardInterrupt:
+            CUT.clear()
+            resumed = enact.search.resume(store.runs(name="enact/search")[0])
+            # Neither what was spent nor any number of a draw is used again.
+            assert resumed.spent.calls == len(DRAWN) <= 25
+            assert len(DRAWN) == len(set(DRAWN))
         finally:
             CUT.clear()
 

@@ -70,6 +70,8 @@ class Driver:
         grounds: where the program branches.
         stepper: makes steps.
         judge: scores.
+        numbers: of draws of steps that were made before the search was cut off, by
+            their place in the order they were asked in.
         progress: is called with the driver after each outcome.
     """
 
@@ -80,6 +82,7 @@ class Driver:
         grounds: Grounds,
         stepper: Stepper,
         judge: Judge,
+        numbers: dict[int, int],
         progress: Callable[[Driver], None] | None = None,
     ) -> None:
         self.search = search
@@ -101,6 +104,8 @@ class Driver:
         self._states: dict[bytes, int] = {}
         self._waits: Signal | None = None
         self._last_turn: Turn | None = None
+        self._numbers = numbers
+        self._place = 0
         self.found: Found | None = None
 
     @property
@@ -216,20 +221,24 @@ class Driver:
                 self._start(pool, extend)
 
     def _start(self, pool: Pool, extend: Extend | Vary) -> None:
+        place = self._place
+        self._place += 1
         if isinstance(extend, Vary):
             nodes = [self.tree[id] for id in extend.nodes]
             parents = [(node.cid, self._programs[node.program]) for node in nodes]
             maker = self._maker
-            self._submit(pool, extend, maker.make_variant, extend.fn, parents)
+            self._submit(pool, extend, maker.make_variant, extend.fn, parents, place)
             return
         node = self.tree[extend.node]
         if not node.is_open or node.request is None:
             raise SearchError(f"the strategy asked to extend {node}, which is not open")
-        number = self.grounds.ledger.next_number(node.request)
-        draws = None if extend.to_end else 1
+        number = self._numbers.get(place)
+        if number is None:
+            number = self.grounds.ledger.next_number(node.request)
         job = Job(
-            self._programs[node.program], node.cid, node.at, number, draws, node.request
-        )
+            self._programs[node.program], node.cid, node.at, number,
+            None if extend.to_end else 1, node.request, place,
+        )  # fmt: skip
         self._submit(pool, extend, self._maker.make, job)
 
     def _submit(

@@ -117,19 +117,26 @@ class Maker:
         return claim.settle(aside, question, self._store.checkout(signal.for_value))
 
     def make_variant(
-        self, fn: Any, parents: list[tuple[bytes, Program]], turn: Turn | None = None
+        self,
+        fn: Any,
+        parents: list[tuple[bytes, Program]],
+        place: int,
+        turn: Turn | None = None,
     ) -> Made:
         """Make another program, and park it at its first branch point.
 
         Args:
             fn: gives it.
             parents: executions that it is made from, with their programs.
+            place: in the order in which steps are asked for.
+            turn: of it.
         """
         if wants_invocation(fn):
             given: list[Any] = [from_cid(cid, self._store) for cid, _ in parents]
         else:
             given = [copy.deepcopy(program[0]) for _, program in parents]
-        made = self.make(Job((fn, given, {}), None, draws=None), False, turn)
+        job = Job((fn, given, {}), None, draws=None, place=place)
+        made = self.make(job, False, turn)
         step = made.step
         if step is None or step.ending != "completed":
             return made

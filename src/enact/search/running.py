@@ -17,6 +17,7 @@ from enact.query import resume as resume_run
 from enact.search.budget import Account, Budget
 from enact.search.drawing import Drawing, Grounds
 from enact.search.driver import MORE, Driver
+from enact.search.earlier import Earlier
 from enact.search.judging import Judge, Meter, spent_before
 from enact.search.ledger import Ledger
 from enact.search.parse import strategy_of
@@ -36,8 +37,6 @@ from enact.values import ACTIVE, active_store
 
 if TYPE_CHECKING:
     import asyncio
-
-    from enact.stores import RunRow
 
 SEARCH = "enact/search"
 
@@ -80,13 +79,14 @@ def search_program(search: Search) -> Found:
     account = Account(search.budget, around.account)
     ledger = Ledger(store, bank, run.started)
     grounds = Grounds(account, ledger, frozenset(search.branch_on))
-    stepper = Stepper(store, grounds, _unfinished(run, store), around.loop)
+    earlier = Earlier(frame, grounds, store)
+    stepper = Stepper(store, grounds, earlier, around.loop)
     meter = Meter(account, spent_before(run, store))
     judge = Judge(search.score, store, run.id, meter)
     run.sampler = meter
     tell = around.progress
     driver = around.driver = Driver(
-        search, store, grounds, stepper, judge,
+        search, store, grounds, stepper, judge, earlier.numbers,
         None if tell is None else lambda driver: tell(Progress(driver)),
     )  # fmt: skip
     around.run = run.id
@@ -100,17 +100,6 @@ def search_program(search: Search) -> Found:
 _target = target_of(search_program)
 assert _target is not None
 _target.builtin = True
-
-
-def _unfinished(run: Any, store: ValueStore) -> dict[str, RunRow]:
-    """Runs of steps that were under way when a search was cut off, by step."""
-    if run.origin.row is None:
-        return {}
-    return {
-        str(row.meta["within"]): row
-        for row in store.backend.runs(since=run.started)
-        if row.status in ("running", "interrupted") and row.meta.get("within")
-    }
 
 
 def run(
