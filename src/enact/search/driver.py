@@ -227,7 +227,7 @@ class Driver:
             nodes = [self.tree[id] for id in extend.nodes]
             parents = [(node.cid, self._programs[node.program]) for node in nodes]
             maker = self._maker
-            self._submit(pool, extend, maker.make_variant, extend.fn, parents, place)
+            self._submit(pool, extend, maker.make_variant, extend, parents, place)
             return
         node = self.tree[extend.node]
         if not node.is_open or node.request is None:

@@ -33,14 +33,14 @@ class CutOff(NamedTuple):
 
     Attributes:
         row: of its run.
-        partial: what is recorded of it; None if nothing is.
+        partial: what is recorded of it.
         drawn: requests of the samples that it drew.
         calls: how many calls ran.
         usage: what they told.
     """
 
     row: RunRow
-    partial: bytes | None
+    partial: bytes
     drawn: list[bytes]
     calls: int
     usage: list[dict[str, Any]]
@@ -78,6 +78,8 @@ class Earlier:
             # Also one that had just ended, before that was written as a step.
             if within and within not in done and unfinished.status in _GOES_ON:
                 found = _cut_off(unfinished, grounds, store)
+                if found is None:
+                    continue
                 self.cut_off[str(within)] = found
                 for _ in range(found.calls):
                     grounds.account.reserve()
@@ -108,10 +110,10 @@ def _within(frame: Frame, row: CallRow) -> str:
     )
 
 
-def _cut_off(row: RunRow, grounds: Grounds, store: ValueStore) -> CutOff:
+def _cut_off(row: RunRow, grounds: Grounds, store: ValueStore) -> CutOff | None:
     cid = recorded_by(row, store)
     if cid is None:
-        return CutOff(row, None, [], 0, [])
+        return None  # another run may have taken its place
     start = None if row.derived_from is None else edits.read(row.derived_from, store)
     before = Counter(draw.call.request for draw in draws_of(start, grounds, store))
     drawn: list[bytes] = []

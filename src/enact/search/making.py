@@ -17,6 +17,7 @@ from enact.search.judging import Judge
 from enact.search.pool import aside
 from enact.search.scores import wants_invocation
 from enact.search.steps import Job, Step, Stepper
+from enact.search.strategy import Vary
 from enact.values import ACTIVE
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Maker:
 
     def make_variant(
         self,
-        fn: Any,
+        vary: Vary,
         parents: list[tuple[bytes, Program]],
         place: int,
         turn: Turn | None = None,
@@ -126,16 +127,16 @@ class Maker:
         """Make another program, and park it at its first branch point.
 
         Args:
-            fn: gives it.
+            vary: what gives it.
             parents: executions that it is made from, with their programs.
             place: in the order in which steps are asked for.
             turn: of it.
         """
-        if wants_invocation(fn):
+        if wants_invocation(vary.fn):
             given: list[Any] = [from_cid(cid, self._store) for cid, _ in parents]
         else:
             given = [copy.deepcopy(program[0]) for _, program in parents]
-        job = Job((fn, given, {}), None, draws=None, place=place)
+        job = Job((vary.fn, [*given, *vary.args], {}), None, draws=None, place=place)
         made = self.make(job, False, turn)
         step = made.step
         if step is None or step.ending != "completed":

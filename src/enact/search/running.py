@@ -234,6 +234,7 @@ def _prepare(
             "`budget=enact.search.Budget(calls=100)`"
         )
     require_registered(program)
+    chosen.require(program)
     search = Search(
         program, list(args), dict(kwargs or {}), registered_function(score), chosen,
         budget, [registered_name(one) for one in branch_on], width, seed,

@@ -174,7 +174,7 @@ class Stepper:
         key = f"{frame.run.branch}/{frame.key()}"
         origin = Origin(job.start, "search", within=key)
         cut_off = self._earlier.cut_off.pop(key, None)
-        if cut_off is not None and cut_off.partial is not None:
+        if cut_off is not None:
             recorded = edits.read(cut_off.partial, store)
             drawing.catch_up(cut_off, job.request)
             origin = origin_of(cut_off.row, store)
