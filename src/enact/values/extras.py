@@ -28,13 +28,14 @@ def import_extra(module: str, extra: str) -> Any:
         ...
         enact.errors.MissingExtra: this needs no_such_library, which is not installed...
     """
+    library = module.partition(".")[0]
     try:
-        return importlib.import_module(module)
+        importlib.import_module(library)
     except ModuleNotFoundError as error:
-        library = module.partition(".")[0]
         if error.name != library:
             raise  # it is there, and lacks something itself
         raise MissingExtra(
             f"this needs {library}, which is not installed. Next: "
             f"`pip install 'enact[{extra}]'`"
         ) from None
+    return importlib.import_module(module)

@@ -81,7 +81,8 @@ class Tune(Strategy):
 
     def __post_init__(self) -> None:
         at_least(self, trials=1, samples=1)
-        if not isinstance(self.space, dict) or not self.space:
+        space: Any = self.space  # of any type, if it comes from a text
+        if not isinstance(space, dict) or not space:
             raise SearchError(
                 "tune needs to know what the fields may be, as in "
                 "Tune(space={'temperature': (0.0, 1.5), 'tone': ['dry', 'warm']})"
