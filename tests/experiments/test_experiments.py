@@ -160,7 +160,7 @@ def test_results_become_data_frames_and_pictures(tmp_path: Path) -> None:
     assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
     (axes,) = figure.axes
     assert axes.get_xlabel() == "calls per execution"
-    names = {text.get_text() for text in axes.get_legend().get_texts()}
+    names = {text.get_text() for text in figure.legends[0].get_texts()}
     assert names == {"once", "better"}
     with pytest.raises(enact.SearchError, match=r"cost='money'.*calls, seconds"):
         found.plot(cost="money")

@@ -58,9 +58,10 @@ def draw(
     axes.plot(*zip(*best, strict=True), color="0.7", zorder=0, drawstyle="steps-post")
     axes.set_xlabel(_AXES[cost])
     axes.set_ylabel(f"score, {100 * confidence:g} % intervals")
+    axes.margins(x=0.08)
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    figure.legend(fontsize="small", loc="outside right upper")
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure

@@ -21,7 +21,7 @@ from enact.search.earlier import Earlier
 from enact.search.judging import Judge, Meter, spent_before
 from enact.search.ledger import Ledger
 from enact.search.parse import strategy_of
-from enact.search.progress import Progress, default_progress
+from enact.search.progress import Progress, shown_progress
 from enact.search.recorded import recorded_run
 from enact.search.registered import (
     registered_function,
@@ -144,8 +144,8 @@ def run(
             the search is recorded in the bank, so what it draws is there for others.
         merge_on: given the invocation of a partial execution, gives its state, a value
             that can be stored; of executions in equal states one goes on.
-        progress: is called after each outcome; True for a line on the terminal, False
-            for none. By default that line, if there is a terminal.
+        progress: is called after each outcome; True for a bar on standard error, False
+            for nothing. By default that bar, if standard error is a terminal.
 
     Returns:
         The result, with ``best``, ``tree``, ``spent`` and ``stopped``.
@@ -240,9 +240,8 @@ def _prepare(
         budget, [registered_name(one) for one in branch_on], width, seed,
         bank is not None, registered_function(merge_on),
     )  # fmt: skip
-    if progress is None or isinstance(progress, bool):
-        progress = default_progress(progress)
-    return search, _Surroundings(bank, account, None, progress)
+    shown = shown_progress(progress, budget.calls)
+    return search, _Surroundings(bank, account, None, shown)
 
 
 def _with_store(bank: Any, search: Callable[[], Result]) -> Result:
@@ -351,9 +350,7 @@ def resume(
         RunIsLive: somebody executes it.
     """
     found = recorded_run(run, SEARCH, "a search")
-    if progress is None or isinstance(progress, bool):
-        progress = default_progress(progress)
-    around = _Surroundings(bank, None, None, progress)
+    around = _Surroundings(bank, None, None, shown_progress(progress))
     return _followed(around, lambda: resume_run(found))
 
 
@@ -403,9 +400,7 @@ def extend(
             f"search {id} did not come to its end: go on with "
             f"`enact.search.resume({id!r})`"
         )
-    if progress is None or isinstance(progress, bool):
-        progress = default_progress(progress)
-    around = _Surroundings(bank, None, None, progress)
+    around = _Surroundings(bank, None, None, shown_progress(progress))
     going_on = invocation.edit(asked[-1], output=budget)
     with store:
         return _followed(around, going_on.replay)
