@@ -122,6 +122,49 @@ def test_what_several_threads_did_is_kept_when_they_are_cut_off(
             CUT.clear()
 
 
+SCORED: list[int] = []
+
+
+@enact.register(name="search/cut_score")
+def cut_score(total: int) -> float:
+    cut_here(total)
+    SCORED.append(total)
+    return float(total)
+
+
+@enact.register(name="search/uneven")
+def uneven() -> int:
+    draw = enact.current_call().draw or 0
+    time.sleep(0.004 if draw % 3 == 0 else 0.0)  # later ones are done first
+    return draw % 9 // 3
+
+
+@enact.register(name="search/uneven_once")
+def uneven_once() -> int:
+    return uneven()
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_scores_of_several_threads_are_found_again(at: int) -> None:
+    def search() -> enact.search.Result:
+        return enact.search.run(
+            uneven_once, score=cut_score, strategy="best_of(n=18)", executor=3
+        )
+
+    CUT[:] = [at]
+    MADE.clear()
+    SCORED.clear()
+    with enact.InMemoryStore() as store:
+        try:
+            search()
+        except KeyboardInterrupt:
+            CUT.clear()
+            enact.search.resume(store.runs(name="enact/search")[0])
+        finally:
+            CUT.clear()
+    assert sorted(SCORED) == [0, 1, 2]
+
+
 def test_ctrl_c_says_how_to_go_on() -> None:
     MADE.clear()
     CUT[:] = [9]
