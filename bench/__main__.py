@@ -58,7 +58,11 @@ def main() -> int:
     part("size", "On disk after close()", lambda: size.sizes(peer_python))
     part("flat", "Long runs", lambda: flat.flatness(long, long_passes))
     part("load", "Many at once", load.load)
-    part("search", "Searches", lambda: search.searches(2000, options.long))
+    part(
+        "search",
+        "Searches",
+        lambda: search.searches(2000, options.long, peer_python, passes),
+    )
     if "durable" in wanted:
         rows.extend(durable.tables(n, max(1, passes * 3 // 5)))
     missed = [row for row in rows if not row.kept]

@@ -8,7 +8,7 @@ process of its own, and counts the time of its processor: it waits for nothing.
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import json
 import random
 import resource
@@ -16,11 +16,16 @@ import subprocess
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import enact
-from bench.table import Row
+from bench.per_call import worker
+from bench.table import AT_LEAST, Row
+
+# depth, microseconds at most, times faster than 0.4.16's replay at least
+DEPTHS = [(10, 760, 10), (100, None, 50), (1000, 5000, 100)]
 
 STRATEGIES = [
     "best_of",
@@ -109,17 +114,40 @@ def _measured(*what: Any) -> Any:
     return json.loads(done.stdout)
 
 
-def searches(calls: int, is_long: bool) -> list[Row]:
+def expansions(peer_python: Path | None, passes: int) -> list[Row]:
+    """What extending a node costs, beside a replay of as many calls in enact 0.4.16.
+
+    0.4.16 has no search; one over it would have to replay the way to a node, at least.
+    Both take turns, pass by pass.
+    """
+    rows: list[Row] = []
+    with contextlib.ExitStack() as stack:
+        peer = peer_python and stack.enter_context(worker(peer_python))
+        for depth, bar, faster in DEPTHS:
+            mine, theirs = [], []
+            for _ in range(passes):
+                mine.append(_measured("deep", depth, 50))
+                if peer:
+                    pass_of_peer = peer.ask(what="replay", store="memory", n=depth)
+                    theirs.append(pass_of_peer["seconds"] * 1e6)
+            took = median(mine)
+            # That figure of theirs is from their paper; it says nothing of the depth.
+            note = "OpenEnCompass: 760, as they report" if depth == 10 else ""
+            if theirs:
+                note = f"0.4.16's replay: {median(theirs):,.0f} us. {note}".strip()
+            rows.append(Row(f"a step at depth {depth:,}", took, "us", bar, note=note))
+            if theirs:
+                ratio = median(theirs) / took
+                what = "   times faster than 0.4.16's replay"
+                rows.append(Row(what, ratio, "x", faster, AT_LEAST))
+    return rows
+
+
+def searches(
+    calls: int, is_long: bool, peer_python: Path | None, passes: int
+) -> list[Row]:
     """All figures."""
-    rows = [
-        Row(f"a step at depth {depth}", _measured("deep", depth, 50), "us")
-        for depth in (10, 100, 1000)
-    ]
-    # That figure of theirs is from their paper; it says nothing of the depth.
-    shallow, deepest = rows[0], rows[2]
-    note = "OpenEnCompass: 760, as they report"
-    rows[0] = dataclasses.replace(shallow, bar=760, note=note)
-    rows[2] = dataclasses.replace(deepest, bar=5000)
+    rows = expansions(peer_python, passes)
     for strategy in STRATEGIES:
         took = _measured("whole", strategy, 10, calls)
         rows.append(Row(f"a call, {strategy}", took, "us"))

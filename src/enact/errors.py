@@ -24,6 +24,7 @@ Errors say that something went wrong::
     │   ├── StoreClosed              used after close, or in a forked child
     │   └── NotFound                 (LookupError) no run, tag or question of that name
     ├── NoActiveContext              no store is active
+    ├── MissingExtra                 (ImportError) a library of an extra is not there
     └── CallError                    recording and replaying
         ├── InvocationError          what was invoked did something that it must not
         │   ├── InputChanged         an argument was changed in place
@@ -166,6 +167,10 @@ class NotFound(StoreError, LookupError):
 
 class NoActiveContext(EnactError):
     """Something needs an active store and there is none."""
+
+
+class MissingExtra(EnactError, ImportError):
+    """A library that comes with an extra of enact is not installed."""
 
 
 class CallError(EnactError):

@@ -8,6 +8,8 @@ import dataclasses
 import itertools
 import json
 import math
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +150,42 @@ def test_results_go_to_other_tools(tmp_path: Path) -> None:
     assert data["rows"][0]["difference"] is None and len(data["records"]) == 12
 
 
+def test_results_become_data_frames_and_pictures(tmp_path: Path) -> None:
+    found = compare({"once": once, "better": better}, TOPICS[:4], score=float, n=3)
+    pytest.importorskip("pandas")
+    frame = found.to_pandas()
+    assert list(frame["variant"].unique()) == ["once", "better"] and len(frame) == 24
+    pytest.importorskip("matplotlib")
+    figure = found.plot(tmp_path / "found.png")
+    assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "calls per execution"
+    names = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert names == {"once", "better"}
+    with pytest.raises(enact.SearchError, match=r"cost='money'.*calls, seconds"):
+        found.plot(cost="money")
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "use"),
+    [
+        ("pandas", "pandas", lambda found, path: found.to_pandas()),
+        ("matplotlib", "plot", lambda found, path: found.plot()),
+        ("pyarrow", "parquet", enact.experiments.write_parquet),
+    ],
+)
+def test_without_a_library_it_says_how_to_install_it(
+    module: str, extra: str, use: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = compare([certain_low], [1], score=float)
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    given = found if extra != "parquet" else found.records()
+    with pytest.raises(enact.MissingExtra, match=rf"enact\[{extra}\]"):
+        use(given, tmp_path / "rows")
+
+
 def test_arguments_that_make_no_sense_are_refused() -> None:
     with pytest.raises(enact.SearchError, match="at least one"):
         compare([], [1], score=float)
@@ -235,6 +273,43 @@ def test_calls_become_rows(found: Any, tmp_path: Path) -> None:
     assert [json.loads(line) for line in path.read_text("utf-8").splitlines()] == chats
 
 
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_rows_load_with_datasets(
+    found: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of theirs
+        datasets = pytest.importorskip("datasets")
+        for rows in (
+            enact.experiments.preferences(found),
+            enact.experiments.groups(found),
+            enact.experiments.step_values(found),
+            enact.experiments.chats([found.best.invocation], model),
+        ):
+            path = tmp_path / f"rows.{kind}"
+            if kind == "json":
+                enact.experiments.write_jsonl(rows, path)
+            else:
+                enact.experiments.write_parquet(rows, path)
+            loaded = datasets.load_dataset(
+                kind, data_files=str(path), split="train", cache_dir=str(tmp_path)
+            )
+            assert list(loaded) == rows
+
+
+def test_rows_become_parquet(found: Any, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = enact.experiments.preferences(found)
+    path = tmp_path / "rows.parquet"
+    assert enact.experiments.write_parquet(rows, path) == len(rows)
+    assert parquet.read_table(path).to_pylist() == rows
+    assert enact.experiments.write_parquet([], path) == 0
+    with pytest.raises(enact.SearchError, match="several types"):
+        enact.experiments.write_parquet([{"a": 1}, {"a": "one"}], path)
+
+
 def test_siblings_become_preferences_and_groups(found: Any) -> None:
     pairs = enact.experiments.preferences(found)
     assert pairs
@@ -266,3 +341,15 @@ def test_credentials_are_taken_out_of_rows() -> None:
         inv = enact.invoke(model, (f"my key is {secret}",))
     (row,) = enact.experiments.prompt_completions([inv], model)
     assert secret not in json.dumps(row) and "redacted" in row["prompt"]
+
+
+def test_an_experiment_that_was_killed_before_it_began_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with enact.open_store(tmp_path / "runs.db") as store:
+        compare([once], TOPICS[:1], score=float)
+        run = store.runs(name="enact/experiments/compare")[0]
+        monkeypatch.setattr("enact.query.records.recorded_by", lambda *_: None)
+        assert run.invocation is None  # as of a run that has no call yet
+        with pytest.raises(enact.SearchError, match=r"before anything.*compare` again"):
+            enact.experiments.resume(run)

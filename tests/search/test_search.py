@@ -5,6 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -399,3 +404,32 @@ def test_programs_branch_where_they_draw_random_numbers() -> None:
     )
     assert result.best.score == result.best.output
     assert result.spent.calls == 4 + 12 + 12
+
+
+def test_pythons_own_functions_are_scores_that_other_processes_know(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import enact, tests.search.programs_to_search\n"
+        "with enact.open_store({path!r}) as store:\n"
+        "    for run in store.runs(name='enact/search'):\n"
+        "        print(enact.search.load(run).best.score)\n"
+    ).format(path=str(tmp_path / "runs.db"))
+    with enact.open_store(tmp_path / "runs.db"):
+        for fn in (abs, float):
+            enact.search.run(programs.number, (1,), score=fn, strategy="best_of(n=3)")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    one, other = done.stdout.split()
+    assert one == other
+
+
+@pytest.mark.parametrize("fn", [math.sqrt, "abc".count, Decimal, math.fsum])
+def test_scores_that_a_record_could_not_name_are_refused_early(fn: Any) -> None:
+    programs.RAN.clear()
+    with pytest.raises(enact.SearchError, match=r"register a function that calls it"):
+        enact.search.run(programs.number, (1,), score=fn, strategy="best_of(n=3)")
+    assert not programs.RAN

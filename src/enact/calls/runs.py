@@ -195,7 +195,8 @@ class Run:
         duration = time.time() - self.started
         self.store.backend.end_run(self._row(name, status, invocation, duration))
         # What a search asks, it asks itself, once for all that wait for the answer.
-        if status == "paused" and invocation is not None and self.sampler is None:
+        sampled = self.session.policy.sampler is not None
+        if status == "paused" and invocation is not None and not sampled:
             for tell in ON_PAUSE:
                 tell(self.store, self.id, invocation)
         self.store.note_types()

@@ -2,7 +2,9 @@
 """Experiments: variants compared on the same inputs, and rows for training."""
 
 from enact.experiments.compare import Searched, compare, load, resume
-from enact.experiments.comparison import Cell, Comparison, Row
+from enact.experiments.comparison import Cell, Comparison
+from enact.experiments.files import write_jsonl, write_parquet
+from enact.experiments.row import Row
 from enact.experiments.statistics import bootstrap, evidence, pass_at_k, win_rate
 from enact.experiments.training import (
     chats,
@@ -11,7 +13,6 @@ from enact.experiments.training import (
     prompt_completions,
     split,
     step_values,
-    write_jsonl,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "step_values",
     "win_rate",
     "write_jsonl",
+    "write_parquet",
 ]

@@ -16,8 +16,10 @@ from enact.experiments.comparison import Cell, Comparison
 from enact.experiments.statistics import evidence
 from enact.query import Run, Store
 from enact.query import resume as resume_run
+from enact.render import Bar, is_watched
 from enact.search import Budget, Result, Strategy
 from enact.search import run as search
+from enact.search.recorded import recorded_run
 from enact.search.registered import registered_function, require_registered
 from enact.stores import memory_backend
 from enact.values import ACTIVE, active_store
@@ -93,6 +95,7 @@ class _Surroundings:
     executor: int | None = None
     progress: Callable[[Cell], None] | None = None
     run: str = ""
+    bar: Bar | None = None
 
 
 _SURROUNDINGS: contextvars.ContextVar[_Surroundings] = contextvars.ContextVar(
@@ -115,6 +118,9 @@ def experiment_program(experiment: Experiment) -> Findings:
     names = list(experiment.variants)
     for index in range(len(experiment.inputs)):
         for name in names:
+            if around.bar is not None:
+                text = f"{name}, input {index + 1} of {len(experiment.inputs)}"
+                around.bar.show(text, len(cells))
             cell = _run_cell(experiment, name, index, bank, around.executor)
             cells.append(cell)
             if around.progress is not None:
@@ -229,7 +235,7 @@ def compare(
     alpha: float | None = None,
     executor: int | None = None,
     seed: int = 0,
-    progress: Callable[[Cell], None] | None = None,
+    progress: Callable[[Cell], None] | bool | None = None,
 ) -> Comparison:
     """Run variants of a program on the same inputs, and compare their scores.
 
@@ -252,7 +258,9 @@ def compare(
             decided though neither is better more often.
         executor: executions at a time.
         seed: of searches.
-        progress: is called with each cell that is done.
+        progress: is called with each cell that is done; True for a bar on standard
+            error, False for nothing. By default that bar, if standard error is a
+            terminal.
 
     Returns:
         The comparison: ``print`` it for a table.
@@ -294,7 +302,7 @@ def compare(
         dict(variants), list(inputs), registered_function(score), n, failure, threshold,
         confidence, alpha, seed, bank is not None,
     )  # fmt: skip
-    around = _Surroundings(bank, executor, progress)
+    around = _around(experiment, bank, executor, progress)
     if ACTIVE.get() is not None:
         return _followed(around, experiment, None)
     with Store(memory_backend()):
@@ -306,18 +314,28 @@ def resume(
     *,
     bank: Any = None,
     executor: int | None = None,
-    progress: Callable[[Cell], None] | None = None,
+    progress: Callable[[Cell], None] | bool | None = None,
 ) -> Comparison:
     """Go on with an experiment that was cut off: what was run is not run again.
 
     Args:
         run: of the experiment, or its identifier in the active store.
         bank, executor, progress: as for ``compare``.
+
+    Raises:
+        SearchError: it is no experiment, or nothing of it is recorded.
+        NotResumable: it came to its end: ``load`` it.
+        RunIsLive: somebody executes it.
     """
-    found = _find(run)
-    assert found.invocation is not None
+    found = recorded_run(run, COMPARE, "an experiment")
+    if found.invocation is None:
+        raise SearchError(
+            f"experiment {found.id} was cut off before anything of it was recorded, "
+            "also what it compares. Next: `compare` again; nothing is lost"
+        )
     experiment = found.invocation.input.args[0]
-    return _followed(_Surroundings(bank, executor, progress), experiment, found)
+    around = _around(experiment, bank, executor, progress)
+    return _followed(around, experiment, found)
 
 
 def load(run: Run | str) -> Comparison:
@@ -329,7 +347,7 @@ def load(run: Run | str) -> Comparison:
     Raises:
         SearchError: it is no experiment, or did not come to its end.
     """
-    found = _find(run)
+    found = recorded_run(run, COMPARE, "an experiment")
     if found.status != "completed" or found.invocation is None:
         raise SearchError(
             f"experiment {found.id} is {found.status}: go on with "
@@ -340,14 +358,16 @@ def load(run: Run | str) -> Comparison:
     )
 
 
-def _find(run: Run | str) -> Run:
-    store = active_store()
-    if isinstance(run, str):
-        assert isinstance(store, Store)
-        run = store.run(run)
-    if run.name != COMPARE:
-        raise SearchError(f"run {run.id} is one of {run.name!r}, not an experiment")
-    return run
+def _around(
+    experiment: Experiment, bank: Any, executor: int | None, progress: Any
+) -> _Surroundings:
+    if callable(progress):
+        return _Surroundings(bank, executor, progress)
+    around = _Surroundings(bank, executor)
+    if progress or (progress is None and is_watched()):
+        cells = len(experiment.variants) * len(experiment.inputs)
+        around.bar = Bar("compare", cells)
+    return around
 
 
 def _followed(
@@ -361,6 +381,8 @@ def _followed(
             invocation = resume_run(run)
     finally:
         _SURROUNDINGS.reset(token)
+        if around.bar is not None:
+            around.bar.close()
     return _comparison(invocation.output, experiment, around.run)
 
 

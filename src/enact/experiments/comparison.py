@@ -11,6 +11,8 @@ import os
 from typing import Any, cast
 
 from enact.calls import register
+from enact.experiments.plot import draw
+from enact.experiments.row import Row
 from enact.experiments.statistics import (
     bootstrap,
     evidence,
@@ -18,7 +20,7 @@ from enact.experiments.statistics import (
     pass_at_k,
     win_rate,
 )
-from enact.values import Ref, redact, redacted_form
+from enact.values import Ref, import_extra, redact, redacted_form
 
 
 @register(name="enact/experiments/Cell")
@@ -42,38 +44,6 @@ class Cell:
     seconds: float = 0.0
     usd: float = 0.0
     tokens: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One variant in the table.
-
-    Attributes:
-        name: of the variant.
-        score: mean over inputs of the mean over executions.
-        interval: of the score.
-        difference: from the first variant, paired by input; None for the first.
-        difference_interval: of the difference.
-        wins: share of inputs on which it is better than the first; ties count half.
-        e_value: evidence that it is better, or worse, more often: see ``evidence``.
-        passes: unbiased pass@k, by k, where a threshold is given.
-        failures: executions that did not come to their end.
-        calls, seconds, usd, tokens: of one execution, on average.
-    """
-
-    name: str
-    score: float
-    interval: tuple[float, float]
-    difference: float | None
-    difference_interval: tuple[float, float] | None
-    wins: float | None
-    e_value: float | None
-    passes: dict[int, float]
-    failures: int
-    calls: float
-    seconds: float
-    usd: float
-    tokens: float
 
 
 class Comparison:
@@ -210,10 +180,30 @@ class Comparison:
             json.dump(data, file, indent=1, allow_nan=False)
 
     def to_pandas(self) -> Any:
-        """``records`` as a pandas data frame; pandas must be installed."""
-        import pandas  # type: ignore[import-untyped]  # not among the dependencies
+        """``records`` as a pandas data frame.
 
-        return pandas.DataFrame(self.records())
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        return import_extra("pandas", "pandas").DataFrame(self.records())
+
+    def plot(
+        self, path: str | os.PathLike[str] | None = None, *, cost: str = "calls"
+    ) -> Any:
+        """Draw the quality of each variant over what one execution of it costs.
+
+        Args:
+            path: of a picture to write: PNG, SVG or PDF, by its ending.
+            cost: ``calls``, ``seconds``, ``usd`` or ``tokens``.
+
+        Returns:
+            The matplotlib figure.
+
+        Raises:
+            SearchError: there is no such cost.
+            MissingExtra: matplotlib is not installed.
+        """
+        return draw(self.rows, self.confidence, path, cost)
 
     def __repr__(self) -> str:
         return f"<comparison of {', '.join(row.name for row in self.rows)}>"

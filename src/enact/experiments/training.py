@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -195,20 +194,6 @@ def split(
         is_held = int.from_bytes(digest[:8], "big") < test * 2**64
         (held if is_held else train).append(row)
     return train, held
-
-
-def write_jsonl(rows: Iterable[Row], path: str | os.PathLike[str]) -> int:
-    """Write rows as JSON lines, which ``datasets.load_dataset("json", ...)`` reads.
-
-    Returns:
-        How many.
-    """
-    count = 0
-    with open(path, "w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
-            count += 1
-    return count
 
 
 # --- calls ----------------------------------------------------------------------------

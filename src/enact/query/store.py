@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -15,8 +14,9 @@ from enact.calls.views import name_of_invokable
 from enact.errors import FrameworkError, MalformedBlock, NotFound
 from enact.human import PendingRequest, pending_requests
 from enact.query.affected import Affected, affected
+from enact.query.calls import Calls
 from enact.query.care import CaredFor
-from enact.query.records import Call, Run
+from enact.query.records import Run
 from enact.stores import (
     Backend,
     backend_for,
@@ -118,8 +118,10 @@ class Store(CaredFor):
         since: float | None = None,
         newest_first: bool = False,
         limit: int | None = None,
-    ) -> Iterator[Call]:
+    ) -> Calls:
         """Executed calls, run by run in order of start. Reused calls have no row.
+
+        They are read one by one; ``to_pandas()`` makes a table of them.
 
         Args:
             invokable: only calls of this name, or of this registered callable.
@@ -138,7 +140,7 @@ class Store(CaredFor):
             newest_first=newest_first,
             limit=limit,
         )
-        return (Call(self, row) for row in rows)
+        return Calls(self, rows)
 
     def samples(self, request: Any) -> list[Invocation]:
         """Every outcome that was ever drawn for a request, oldest first.

@@ -2,6 +2,7 @@
 """Values and executions as text."""
 
 from enact.render.as_json import as_json
+from enact.render.bar import Bar, is_watched
 from enact.render.calls import call_text, load, outcome_text, request_text
 from enact.render.notebook import html_of, html_of_text, show
 from enact.render.printer import PPrinter, pformat, pprint
@@ -10,12 +11,14 @@ from enact.render.text import HIDDEN, short, short_name, visible
 
 __all__ = [
     "HIDDEN",
+    "Bar",
     "PPrinter",
     "as_json",
     "call_text",
     "html_of",
     "html_of_text",
     "invocation_summary",
+    "is_watched",
     "load",
     "outcome_text",
     "pformat",

@@ -34,6 +34,7 @@ from enact.search.strategies import (
     Reexpand,
     SequentialHalving,
     Smc,
+    Tune,
 )
 from enact.search.strategy import Extend, Strategy, Vary
 from enact.search.tree import Node, Tree
@@ -62,6 +63,7 @@ __all__ = [
     "Spent",
     "Strategy",
     "Tree",
+    "Tune",
     "Vary",
     "accept",
     "discard",

@@ -38,8 +38,8 @@ class Budget:
         calls: so many calls may run that could be drawn again: leaf calls that are
             not declared deterministic. Never exceeded.
         seconds: of wall time. Calls in flight come to their end.
-        usd: of what calls tell by ``enact.annotate(usd=...)``. Exceeded at most by
-            what is in flight.
+        usd: of what calls tell by ``enact.annotate(usd=...)``, also those that scores
+            make. Exceeded at most by what is in flight.
         tokens: likewise, of ``input_tokens`` and ``output_tokens`` in sum.
 
     Raises:
@@ -87,21 +87,24 @@ class Spent:
     """What was spent.
 
     Attributes:
-        calls: that ran.
+        calls: of the program that ran: leaf calls that are not declared deterministic.
         seconds: of wall time.
-        usd, tokens: as told by ``enact.annotate``.
+        usd, tokens: as told by ``enact.annotate``, also by calls that scores made.
+        score_calls: likewise as ``calls``, but made by scores; no budget limits them.
     """
 
     calls: int = 0
     seconds: float = 0.0
     usd: float = 0.0
     tokens: int = 0
+    score_calls: int = 0
 
     def add(self, other: Spent) -> None:
         """Add what something else has spent, but for time, which may overlap."""
         self.calls += other.calls
         self.usd += other.usd
         self.tokens += other.tokens
+        self.score_calls += other.score_calls
 
     def add_usage(self, usage: dict[str, Any] | None) -> None:
         """Add what one call told."""
@@ -117,6 +120,8 @@ class Spent:
             parts.append(f"{self.usd:.4g} USD")
         if self.tokens:
             parts.append(f"{self.tokens} tokens")
+        if self.score_calls:
+            parts.append(f"{self.score_calls} score calls")
         return ", ".join(parts)
 
 
@@ -171,6 +176,13 @@ class Account:
                 self.spent.add_usage(usage)
             if self.parent is not None:
                 self.parent.charge(usage)
+
+    def spend(self, spent: Spent) -> None:
+        """Settle what something spent that nothing was reserved for."""
+        with self._lock:
+            self.spent.add(spent)
+        if self.parent is not None:
+            self.parent.spend(spent)
 
     def remember(self, spent: Spent, seconds: float) -> None:
         """Add what was spent in an earlier try of the same search."""

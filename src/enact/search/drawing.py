@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from enact.calls.layout import Recorded
     from enact.errors import Suspension
     from enact.search.budget import Account
+    from enact.search.earlier import CutOff
     from enact.search.ledger import Ledger
 
 
@@ -63,7 +64,7 @@ class Drawing:
     Attributes:
         score: what the program told last; only after the first draw if not fresh.
         accepted: the program said that it is good enough.
-        drawn: requests of the draws, but for the one that had its number.
+        drawn: requests and numbers of the draws, but for the one that had its number.
         parked: key, request and name of each call that was parked.
         calls: how many ran that count.
         usage: what they told.
@@ -85,7 +86,7 @@ class Drawing:
         self.fresh = fresh
         self.score: float | None = None
         self.accepted = False
-        self.drawn: list[bytes] = []
+        self.drawn: list[tuple[bytes, int]] = []
         self.parked: list[tuple[str, bytes, str]] = []
         self.calls = 0
         self.usage: list[dict[str, object]] = []
@@ -101,22 +102,21 @@ class Drawing:
         """Pays for the calls; nested searches draw from it."""
         return self.grounds.account
 
-    def catch_up(self, drawn: list[bytes], calls: int, first: bytes | None) -> None:
+    def catch_up(self, cut_off: CutOff, first: bytes | None) -> None:
         """Take over what this extension did before it was cut off.
 
         Args:
-            drawn: requests of the samples that it drew.
-            first: request of the one that has its number.
-            calls: how many calls ran.
+            cut_off: what it did; it is paid for.
+            first: request of the draw that has its number.
         """
-        if not drawn:
-            return
+        drawn = list(cut_off.drawn)
         self._made = len(drawn)
-        self.calls += calls
-        self.drawn = list(drawn)
+        self.calls += cut_off.calls
+        self.usage += cut_off.usage
         if self.number is not None and first in drawn:
-            self.drawn.remove(first)
-        self.grounds.ledger.note_drawn(self.drawn)
+            drawn.remove(first)
+        ledger = self.grounds.ledger
+        self.drawn = [(request, ledger.next_number(request)) for request in drawn]
 
     def tell_score(self, value: float) -> bool:
         """The program told how good it is so far; false if it did so before.
@@ -169,7 +169,7 @@ class Drawing:
         else:
             request = call.request()
             number = ledger.next_number(request)
-            self.drawn.append(request)
+            self.drawn.append((request, number))
         self._made += 1
         known = ledger.sample(call, number)
         if known is not None and not known.has_calls:
@@ -206,8 +206,10 @@ class Drawing:
             request = self._unsure.pop(key)
             if request is not None:  # the branch point is further inside
                 self._made -= 1
-                if request in self.drawn:
-                    self.drawn.remove(request)
+                for draw in self.drawn:
+                    if draw[0] == request:
+                        self.drawn.remove(draw)
+                        break
         if name not in self.grounds.composite:
             self.learned.append(name)
             self.grounds.composite.add(name)

@@ -10,6 +10,7 @@ next.
 from __future__ import annotations
 
 import copy
+import functools
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from enact.errors import NoBranchPoint, NothingFound, SearchError, Signal
 from enact.search import tree as kinds
 from enact.search.allowance import Allowance
 from enact.search.budget import Account, Budget
+from enact.search.claims import Turn
 from enact.search.drawing import Grounds
 from enact.search.judging import Judge
 from enact.search.making import Made, Maker, Program
@@ -68,6 +70,8 @@ class Driver:
         grounds: where the program branches.
         stepper: makes steps.
         judge: scores.
+        numbers: of draws of steps that were made before the search was cut off, by
+            their place in the order they were asked in.
         progress: is called with the driver after each outcome.
     """
 
@@ -78,6 +82,7 @@ class Driver:
         grounds: Grounds,
         stepper: Stepper,
         judge: Judge,
+        numbers: dict[int, int],
         progress: Callable[[Driver], None] | None = None,
     ) -> None:
         self.search = search
@@ -98,6 +103,9 @@ class Driver:
         self._under_way: deque[tuple[Extend | Vary, Any]] = deque()
         self._states: dict[bytes, int] = {}
         self._waits: Signal | None = None
+        self._last_turn: Turn | None = None
+        self._numbers = numbers
+        self._place = 0
         self.found: Found | None = None
 
     @property
@@ -213,24 +221,34 @@ class Driver:
                 self._start(pool, extend)
 
     def _start(self, pool: Pool, extend: Extend | Vary) -> None:
+        place = self._place
+        self._place += 1
         if isinstance(extend, Vary):
             nodes = [self.tree[id] for id in extend.nodes]
             parents = [(node.cid, self._programs[node.program]) for node in nodes]
             maker = self._maker
-            future = pool.submit(maker.work, maker.make_variant, extend.fn, parents)
-            self._under_way.append((extend, future))
+            self._submit(pool, extend, maker.make_variant, extend, parents, place)
             return
         node = self.tree[extend.node]
         if not node.is_open or node.request is None:
             raise SearchError(f"the strategy asked to extend {node}, which is not open")
-        number = self.grounds.ledger.next_number(node.request)
-        draws = None if extend.to_end else 1
+        number = self._numbers.get(place)
+        if number is None:
+            number = self.grounds.ledger.next_number(node.request)
         job = Job(
-            self._programs[node.program], node.cid, node.at, number, draws, node.request
-        )
-        self._under_way.append(
-            (extend, pool.submit(self._maker.work, self._maker.make, job))
-        )
+            self._programs[node.program], node.cid, node.at, number,
+            None if extend.to_end else 1, node.request, place,
+        )  # fmt: skip
+        self._submit(pool, extend, self._maker.make, job)
+
+    def _submit(
+        self, pool: Pool, extend: Extend | Vary, fn: Callable[..., Made], *args: Any
+    ) -> None:
+        turn = None
+        if pool.width > 1:
+            turn = self._last_turn = Turn(self._last_turn)
+        future = pool.submit(functools.partial(self._maker.work, turn=turn), fn, *args)
+        self._under_way.append((extend, future))
 
     def _tell(self, extend: Extend | Vary, future: Any) -> None:
         made: Made = future.result()
@@ -361,7 +379,8 @@ class Driver:
         step = self._fallback
         assert step is not None
         try:
-            made = Made(step, self._judge.score(step))
+            score, _ = self._judge.score(step)
+            made = Made(step, score)
         except Signal as missing:
             self._waits = self._waits or missing
             return None

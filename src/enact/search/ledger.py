@@ -34,21 +34,33 @@ class Ledger:
         self._bank = bank
         self._before = before
         self._drawn: dict[bytes, int] = {}
+        self._taken: dict[bytes, set[int]] = {}
         self._known: dict[bytes, list[bytes]] = {}
         self._versions = Versions(store)
         self._lock = threading.Lock()
 
     def next_number(self, request: bytes) -> int:
-        """The number of the next draw of a request."""
+        """The lowest number that no draw of a request has; it has it now."""
         with self._lock:
             number = self._drawn.get(request, 0)
+            taken = self._taken.get(request)
+            while taken is not None and number in taken:
+                taken.discard(number)
+                number += 1
             self._drawn[request] = number + 1
             return number
 
-    def note_drawn(self, requests: Iterable[bytes]) -> None:
-        """Count draws that were made in an earlier try of the search."""
-        for request in requests:
-            self.next_number(request)
+    def reserve(self, request: bytes, number: int) -> None:
+        """Note that a draw has this number."""
+        with self._lock:
+            if number >= self._drawn.get(request, 0):
+                self._taken.setdefault(request, set()).add(number)
+
+    def release(self, request: bytes, number: int) -> None:
+        """Give a number back that was taken last."""
+        with self._lock:
+            if self._drawn.get(request) == number + 1:
+                self._drawn[request] = number
 
     def stash(self, samples: Iterable[tuple[bytes, bytes]]) -> None:
         """Make samples known that are in no bank: pairs of request and invocation.

@@ -12,10 +12,12 @@ from enact.errors import Signal
 from enact.human import RequestInput
 from enact.human.requests import waiting
 from enact.search.budget import Spent
+from enact.search.claims import Claims, Turn
 from enact.search.judging import Judge
 from enact.search.pool import aside
 from enact.search.scores import wants_invocation
 from enact.search.steps import Job, Step, Stepper
+from enact.search.strategy import Vary
 from enact.values import ACTIVE
 
 if TYPE_CHECKING:
@@ -57,16 +59,24 @@ class Maker:
         self._store = store
         self._stepper = stepper
         self._judge = judge
+        self._claims = Claims()
 
-    def work(self, fn: Callable[..., Made], *args: Any) -> Made:
-        """Do some work in a thread of the pool, which knows of no active store."""
+    def work(self, fn: Callable[..., Made], *args: Any, turn: Turn | None) -> Made:
+        """Do some work in a thread of the pool, which knows of no active store.
+
+        Args:
+            fn, args: the work.
+            turn: of it; None where work is done piece by piece.
+        """
         token = ACTIVE.set(self._store)
         try:
-            return fn(*args)
+            return fn(*args, turn=turn)
         finally:
             ACTIVE.reset(token)
+            if turn is not None:
+                turn.end()
 
-    def make(self, job: Job, scored: bool = True) -> Made:
+    def make(self, job: Job, scored: bool = True, turn: Turn | None = None) -> Made:
         """Make a step and score it."""
         spent = Spent()
         step = self._stepper.step(job)
@@ -75,10 +85,8 @@ class Maker:
             paused = from_cid(step.invocation.cid, self._store)
             asking = waiting(paused)[0]
             signal: Any = asking.get_raised()
-            question = RequestInput(signal.requested_type, signal.context)
-            about = self._store.checkout(signal.for_value)
             try:
-                answer = aside(question, about)
+                answer = self._ask(signal, turn)
             except Signal as missing:
                 return Made(None, signal=missing, spent=spent)
             going_on = paused.answer(asking, answer)
@@ -87,22 +95,49 @@ class Maker:
         if step.ending != "completed" or not scored:
             return Made(step, spent=spent)
         try:
-            return Made(step, self._judge.score(step), spent=spent)
+            score, took = self._judge.score(step, turn)
         except Signal as missing:
             return Made(step, signal=missing, spent=spent)
+        spent.add(took)
+        return Made(step, score, spent=spent)
 
-    def make_variant(self, fn: Any, parents: list[tuple[bytes, Program]]) -> Made:
+    def _ask(self, signal: Any, turn: Turn | None) -> Any:
+        """The answer to a question of the program, which is asked once per tree.
+
+        Raises:
+            Signal: it is missing.
+        """
+        if turn is not None:
+            turn.wait()
+        claim, mine = self._claims.take(signal)
+        if turn is not None:
+            turn.end()
+        if not mine:
+            return claim.result()
+        question = RequestInput(signal.requested_type, signal.context)
+        return claim.settle(aside, question, self._store.checkout(signal.for_value))
+
+    def make_variant(
+        self,
+        vary: Vary,
+        parents: list[tuple[bytes, Program]],
+        place: int,
+        turn: Turn | None = None,
+    ) -> Made:
         """Make another program, and park it at its first branch point.
 
         Args:
-            fn: gives it.
+            vary: what gives it.
             parents: executions that it is made from, with their programs.
+            place: in the order in which steps are asked for.
+            turn: of it.
         """
-        if wants_invocation(fn):
+        if wants_invocation(vary.fn):
             given: list[Any] = [from_cid(cid, self._store) for cid, _ in parents]
         else:
             given = [copy.deepcopy(program[0]) for _, program in parents]
-        made = self.make(Job((fn, given, {}), None, draws=None), scored=False)
+        job = Job((vary.fn, [*given, *vary.args], {}), None, draws=None, place=place)
+        made = self.make(job, False, turn)
         step = made.step
         if step is None or step.ending != "completed":
             return made

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from enact.calls.lanes import CURRENT
 from enact.errors import Suspension
+from enact.search.drawing import Drawing
 from enact.search.scores import checked
 from enact.values import adapter
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
-    from enact.search.drawing import Drawing
 
 
 class Discarded(Suspension):
@@ -36,7 +36,8 @@ def _running() -> tuple[Frame | None, Drawing | None]:
     if lane is None or lane.frame.caller is None:
         return None, None
     frame = lane.frame
-    return frame, cast("Drawing | None", frame.run.sampler)
+    sampler = frame.run.sampler
+    return frame, sampler if isinstance(sampler, Drawing) else None
 
 
 def score(value: float) -> None:

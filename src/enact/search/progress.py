@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress of a search: what a callback is told, and a line on the terminal."""
+"""Progress of a search: what a callback is told, and a bar on the terminal."""
 
 from __future__ import annotations
 
-import shutil
-import sys
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
+
+from enact.render import Bar, is_watched
 
 if TYPE_CHECKING:
     from enact.search.budget import Spent
@@ -37,33 +36,31 @@ class Progress:
         return f"{len(tree)} nodes, {tree.complete} complete, best {best}, {self.spent}"
 
 
-class _Line:
-    """Keeps one line of a terminal up to date, some times a second."""
+class _Shown:
+    """Shows a search on the terminal, beside a bar if calls are limited."""
 
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._next = 0.0
-        self._width = 0
+    def __init__(self, calls: int | None) -> None:
+        self._bar = Bar("search", calls)
 
     def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + 0.1
-        text = str(progress)[: shutil.get_terminal_size().columns - 1]
-        self._out.write("\r" + text.ljust(self._width))
-        self._out.flush()
-        self._width = len(text)
+        self._bar.show(str(progress), progress.spent.calls)
 
     def close(self) -> None:
-        """Clear the line."""
-        if self._width:
-            self._out.write("\r" + " " * self._width + "\r")
-            self._out.flush()
+        self._bar.close()
 
 
-def default_progress(wanted: bool | None) -> Callable[[Progress], None] | None:
-    """A line on the terminal, if it is wanted, or by default if there is one."""
-    if wanted is False or (wanted is None and not sys.stderr.isatty()):
+def shown_progress(
+    wanted: Callable[[Progress], None] | bool | None, calls: int | None = None
+) -> Callable[[Progress], None] | None:
+    """What is told of progress: a function, or the terminal.
+
+    Args:
+        wanted: the function; True for the terminal; False for nothing; None for the
+            terminal if standard error is one.
+        calls: that the budget allows.
+    """
+    if callable(wanted):
+        return wanted
+    if wanted is False or (wanted is None and not is_watched()):
         return None
-    return _Line(sys.stderr)
+    return _Shown(calls)

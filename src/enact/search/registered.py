@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from enact.calls import name_of, register
@@ -30,16 +31,24 @@ def require_registered(program: Any) -> None:
 
 
 def registered_function(fn: Any) -> Any:
-    """A function as one that can be part of a record."""
+    """A function as one that can be part of a record.
+
+    Raises:
+        SearchError: it is none that another process could find again.
+    """
     if fn is None or target_of(fn) is not None or not callable(fn):
         return fn
     if hasattr(type(fn), "__enact_target_of_class__"):
         return fn
-    if isinstance(fn, type):
-        if fn not in _of_types:
-            name = f"enact/search/{fn.__module__}.{fn.__qualname__}"
-            _of_types[fn] = register(_calling(fn), name=name)
-        return _of_types[fn]
+    if isinstance(fn, Hashable) and fn in _BUILTINS:
+        return _BUILTINS[fn]
+    if not isinstance(fn, types.FunctionType):
+        named = getattr(fn, "__qualname__", None) or shown(fn)
+        raise SearchError(
+            f"{named} is no function that a record could name, so the search could not "
+            "be resumed. Next: register a function that calls it, as in "
+            "`@enact.register def judge(output): ...`, and give that"
+        )
     name = qualified_name(fn)
     if not is_nameless(name):
         return register(fn)
@@ -49,14 +58,21 @@ def registered_function(fn: Any) -> Any:
     return known[0].wrapper if known else register(fn, name=name)
 
 
-_of_types: dict[type, Any] = {}
-
-
-def _calling(kind: type) -> Callable[[Any], Any]:
+def _calling(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def apply(value: Any) -> Any:
-        return kind(value)
+        return fn(value)
 
     return apply
+
+
+# Python's own, of one argument and without effects. They are here for whoever loads a
+# search, so no program has to register them.
+_BUILTINS: dict[Any, Any] = {
+    fn: register(
+        _calling(fn), name=f"enact/search/builtins.{fn.__name__}", deterministic=True
+    )
+    for fn in (abs, all, any, bool, float, int, len, max, min, sum)
+}
 
 
 def registered_name(one: Any) -> str:

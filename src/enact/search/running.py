@@ -17,10 +17,12 @@ from enact.query import resume as resume_run
 from enact.search.budget import Account, Budget
 from enact.search.drawing import Drawing, Grounds
 from enact.search.driver import MORE, Driver
-from enact.search.judging import Judge
+from enact.search.earlier import Earlier
+from enact.search.judging import Judge, Meter, spent_before
 from enact.search.ledger import Ledger
 from enact.search.parse import strategy_of
-from enact.search.progress import Progress, default_progress
+from enact.search.progress import Progress, shown_progress
+from enact.search.recorded import recorded_run
 from enact.search.registered import (
     registered_function,
     registered_name,
@@ -35,8 +37,6 @@ from enact.values import ACTIVE, active_store
 
 if TYPE_CHECKING:
     import asyncio
-
-    from enact.stores import RunRow
 
 SEARCH = "enact/search"
 
@@ -79,11 +79,14 @@ def search_program(search: Search) -> Found:
     account = Account(search.budget, around.account)
     ledger = Ledger(store, bank, run.started)
     grounds = Grounds(account, ledger, frozenset(search.branch_on))
-    stepper = Stepper(store, grounds, _unfinished(run, store), around.loop)
-    judge = Judge(search.score, store, run.id)
+    earlier = Earlier(frame, grounds, store)
+    stepper = Stepper(store, grounds, earlier, around.loop)
+    meter = Meter(account, spent_before(run, store))
+    judge = Judge(search.score, store, run.id, meter)
+    run.sampler = meter
     tell = around.progress
     driver = around.driver = Driver(
-        search, store, grounds, stepper, judge,
+        search, store, grounds, stepper, judge, earlier.numbers,
         None if tell is None else lambda driver: tell(Progress(driver)),
     )  # fmt: skip
     around.run = run.id
@@ -97,17 +100,6 @@ def search_program(search: Search) -> Found:
 _target = target_of(search_program)
 assert _target is not None
 _target.builtin = True
-
-
-def _unfinished(run: Any, store: ValueStore) -> dict[str, RunRow]:
-    """Runs of steps that were under way when a search was cut off, by step."""
-    if run.origin.row is None:
-        return {}
-    return {
-        str(row.meta["within"]): row
-        for row in store.backend.runs(since=run.started)
-        if row.status in ("running", "interrupted") and row.meta.get("within")
-    }
 
 
 def run(
@@ -152,8 +144,8 @@ def run(
             the search is recorded in the bank, so what it draws is there for others.
         merge_on: given the invocation of a partial execution, gives its state, a value
             that can be stored; of executions in equal states one goes on.
-        progress: is called after each outcome; True for a line on the terminal, False
-            for none. By default that line, if there is a terminal.
+        progress: is called after each outcome; True for a bar on standard error, False
+            for nothing. By default that bar, if standard error is a terminal.
 
     Returns:
         The result, with ``best``, ``tree``, ``spent`` and ``stopped``.
@@ -242,14 +234,14 @@ def _prepare(
             "`budget=enact.search.Budget(calls=100)`"
         )
     require_registered(program)
+    chosen.require(program)
     search = Search(
         program, list(args), dict(kwargs or {}), registered_function(score), chosen,
         budget, [registered_name(one) for one in branch_on], width, seed,
         bank is not None, registered_function(merge_on),
     )  # fmt: skip
-    if progress is None or isinstance(progress, bool):
-        progress = default_progress(progress)
-    return search, _Surroundings(bank, account, None, progress)
+    shown = shown_progress(progress, budget.calls)
+    return search, _Surroundings(bank, account, None, shown)
 
 
 def _with_store(bank: Any, search: Callable[[], Result]) -> Result:
@@ -268,8 +260,7 @@ def _searched(search: Search, around: _Surroundings) -> Result:
 
 def _followed(around: _Surroundings, go: Callable[[], Invocation]) -> Result:
     """Run a search, and put together what came of it."""
-    store = active_store()
-    assert isinstance(store, ValueStore)
+    store = _store()
     token = _SURROUNDINGS.set(around)
     try:
         invocation = go()
@@ -294,6 +285,19 @@ def _followed(around: _Surroundings, go: Callable[[], Invocation]) -> Result:
     )  # fmt: skip
 
 
+def _store() -> ValueStore:
+    """The active store.
+
+    Raises:
+        NoActiveContext: there is none.
+        SearchError: it keeps blocks only.
+    """
+    store = active_store()
+    if not isinstance(store, ValueStore):
+        raise SearchError(f"a {type(store).__name__} cannot record a search")
+    return store
+
+
 def _result_of(invocation: Invocation) -> Result:
     """The result of a search that is recorded: it is replayed, and runs nothing."""
     around = _Surroundings()
@@ -313,7 +317,7 @@ def load(run: Run | str) -> Result:
     Raises:
         SearchError: it is no search, or did not come to its end: ``resume`` it.
     """
-    found = _find(run)
+    found = recorded_run(run, SEARCH, "a search")
     invocation = found.invocation
     if invocation is None or invocation.status != "completed":
         raise SearchError(
@@ -345,10 +349,8 @@ def resume(
         NotResumable: it came to its end: see ``extend``.
         RunIsLive: somebody executes it.
     """
-    found = _find(run)
-    if progress is None or isinstance(progress, bool):
-        progress = default_progress(progress)
-    around = _Surroundings(bank, None, None, progress)
+    found = recorded_run(run, SEARCH, "a search")
+    around = _Surroundings(bank, None, None, shown_progress(progress))
     return _followed(around, lambda: resume_run(found))
 
 
@@ -385,31 +387,20 @@ def extend(
         (3, 7, True)
     """
     if isinstance(run, Result):
-        invocation, store = run.invocation, run.store
+        id, invocation, store = run.run, run.invocation, run.store
     else:
-        found = _find(run)
-        invocation, store = found.invocation, active_store()  # type: ignore[assignment]  # a Store
-    asked = None
-    if invocation is not None and invocation.status in ("completed", "failed"):
+        found = recorded_run(run, SEARCH, "a search")
+        id, invocation, store = found.id, found.invocation, _store()
+    if invocation is None or invocation.status not in ("completed", "failed"):
+        asked = []
+    else:
         asked = [view for view in invocation.children if view.name == MORE]
-    if not asked:
+    if invocation is None or not asked:
         raise SearchError(
-            "the search did not come to its end: go on with `enact.search.resume`"
+            f"search {id} did not come to its end: go on with "
+            f"`enact.search.resume({id!r})`"
         )
-    assert invocation is not None
-    if progress is None or isinstance(progress, bool):
-        progress = default_progress(progress)
-    around = _Surroundings(bank, None, None, progress)
+    around = _Surroundings(bank, None, None, shown_progress(progress))
     going_on = invocation.edit(asked[-1], output=budget)
     with store:
         return _followed(around, going_on.replay)
-
-
-def _find(run: Run | str) -> Run:
-    store = active_store()
-    if isinstance(run, str):
-        assert isinstance(store, Store)
-        run = store.run(run)
-    if run.name != SEARCH:
-        raise SearchError(f"run {run.id} is one of {run.name!r}, not a search")
-    return run

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
-import json
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +19,7 @@ from enact.calls.calling import call
 from enact.calls.endings import INTERRUPTS
 from enact.calls.execution import Outcome, Task, execute, execute_async, resolve
 from enact.calls.lanes import CURRENT
-from enact.calls.partial import origin_of, recorded_by
+from enact.calls.partial import origin_of
 from enact.calls.policy import Policy
 from enact.calls.runs import Origin
 from enact.calls.sampling import Parked
@@ -29,17 +27,14 @@ from enact.calls.targets import Target, add
 from enact.errors import ReplayError, Signal
 from enact.search.budget import OutOfBudget, Spent
 from enact.search.drawing import Drawing, Grounds
+from enact.search.earlier import STEP, Earlier
 from enact.search.marks import Discarded
-from enact.search.walk import draws_of
 from enact.values import Ref, redact
 
 if TYPE_CHECKING:
     import asyncio
 
-    from enact.calls.layout import Recorded
-    from enact.stores import RunRow, ValueStore
-
-STEP = "enact/search/Extend"
+    from enact.stores import ValueStore
 
 
 @register(name="enact/search/Step")
@@ -53,6 +48,9 @@ class Step:
             ``cut`` (nothing was left to spend).
         at, request, branch: of a parked one, which call is drawn next.
         drawn: requests of the samples drawn, but for the first of a parked node.
+        numbers: of those draws.
+        place: in the order in which steps were asked for; None of the first execution.
+        first, number: request and number of the draw of a parked node.
         spent: what ran.
         score: that the program told.
         accepted: it said that it is good enough.
@@ -71,6 +69,10 @@ class Step:
     accepted: bool
     why: str | None
     learned: list[str]
+    numbers: list[int] = dataclasses.field(default_factory=list)
+    place: int | None = None
+    first: Ref[Any] | None = None
+    number: int | None = None
 
 
 class Job(NamedTuple):
@@ -83,6 +85,7 @@ class Job(NamedTuple):
         number: of that draw.
         draws: how many samples may be drawn; None for all.
         request: of the call that is drawn first.
+        place: in the order in which steps are asked for.
     """
 
     program: tuple[Any, Sequence[Any], dict[str, Any]]
@@ -91,6 +94,7 @@ class Job(NamedTuple):
     number: int | None = None
     draws: int | None = 1
     request: bytes | None = None
+    place: int | None = None
 
 
 class Stepper:
@@ -99,7 +103,7 @@ class Stepper:
     Args:
         store: that is recorded into.
         grounds: of the search.
-        unfinished: runs of steps that were cut off, by the key of the step.
+        earlier: what earlier tries of the search did.
         loop: for async programs; None to start one when needed.
     """
 
@@ -107,12 +111,12 @@ class Stepper:
         self,
         store: ValueStore,
         grounds: Grounds,
-        unfinished: dict[str, RunRow],
+        earlier: Earlier,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._store = store
         self._grounds = grounds
-        self._unfinished = unfinished
+        self._earlier = earlier
         self._loop = loop
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._jobs: dict[int, Job] = {}
@@ -129,18 +133,28 @@ class Stepper:
         self._ran.discard(me)
         start = None if job.start is None else Ref[Any](job.start, self._store)
         fun, args, kwargs = job.program
-        given: tuple[Any, ...] = (start, job.at, job.number, job.draws)
+        # The number of the draw is no part of it: what others draw at the same time
+        # has a say in that.
+        given: tuple[Any, ...] = (start, job.at, job.place, job.draws)
         if start is None:
             given = (*given, fun, list(args), kwargs)
+        key = (lane.path, lane.position)
         step: Step = call(lane, self._target, None, given, {})
         if me not in self._ran:
-            self._remember(step)
+            self._grounds.composite.update(step.learned)
+            if key not in self._earlier.steps:
+                self._remember(step, job)
         return step
 
-    def _remember(self, step: Step) -> None:
+    def _remember(self, step: Step, job: Job) -> None:
         """A step was answered from the record: what it did counts all the same."""
-        self._grounds.ledger.note_drawn(ref.cid for ref in step.drawn)
-        self._grounds.composite.update(step.learned)
+        ledger = self._grounds.ledger
+        if job.request is not None and job.number is not None:
+            ledger.release(job.request, job.number)
+        if step.first is not None and step.number is not None:
+            ledger.reserve(step.first.cid, step.number)
+        for ref, number in zip(step.drawn, step.numbers, strict=True):
+            ledger.reserve(ref.cid, number)
         self._grounds.account.remember(step.spent, step.spent.seconds)
 
     def _run(self, *_: Any) -> Step:
@@ -159,52 +173,16 @@ class Stepper:
         frame = lane.frame
         key = f"{frame.run.branch}/{frame.key()}"
         origin = Origin(job.start, "search", within=key)
-        cut_off = self._unfinished.pop(key, None)
+        cut_off = self._earlier.cut_off.pop(key, None)
         if cut_off is not None:
-            recorded, origin = self._catch_up(
-                drawing, job.request, cut_off, recorded, origin
-            )
+            recorded = edits.read(cut_off.partial, store)
+            drawing.catch_up(cut_off, job.request)
+            origin = origin_of(cut_off.row, store)
         policy = Policy(sampler=drawing)
         fun, args, kwargs = job.program
         outcome = self._execute(Task(fun, args, kwargs, recorded, policy, origin))
         frame.ran(None, outcome.below)
-        return _step_of(outcome, drawing, time.monotonic() - began)
-
-    def _catch_up(
-        self,
-        drawing: Drawing,
-        first: bytes | None,
-        row: RunRow,
-        start: Recorded | None,
-        origin: Origin,
-    ) -> tuple[Recorded | None, Origin]:
-        """Go on with a step that was cut off: what it did is in its own journal."""
-        store = self._store
-        cid = recorded_by(row, store)
-        if cid is None:
-            return start, origin
-        partial = edits.read(cid, store)
-        before = Counter(
-            draw.call.request for draw in draws_of(start, self._grounds, store)
-        )
-        drawn: list[bytes] = []
-        for draw in draws_of(partial, self._grounds, store):
-            if before[draw.call.request]:
-                before[draw.call.request] -= 1
-            else:
-                drawn.append(draw.call.request)
-        ran = [
-            one
-            for one in store.backend.calls(run=row.id)
-            if one.status in ("completed", "failed") and one.request in drawn
-        ]
-        drawing.catch_up(drawn, len(ran), first)
-        for one in ran:
-            self._grounds.account.reserve()
-            if one.usage is not None:
-                drawing.usage.append(json.loads(one.usage))
-                self._grounds.account.charge(drawing.usage[-1])
-        return partial, origin_of(row, store)
+        return _step_of(outcome, drawing, time.monotonic() - began, job)
 
     # --- running ----------------------------------------------------------------
 
@@ -252,7 +230,7 @@ def _forever(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _step_of(outcome: Outcome, drawing: Drawing, seconds: float) -> Step:
+def _step_of(outcome: Outcome, drawing: Drawing, seconds: float, job: Job) -> Step:
     """What a step ended with.
 
     Raises:
@@ -282,8 +260,10 @@ def _step_of(outcome: Outcome, drawing: Drawing, seconds: float) -> Step:
         spent.add_usage(usage)
     return Step(
         Ref(outcome.cid, store), ending, at, request, branch,
-        [Ref(cid, store) for cid in drawing.drawn], spent, drawing.score,
+        [Ref(cid, store) for cid, _ in drawing.drawn], spent, drawing.score,
         drawing.accepted, why, drawing.learned,
+        [number for _, number in drawing.drawn], job.place,
+        None if job.request is None else Ref(job.request, store), job.number,
     )  # fmt: skip
 
 

@@ -33,10 +33,12 @@ class Vary(NamedTuple):
     Attributes:
         fn: a registered function that gives an invokable.
         nodes: ids of executions; their invokables are its arguments.
+        args: further arguments.
     """
 
     fn: Any
     nodes: tuple[int, ...]
+    args: tuple[Any, ...] = ()
 
 
 class Strategy:
@@ -53,6 +55,14 @@ class Strategy:
     def is_endless(self) -> bool:
         """Whether it goes on for as long as there is something to spend."""
         return False
+
+    def require(self, program: Any) -> None:
+        """See that it can search a program, before anything runs.
+
+        Raises:
+            SearchError: it cannot; says what it needs.
+            MissingExtra: a library is not installed.
+        """
 
     def ask(self, tree: Tree, n: int) -> Sequence[Extend | Vary]:
         """At most ``n`` nodes to extend now.

@@ -13,6 +13,7 @@ from enact.values.decoder import Decoder, decode, decode_foreign
 from enact.values.display import HTML, Displayed
 from enact.values.distributions import loaded_distribution, register_distribution
 from enact.values.encoder import Encoder
+from enact.values.extras import import_extra
 from enact.values.in_place import ATOMIC, assign_in_place, is_atomic
 from enact.values.live import LIVE, live_bytes, without_live
 from enact.values.lowered import Lowered
@@ -103,6 +104,7 @@ __all__ = [
     "find_live",
     "find_loaded",
     "holds_secret",
+    "import_extra",
     "importable_name",
     "is_atomic",
     "is_cid",

@@ -16,6 +16,7 @@ from enact.search.strategies.puct import Puct
 from enact.search.strategies.reexpand import Reexpand
 from enact.search.strategies.sequential_halving import SequentialHalving
 from enact.search.strategies.smc import Smc
+from enact.search.strategies.tune import Tune
 from enact.search.strategy import Strategy
 
 BY_NAME: dict[str, type[Strategy]] = {
@@ -32,6 +33,7 @@ BY_NAME: dict[str, type[Strategy]] = {
     "reexpand": Reexpand,
     "sequential_halving": SequentialHalving,
     "smc": Smc,
+    "tune": Tune,
 }
 """Strategies by the names that texts know them by."""
 
@@ -50,4 +52,5 @@ __all__ = [
     "Reexpand",
     "SequentialHalving",
     "Smc",
+    "Tune",
 ]

@@ -6,10 +6,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
-from collections.abc import Sequence
 
 from enact.calls import register
-from enact.search.strategy import Extend, Strategy, at_least
+from enact.search.strategies.iterating import Iterating
 from enact.search.tree import Node, Tree
 
 
@@ -53,7 +52,7 @@ class Seen:
 
 @register(name="enact/search/AbMcts")
 @dataclasses.dataclass
-class AbMcts(Strategy):
+class AbMcts(Iterating):
     """Adaptive branching Monte Carlo tree search (AB-MCTS-A).
 
     At each node Thompson sampling decides between a new sample there (wider) and going
@@ -67,26 +66,11 @@ class AbMcts(Strategy):
             what the program told (``enact.score``).
     """
 
-    iterations: int | None = None
     rollout: bool = True
-    asked: int = dataclasses.field(default=0, init=False)
-    todo: list[int] = dataclasses.field(default_factory=list, init=False)
     below: dict[int, Seen] = dataclasses.field(default_factory=dict, init=False)
     fresh: dict[int, Seen] = dataclasses.field(default_factory=dict, init=False)
 
-    def __post_init__(self) -> None:
-        at_least(self, iterations=1)
-
-    @property
-    def is_endless(self) -> bool:
-        return self.iterations is None
-
-    def ask(self, tree: Tree, n: int) -> Sequence[Extend]:
-        if self.todo:
-            return (Extend(self.todo.pop(0), to_end=True),)
-        if self.iterations is not None and self.asked >= self.iterations:
-            return ()
-        self.asked += 1
+    def select(self, tree: Tree) -> Node:
         low, span = 0.0, 1.0
         if tree.high > tree.low:
             low, span = tree.low, tree.high - tree.low
@@ -101,7 +85,7 @@ class AbMcts(Strategy):
                     if drawn > best:
                         best, chosen = drawn, child
             if chosen is None:
-                return (Extend(node.id),)
+                return node
             node = chosen
 
     def tell(self, tree: Tree, node: Node) -> None:

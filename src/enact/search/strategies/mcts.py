@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 from enact.calls import register
-from enact.search.strategy import Extend, Strategy, at_least
+from enact.search.strategies.iterating import Iterating
+from enact.search.strategy import at_least
 from enact.search.tree import Node, Tree
 
 
 @register(name="enact/search/Mcts")
 @dataclasses.dataclass
-class Mcts(Strategy):
+class Mcts(Iterating):
     """Monte Carlo tree search with UCT and progressive widening.
 
     Goes down from the root to the child with the highest upper confidence bound, draws
@@ -31,30 +31,19 @@ class Mcts(Strategy):
             what the program told (``enact.score``).
     """
 
-    iterations: int | None = None
     explore: float = 1.0
     widen: float = 1.0
     alpha: float = 0.5
     rollout: bool = True
-    asked: int = dataclasses.field(default=0, init=False)
     visits: dict[int, int] = dataclasses.field(default_factory=dict, init=False)
     totals: dict[int, float] = dataclasses.field(default_factory=dict, init=False)
     drawn: dict[int, int] = dataclasses.field(default_factory=dict, init=False)
-    todo: list[int] = dataclasses.field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        at_least(self, iterations=1, explore=0, widen=0.001, alpha=0)
+        super().__post_init__()
+        at_least(self, explore=0, widen=0.001, alpha=0)
 
-    @property
-    def is_endless(self) -> bool:
-        return self.iterations is None
-
-    def ask(self, tree: Tree, n: int) -> Sequence[Extend]:
-        if self.todo:
-            return (Extend(self.todo.pop(0), to_end=True),)
-        if self.iterations is not None and self.asked >= self.iterations:
-            return ()
-        self.asked += 1
+    def select(self, tree: Tree) -> Node:
         node = tree.root
         while True:
             # The visit counts from now on: others that ask meanwhile go elsewhere.
@@ -62,7 +51,7 @@ class Mcts(Strategy):
             children = self._candidates(tree, node)
             if not children or self._has_room(node):
                 self.drawn[node.id] = self.drawn.get(node.id, 0) + 1
-                return (Extend(node.id),)
+                return node
             node = self._choose(tree, node, children)
 
     def _candidates(self, tree: Tree, node: Node) -> list[Node]:
