@@ -183,10 +183,10 @@ def test_a_poem_is_searched_for() -> None:
     reason="needs the extra local-llm",
 )
 def test_a_poem_of_a_language_model_is_searched_for() -> None:
-    output = run_example("poem_search.py", "--calls", "12", "--model", "gemma")
+    output = run_example("poem_search.py", "--calls", "8", "--model", "gemma")
     scores = [float(text) for text in re.findall(r": score ([\d.]+),", output)]
     assert len(scores) == 3 and scores[1] >= scores[0]
-    assert re.search(r"12 lines drawn, \d+ tokens", output)
+    assert re.search(r"8 lines drawn, \d+ tokens", output)
 
 
 def test_a_search_takes_three_lines_and_forty_by_hand() -> None:
