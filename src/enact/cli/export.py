@@ -10,14 +10,14 @@ from typing import IO, Any
 
 import click
 
-from enact.cli.describe import place_data, run_data
 from enact.cli.errors import Failure
-from enact.cli.log import tags_by_ref
 from enact.cli.options import json_option, name_argument, store_option
 from enact.cli.output import json_text, show_json
-from enact.cli.show import walk
 from enact.cli.stores import looking
 from enact.query import Place, Places, Store, find
+from enact.query.lookup import tags_by_ref
+from enact.query.places import walk
+from enact.render.data import place_data, run_data
 from enact.render.words import counted
 
 

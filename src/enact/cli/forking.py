@@ -13,15 +13,15 @@ import click
 
 from enact.calls import Invocation
 from enact.cli.app import app_option, load_apps
-from enact.cli.cat import load_value
 from enact.cli.errors import Failure
 from enact.cli.options import json_option, name_argument, store_option
 from enact.cli.output import show_json
-from enact.cli.reading import from_data
 from enact.cli.replaying import invocation_of
 from enact.cli.running import replay_now
 from enact.cli.stores import changing
 from enact.query import Store
+from enact.query.reading import from_data
+from enact.render import load_value
 from enact.values import Ref, Unknown
 
 _TAG_HELP = "A name for what comes out; without one, `enact gc` may remove it."

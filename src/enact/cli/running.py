@@ -16,13 +16,15 @@ import click
 from enact.calls import Invocation
 from enact.calls.execution import resolve
 from enact.calls.invocation import program_of
-from enact.cli.cat import load_value, show_value
-from enact.cli.describe import call_data, status_line
+from enact.cli.cat import show_value
+from enact.cli.describe import status_line
 from enact.cli.errors import Failure
 from enact.cli.output import GAP, Line, show, show_fact, show_json
-from enact.cli.waiting import waiting_questions
 from enact.errors import EnactError
 from enact.query import Run, Store, resume, resume_async
+from enact.render import load_value
+from enact.render.data import call_data
+from enact.render.questions import waiting_questions
 from enact.render.words import counted, duration_in_words
 from enact.values import Ref
 

@@ -11,14 +11,8 @@ from typing import Any
 import click
 
 from enact.cli.cat import show_value
-from enact.cli.describe import (
-    call_line,
-    place_data,
-    run_data,
-    status_line,
-    usage_text,
-)
-from enact.cli.log import tags_by_ref, took
+from enact.cli.describe import call_line, status_line
+from enact.cli.log import took
 from enact.cli.options import json_option, name_argument, store_option
 from enact.cli.output import (
     GAP,
@@ -32,8 +26,11 @@ from enact.cli.output import (
 )
 from enact.cli.stores import looking
 from enact.query import Call, Found, Place, Places, Run, Store, find, name_fits
-from enact.query.lookup import LATEST
+from enact.query.lookup import LATEST, tags_by_ref
+from enact.query.places import walk
 from enact.render import visible
+from enact.render.data import place_data, run_data
+from enact.render.lines import usage_text
 from enact.render.words import ago_in_words, counted, duration_in_words, full_time
 
 _MOST_COUNTED = 20_000
@@ -94,37 +91,6 @@ def show_command(
         show()
         if not _show_tree(lines, len(found.invocation.path), flat=name is not None):
             note(f"no call of {name} there")
-
-
-def walk(
-    places: Places, top: Place, depth: int | None, children: int | None
-) -> Iterator[Place | tuple[int, int]]:
-    """The calls of a tree, parents first.
-
-    Args:
-        places: finds what the journal knows of them.
-        top: the first.
-        depth: levels below it, None for all.
-        children: of one call at most so many, None for all.
-
-    Yields:
-        Places; and in place of calls that are left out, their depth and number.
-    """
-    start = len(top.view.path)
-    todo: list[Place | tuple[int, int]] = [top]
-    while todo:
-        item = todo.pop()
-        yield item
-        if not isinstance(item, Place):
-            continue
-        level = len(item.view.path) - start
-        made = len(item.view._recorded().children)
-        if not made or (depth is not None and level >= depth):
-            continue
-        shown = made if children is None else min(made, children)
-        if shown < made:
-            todo.append((level + 1, made - shown))
-        todo.extend(reversed(places.children(item, shown)))
 
 
 def _show_head(store: Store, found: Found, top: Place) -> None:

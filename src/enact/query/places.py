@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from enact.calls import Invocation
@@ -118,6 +119,37 @@ class Places:
             found = self._store.backend.runs(run=row.run)
             self._replayed = bool(found) and _is_replay(Run(self._store, found[0]))
         return row
+
+
+def walk(
+    places: Places, top: Place, depth: int | None, children: int | None
+) -> Iterator[Place | tuple[int, int]]:
+    """The calls of a tree, parents first.
+
+    Args:
+        places: finds what the journal knows of them.
+        top: the first.
+        depth: levels below it, None for all.
+        children: of one call at most so many, None for all.
+
+    Yields:
+        Places; and in place of calls that are left out, their depth and number.
+    """
+    start = len(top.view.path)
+    todo: list[Place | tuple[int, int]] = [top]
+    while todo:
+        item = todo.pop()
+        yield item
+        if not isinstance(item, Place):
+            continue
+        level = len(item.view.path) - start
+        made = len(item.view._recorded().children)
+        if not made or (depth is not None and level >= depth):
+            continue
+        shown = made if children is None else min(made, children)
+        if shown < made:
+            todo.append((level + 1, made - shown))
+        todo.extend(reversed(places.children(item, shown)))
 
 
 def path_of(store: Store, call: Call) -> str:
