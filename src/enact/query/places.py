@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 REUSED = "reused"
 
+# So many calls of one call are read in order; those further on are looked up.
+_NEAR = 2_000
+
 
 class Place(NamedTuple):
     """A call in a tree, with what the journal knows of it.
@@ -60,21 +63,36 @@ class Places:
             row = self._first()
         return self._place(view, row)
 
-    def children(self, place: Place, count: int) -> list[Place]:
-        """The first calls that a call made.
+    def children(self, place: Place, count: int, start: int = 0) -> list[Place]:
+        """Some of the calls that a call made.
 
         Args:
             place: of the call.
             count: of how many.
+            start: index of the first one.
         """
-        views = [place.view[index] for index in range(min(count, _count(place.view)))]
+        stop = min(start + count, _count(place.view))
+        views = [place.view[index] for index in range(start, stop)]
         rows: dict[int, CallRow] = {}
         if place.row is not None and views:
-            made = self._store.backend.calls(
-                run=place.row.run, parent=place.row.number, limit=len(views)
-            )
-            rows = {row.index: row for row in made}
+            rows = self._rows(place.row, views, stop)
         return [self._place(view, rows.get(view.path[-1])) for view in views]
+
+    def _rows(
+        self, parent: CallRow, views: list[Invocation], stop: int
+    ) -> dict[int, CallRow]:
+        """The rows of calls, by their index."""
+        calls = self._store.backend.calls
+        if stop <= _NEAR:
+            made = calls(run=parent.run, parent=parent.number, limit=stop)
+            return {row.index: row for row in made}
+        rows: dict[int, CallRow] = {}
+        for request in {view.request.cid for view in views}:
+            made = calls(
+                run=parent.run, parent=parent.number, request=request, limit=_NEAR
+            )
+            rows.update((row.index, row) for row in made)
+        return rows
 
     def _place(self, view: Invocation, row: CallRow | None) -> Place:
         recorded = view._recorded()
