@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import click
@@ -28,12 +26,11 @@ from enact.cli.stores import looking
 from enact.query import Call, Found, Place, Places, Run, Store, find, name_fits
 from enact.query.lookup import LATEST, tags_by_ref
 from enact.query.places import walk
+from enact.query.sums import MOST, sums_of
 from enact.render import visible
 from enact.render.data import place_data, run_data
 from enact.render.lines import usage_text
 from enact.render.words import ago_in_words, counted, duration_in_words, full_time
-
-_MOST_COUNTED = 20_000
 
 
 @click.command("show")
@@ -124,23 +121,14 @@ def _show_usage(place: Place) -> None:
 
 def _show_sums(store: Store, run: Run) -> None:
     """How many calls ran, and what they used; of huge runs that takes too long."""
-    sums: dict[str, float] = {}
-    verdicts: Counter[str] = Counter()
-    count = 0
-    for call in islice(store.calls(run=run.id), _MOST_COUNTED + 1):
-        count += 1
-        verdicts[call.verdict or ""] += 1
-        for key, value in call.usage.items():
-            if type(value) in (int, float):
-                sums[key] = sums.get(key, 0) + value
-    if count > _MOST_COUNTED:
-        show_fact("ran", f"more than {_MOST_COUNTED:,} calls")
+    sums = sums_of(store, run)
+    if sums.calls is None:
+        show_fact("ran", f"more than {MOST:,} calls")
         return
-    verdicts.pop("", None)
-    why = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-    show_fact("ran", counted(count, "call") + (f" ({why})" if why else ""))
-    if sums:
-        show_fact("usage", usage_text(sums))
+    why = ", ".join(f"{number} {verdict}" for verdict, number in sums.verdicts.items())
+    show_fact("ran", counted(sums.calls, "call") + (f" ({why})" if why else ""))
+    if sums.usage:
+        show_fact("usage", usage_text(dict(sums.usage)))
 
 
 def _show_tree(

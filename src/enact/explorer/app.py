@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from enact.errors import CorruptBlock, EnactError, MissingBlock, NoSuchCall, NotFound
-from enact.explorer import listing
+from enact.explorer import flat, listing, runs, timeline
 from enact.explorer.pages import Pages
 from enact.explorer.security import Guard, TooLarge
 from enact.explorer.source import Source
@@ -47,7 +47,7 @@ def make_app(
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.router.redirect_slashes = False
     pages = Pages(source, apps)
-    for part in (listing,):
+    for part in (listing, flat, timeline, runs):
         part.add(app, pages)
     app.get("/static/{name}")(_file)
     app.exception_handler(EnactError)(functools.partial(_failed, pages))
@@ -84,4 +84,4 @@ async def _failed(pages: Pages, request: Request, error: Exception) -> Response:
         status = 404 if isinstance(error, missing) else 409
         status = 500 if isinstance(error, CorruptBlock) else status
         why = str(error) or type(error).__name__
-    return pages.show(request, "error.html", status, why=why)
+    return pages.show(request, "error.html", answer=status, why=why)

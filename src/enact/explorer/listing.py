@@ -40,7 +40,6 @@ def add(app: FastAPI, pages: Pages) -> None:
     """The pages of this file."""
 
     @app.get("/")
-    @app.head("/", include_in_schema=False)
     def runs(request: Request) -> Response:
         with pages.source.opened() as store:
             fields = _fields(store, request.query_params)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -44,10 +45,10 @@ class Pages:
         self.acting = bool(apps)
 
     def show(
-        self, request: Request, template: str, status: int = 200, **fields: Any
+        self, request: Request, template: str, answer: int = 200, **fields: Any
     ) -> Response:
         """A page, or for htmx the part of it that the template ``*_part`` makes."""
-        return HTMLResponse(self._text(request, template, fields), status)
+        return HTMLResponse(self._text(request, template, fields), answer)
 
     def _text(self, request: Request, template: str, fields: Mapping[str, Any]) -> str:
         return (
@@ -56,7 +57,7 @@ class Pages:
             .render(
                 pages=self,
                 path=request.url.path,
-                query=dict(request.query_params),
+                query=defaultdict(str, request.query_params),
                 **fields,
             )
         )

@@ -73,7 +73,9 @@ class Guard:
             return  # a web socket: the server closes it
         answer = self._refused(scope) or self._entered(scope)
         if answer is None:
-            await self._app(scope, _limited(receive), _with_headers(send))
+            head = scope["method"] == "HEAD"
+            asked = {**scope, "method": "GET"} if head else scope
+            await self._app(asked, _limited(receive), _with_headers(send, head))
         else:
             await answer(scope, receive, _with_headers(send))
 
@@ -164,7 +166,7 @@ class TooLarge(Exception):
     """A request is larger than any form of ours."""
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, head: bool = False) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             names = {name.lower() for name, _ in message["headers"]}
@@ -176,6 +178,8 @@ def _with_headers(send: Send) -> Send:
                     if name.encode() not in names
                 ),
             ]
+        elif head:
+            message = {**message, "body": b""}
         await send(message)
 
     return sending

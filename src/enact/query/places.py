@@ -87,12 +87,25 @@ class Places:
             made = calls(run=parent.run, parent=parent.number, limit=stop)
             return {row.index: row for row in made}
         rows: dict[int, CallRow] = {}
-        for request in {view.request.cid for view in views}:
+        for view in views:
+            row = self._likely(parent, view.path[-1])
+            if row is not None:
+                rows[row.index] = row
+        missing = {v.request.cid for v in views if v.path[-1] not in rows}
+        for request in missing:
             made = calls(
                 run=parent.run, parent=parent.number, request=request, limit=_NEAR
             )
             rows.update((row.index, row) for row in made)
         return rows
+
+    def _likely(self, parent: CallRow, index: int) -> CallRow | None:
+        """The row of a call, if none of those before it made calls of its own."""
+        number = parent.number + 1 + index
+        for row in self._store.backend.calls(run=parent.run, number=number):
+            if row.parent == parent.number and row.index == index:
+                return row
+        return None
 
     def _place(self, view: Invocation, row: CallRow | None) -> Place:
         recorded = view._recorded()
@@ -121,11 +134,13 @@ class Places:
         for index in view.path:
             if row is None:
                 return None
-            above = above[index]
-            made = self._store.backend.calls(
-                run=row.run, parent=row.number, request=above.request.cid
-            )
-            row = next((one for one in made if one.index == index), None)
+            above, parent = above[index], row
+            row = self._likely(parent, index)
+            if row is None:
+                made = self._store.backend.calls(
+                    run=parent.run, parent=parent.number, request=above.request.cid
+                )
+                row = next((one for one in made if one.index == index), None)
         return row
 
     def _recording(self, view: Invocation) -> CallRow | None:

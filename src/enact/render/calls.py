@@ -65,7 +65,7 @@ def request_text(store: ValueStore, name: str, request: bytes, width: int) -> st
 
 def _called(name: str, invokable: Any, value: Any, width: int, show_input: bool) -> str:
     name = short_name(name)
-    fields = _fields(invokable)
+    fields = state_of(invokable)
     if fields is not None:
         shown = ", ".join(
             f"{key}={short(field, width // 2)}"
@@ -82,7 +82,7 @@ def _called(name: str, invokable: Any, value: Any, width: int, show_input: bool)
     return f"{visible(name)}({'' if value is None else short(value, width)})"
 
 
-def _fields(invokable: Any) -> dict[str, Any] | None:
+def state_of(invokable: Any) -> dict[str, Any] | None:
     """The state of a callable object; None for a function."""
     if isinstance(invokable, Unknown):
         return None if invokable.type in _NAMES_ONLY else invokable.fields
