@@ -147,7 +147,7 @@ def test_every_link_on_the_pages_leads_somewhere(
         link = todo.pop()
         seen.add(link)
         path, _, query = link.partition("?")
-        if len(seen) > 400 or path == "/compare":
+        if len(seen) > 400:
             continue
         headers = {"host": "127.0.0.1:7000", "cookie": "enact-7000=" + "t" * 32}
         answer = looking.send("GET", path, headers, query)

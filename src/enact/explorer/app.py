@@ -13,11 +13,20 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from enact.errors import CorruptBlock, EnactError, MissingBlock, NoSuchCall, NotFound
-from enact.explorer import flat, listing, runs, timeline
+from enact.explorer import (
+    branching,
+    comparing,
+    flat,
+    listing,
+    runs,
+    searching,
+    timeline,
+)
 from enact.explorer.pages import Pages
 from enact.explorer.security import Guard, TooLarge
 from enact.explorer.source import Source
 
+PARTS = (listing, comparing, flat, timeline, branching, searching, runs)
 FILES = {
     "style.css": "text/css",
     "htmx.min.js": "text/javascript",
@@ -47,7 +56,7 @@ def make_app(
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.router.redirect_slashes = False
     pages = Pages(source, apps)
-    for part in (listing, flat, timeline, runs):
+    for part in PARTS:
         part.add(app, pages)
     app.get("/static/{name}")(_file)
     app.exception_handler(EnactError)(functools.partial(_failed, pages))
