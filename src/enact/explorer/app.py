@@ -17,7 +17,9 @@ from enact.explorer import (
     branching,
     comparing,
     flat,
+    forking,
     listing,
+    questions,
     runs,
     searching,
     timeline,
@@ -26,7 +28,17 @@ from enact.explorer.pages import Pages
 from enact.explorer.security import Guard, TooLarge
 from enact.explorer.source import Source
 
-PARTS = (listing, comparing, flat, timeline, branching, searching, runs)
+PARTS = (
+    listing,
+    questions,
+    forking,
+    comparing,
+    flat,
+    timeline,
+    branching,
+    searching,
+    runs,
+)
 FILES = {
     "style.css": "text/css",
     "htmx.min.js": "text/javascript",

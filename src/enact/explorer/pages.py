@@ -13,6 +13,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from enact.explorer.jobs import Jobs
 from enact.explorer.source import Source
 from enact.render import short_name, visible
 from enact.render.questions import waiting_questions
@@ -37,12 +38,14 @@ class Pages:
     Attributes:
         source: of what they show.
         acting: whether the user's program is here, to be run.
+        jobs: what was started.
     """
 
     def __init__(self, source: Source, apps: Sequence[str] = ()) -> None:
         self.source = source
         self.apps = tuple(apps)
         self.acting = bool(apps)
+        self.jobs = Jobs(source)
 
     def show(
         self, request: Request, template: str, answer: int = 200, **fields: Any
