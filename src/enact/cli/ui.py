@@ -58,7 +58,7 @@ def ui(
     """
     if store is not None and url is not None:
         raise click.UsageError("name the store once: as STORE or with --store")
-    _require_extra()
+    require_extra("the page")
     loaded = load_apps(apps) if apps else []
     path = _path(store or url, bool(loaded))
     from enact.explorer import Server, Source, make_app
@@ -87,14 +87,19 @@ def ui(
         source.close()
 
 
-def _require_extra() -> None:
+def require_extra(what: str) -> None:
+    """Say how to install what is needed, if it is missing.
+
+    Raises:
+        Failure: it is.
+    """
     try:
         import enact.explorer  # noqa: F401
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in _NEEDED:
             raise
         raise Failure(
-            f"the page needs {error.name}, which is not installed: pip install"
+            f"{what} needs {error.name}, which is not installed: pip install"
             " 'enact[explorer]'"
         ) from None
 

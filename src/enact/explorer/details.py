@@ -8,17 +8,25 @@ from typing import Any
 from enact.calls import Invocation, NativeException
 from enact.explorer.scope import Path, Scope, path_text
 from enact.explorer.values import Shown, parts_of, parts_of_input, shown
-from enact.query import Call
+from enact.query import Call, Place
 from enact.render import load, short_name, visible
 from enact.render.calls import state_of
 from enact.render.lines import usage_text
-from enact.values import cid_text
+from enact.values import cid_text, redact
+
+# So many of the last calls are looked at for where an error came from.
+_NEAR = 50
 
 
 def details(scope: Scope, path: Path) -> dict[str, Any]:
     """What the template of details needs."""
-    place = scope.place(path)
+    return {**details_of(scope, scope.place(path)), **_beside(scope, path)}
+
+
+def details_of(scope: Scope, place: Place) -> dict[str, Any]:
+    """What is known of a call itself."""
     view, row = place.view, place.row
+    path = view.path
     recorded = view._recorded()
     usage = {} if row is None else Call.usage_of(row)
     raised: list[Shown] = []
@@ -27,7 +35,7 @@ def details(scope: Scope, path: Path) -> dict[str, Any]:
         if not isinstance(value, NativeException) or recorded.raised_here:
             raised = [shown(value)]
         else:
-            raised = [_passed_on(value)]
+            raised = [Shown("error", (visible(redact(str(value))), ""))]
     return {
         "path": path_text(path),
         "name": visible(view.name),
@@ -51,14 +59,23 @@ def details(scope: Scope, path: Path) -> dict[str, Any]:
         ),
         "output_ref": recorded.output and cid_text(recorded.output),
         "raised": raised,
+        "origin": _origin(view),
         "raised_ref": recorded.raised and cid_text(recorded.raised),
         "calls": len(recorded.children),
-        **_beside(scope, path),
     }
 
 
-def _passed_on(value: NativeException) -> Shown:
-    return Shown("error", (f"{visible(str(value))} (raised further down)", ""))
+def _origin(view: Invocation) -> str | None:
+    """The call further down that raised what a call passed on."""
+    raised, found = view._recorded().raised, None
+    while raised is not None and not view._recorded().raised_here:
+        count = len(view._recorded().children)
+        near = (view[n] for n in reversed(range(max(0, count - _NEAR), count)))
+        below = next((one for one in near if one._recorded().raised == raised), None)
+        if below is None:
+            break
+        view, found = below, path_text(below.path)
+    return found
 
 
 def _after(scope: Scope, row: Any) -> float | None:

@@ -103,7 +103,7 @@ def lines(scope: Scope, fold: Fold) -> list[Line | More]:
         path = place.view.path
         count = len(place.view._recorded().children)
         unfolded = _is_unfolded(fold, path, count, len(found) + len(todo))
-        found.append(_line(place, index, beside, unfolded))
+        found.append(line_of(place, index, beside, unfolded))
         if unfolded:
             todo.extend(reversed(_children(scope, place, fold.starts.get(path, 0))))
     return found
@@ -112,7 +112,7 @@ def lines(scope: Scope, fold: Fold) -> list[Line | More]:
 def children(scope: Scope, path: Path, start: int) -> list[Line | More]:
     """A page of the calls that a call made."""
     found = _children(scope, scope.place(path), start)
-    return [one if isinstance(one, More) else _line(*one, False) for one in found]
+    return [one if isinstance(one, More) else line_of(*one, False) for one in found]
 
 
 def _is_unfolded(fold: Fold, path: Path, count: int, shown: int) -> bool:
@@ -144,7 +144,17 @@ def _children(
     return found
 
 
-def _line(place: Place, index: int, beside: int, unfolded: bool) -> Line:
+def line_of(
+    place: Place, index: int = 0, beside: int = 1, unfolded: bool = False
+) -> Line:
+    """A call on a line.
+
+    Args:
+        place: of the call.
+        index: of it among those beside it.
+        beside: how many the call above it made.
+        unfolded: whether those below it are shown.
+    """
     view, row = place.view, place.row
     call, outcome, status = call_parts(view, _WIDTH)
     if row is not None and row.status == "running":
