@@ -39,9 +39,10 @@ def export(
 ) -> None:
     """Write a run, or a part of it, to FILE as JSON.
 
-    All its calls and values are in it; with --html, a page that needs no server, the
-    first 5,000 calls and the beginnings of long values. What looks like a credential is left out. The
-    file is for reading; it cannot be replayed. - stands for standard output.
+    All its calls and values are in it; with --html it is a page that needs no server,
+    with the first 5,000 calls and the beginnings of long values. What looks like a
+    credential is left out. The file is for reading; it cannot be replayed. - stands for
+    standard output.
     """
     if as_html:
         require_extra("--html")

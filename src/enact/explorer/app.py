@@ -71,6 +71,7 @@ def make_app(
     for part in PARTS:
         part.add(app, pages)
     app.get("/static/{name}")(_file)
+    app.get("/favicon.ico")(functools.partial(_file, "icon.svg"))
     app.exception_handler(EnactError)(functools.partial(_failed, pages))
     app.exception_handler(RecursionError)(functools.partial(_failed, pages))
     app.exception_handler(AnyHTTPException)(functools.partial(_failed, pages))
