@@ -281,3 +281,33 @@ def test_a_run_that_goes_on_is_followed(page_of: Any, tmp_path: Path) -> None:
     assert "step: completed" in timeline and "step(7) = 7" in text_of(log)
     assert 'id="pulse"' not in ended and "step(7) = 7" in text_of(ended)
     assert "step(7) = 7" in text_of(client.page(path))
+
+
+def test_a_damaged_store_is_told_on_the_page(
+    page_of: Any, recorded: Path, tmp_path: Path
+) -> None:
+    with enact.open_store(recorded, read_only=True) as store:
+        run = store.runs(tag="many")[-1].id
+    store.close()
+    damaged = tmp_path / "runs.db"
+    data = recorded.read_bytes()
+    assert run.encode() in data
+    damaged.write_bytes(data.replace(b"page_app:many", b"page_app:mamy"))
+    answer = page_of(damaged).get(f"/run/{run}")
+    assert answer.status == 500
+    assert "is damaged: it does not have its checksum any more" in answer.text
+    assert page_of(damaged).get("/").status == 500
+
+
+def test_a_store_that_is_taken_away_and_put_back(
+    page_of: Any, recorded: Path, tmp_path: Path
+) -> None:
+    path, away = tmp_path / "runs.db", tmp_path / "away.db"
+    path.write_bytes(recorded.read_bytes())
+    client = page_of(path)
+    assert client.get("/").status == 200
+    path.rename(away)
+    gone = client.get("/")
+    assert gone.status == 409 and "runs.db" in gone.text
+    away.rename(path)
+    assert client.get("/").status == 200

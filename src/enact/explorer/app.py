@@ -76,6 +76,7 @@ def make_app(
     app.exception_handler(RecursionError)(functools.partial(_failed, pages))
     app.exception_handler(AnyHTTPException)(functools.partial(_failed, pages))
     app.exception_handler(TooLarge)(functools.partial(_failed, pages))
+    app.exception_handler(Exception)(functools.partial(_failed, pages))
     return Guard(app, port, token, hosts)
 
 
@@ -101,6 +102,8 @@ async def _failed(pages: Pages, request: Request, error: Exception) -> Response:
         status, why = 413, "this is more than a form takes"
     elif isinstance(error, RecursionError):
         status, why = 500, "a value or a tree is nested too deep to be shown"
+    elif not isinstance(error, EnactError):
+        status, why = 500, f"a mistake of enact: {type(error).__name__}: {error}"
     else:
         missing = (NotFound, NoSuchCall, MissingBlock)
         status = 404 if isinstance(error, missing) else 409

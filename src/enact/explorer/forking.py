@@ -83,14 +83,15 @@ def add(app: FastAPI, pages: Pages) -> None:
         found = pages.jobs.find(number)
         if found is None:
             raise HTTPException(404)
+        done = found.done  # before the run is looked at, which may end meanwhile
         with pages.source.opened() as store:
             run = found.look(store)
             begun = run is not None and found.error is None
             status = scope_of_run(store, run).run if begun and run else None
         live = status is not None and status.status == "running"
-        if status is not None and (found.done or live):
+        if status is not None and (done or live):
             return RedirectResponse(f"/run/{status.id}", 303)
-        return pages.show(request, "job.html", job=found)
+        return pages.show(request, "job.html", job=found, done=done)
 
 
 def _scope(store: Store, kind: str, id: str) -> Scope:

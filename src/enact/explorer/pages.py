@@ -13,6 +13,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from enact.errors import EnactError
 from enact.explorer.jobs import Jobs
 from enact.explorer.source import Source
 from enact.render import short_name, visible
@@ -66,9 +67,12 @@ class Pages:
         )
 
     def waiting(self) -> int:
-        """How many questions wait."""
-        with self.source.opened() as store:
-            return len(waiting_questions(store))
+        """How many questions wait; 0 where the store cannot tell."""
+        try:
+            with self.source.opened() as store:
+                return len(waiting_questions(store))
+        except EnactError:  # the page itself says what is wrong
+            return 0
 
 
 @functools.cache
