@@ -10,7 +10,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
+from enact.explorer.security import Guard
 from tests.explorer.conftest import COOKIE, HOST, TOKEN, Client
 
 METHODS = (
@@ -176,3 +179,16 @@ def test_the_core_does_not_import_the_page() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout.split()) == (0, [])
+
+
+def test_odd_paths_reach_nothing() -> None:
+    """Whatever pages there may be: only plain paths get to them."""
+
+    async def anything(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("reached")(scope, receive, send)
+
+    client = Client(Guard(anything, 7000, TOKEN, ("127.0.0.1",)))
+    plain = {"/static/nothing.css", "/openapi.json", "/docs"}
+    for path, is_there in PATHS.items():
+        answer = client.get(path)
+        assert (answer.text == "reached") == (is_there or path in plain), path
