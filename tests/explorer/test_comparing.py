@@ -103,7 +103,7 @@ def test_the_way_to_the_best_is_marked(page_of: Any, tmp_path: Path) -> None:
         search_page(page_of(tmp_path / "runs.db"), tmp_path / "runs.db")
     )
     way = re.findall(r'<tr class="here">.*?</tr>', page, re.DOTALL)
-    assert len(way) >= 2 and f"/ref/{best}" in way[-1] and f"= {output}" in way[-1]
+    assert way and f"/ref/{best}" in way[-1] and f"= {output}" in way[-1]
     assert page.count("<circle") > 6
 
 

@@ -104,7 +104,6 @@ def test_large_trees_come_in_pages(looking: Client, tagged: dict[str, str]) -> N
     assert lines_of(part) == [str(n) for n in range(200, 300)]
     assert "200 before these" in text_of(part)
     assert lines_of(looking.page(base, call="250"))[-1] == "299"
-    assert "12.0 us" not in page  # no time of another call
 
 
 def test_deep_trees(looking: Client, tagged: dict[str, str]) -> None:

@@ -41,7 +41,7 @@ PARTS = (
 )
 FILES = {
     "style.css": "text/css",
-    "htmx.min.js": "text/javascript",
+    "htmx.min.js": "text/javascript",  # htmx 4.0.1, Zero-Clause BSD
     "page.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
