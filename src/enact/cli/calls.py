@@ -10,15 +10,7 @@ from typing import Any
 import click
 
 from enact.calls.layout import REQUEST
-from enact.cli.describe import (
-    SHORT_REF,
-    begun_line,
-    call_data,
-    call_line,
-    short_runs,
-    status_line,
-    usage_text,
-)
+from enact.cli.describe import SHORT_REF, begun_line, call_line, status_line
 from enact.cli.errors import Failure
 from enact.cli.options import (
     Name,
@@ -39,6 +31,9 @@ from enact.cli.output import (
 )
 from enact.cli.stores import looking
 from enact.query import Call, Store, find, find_run, name_fits, path_of
+from enact.query.lookup import short_runs
+from enact.render.data import call_data
+from enact.render.lines import usage_text
 from enact.render.words import duration_in_words, iso_time, time_in_words
 from enact.values import decode_form
 

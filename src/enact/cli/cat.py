@@ -13,8 +13,8 @@ from enact.cli.options import json_option, name_argument, store_option
 from enact.cli.output import show_block, show_json
 from enact.cli.stores import looking
 from enact.query import Found, Store, find
-from enact.render import PPrinter, as_json, visible
-from enact.values import Ref, decode, redact
+from enact.render import PPrinter, as_json, load_value, visible
+from enact.values import Ref, redact
 
 PARTS = ("output", "input", "raised", "invokable", "all")
 
@@ -61,12 +61,6 @@ def _part(found: Found, what: str, part: str | None) -> Ref[Any]:
         missing = part or "outcome"
         raise Failure(f"{what} has no {missing}: it is {recorded.status}")
     return Ref(cid, view._store())
-
-
-def load_value(store: Store, ref: Ref[Any]) -> Any:
-    """A value, whatever types are known here."""
-    origin = ref.origin if ref.origin is not None else store
-    return decode(origin.load_block(ref.cid), origin, unknown=True)
 
 
 def show_value(store: Store, ref: Ref[Any], as_data: bool) -> None:

@@ -3,21 +3,20 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from enact.calls import CallArgs, Invocation, NativeException, code_diff
-from enact.cli.cat import load_value
-from enact.cli.describe import SHORT_REF, call_data, show_call
+from enact.calls import Invocation, code_diff
+from enact.cli.describe import SHORT_REF, show_call
 from enact.cli.options import json_option, name_argument, store_option
 from enact.cli.output import GAP, Line, note, show, show_block, show_json
 from enact.cli.stores import looking
 from enact.errors import EnactError
 from enact.query import Difference, Found, Store, compare, find
-from enact.render import PPrinter, as_json, load, visible
+from enact.render import as_json, load_value, visible
+from enact.render.data import call_data
+from enact.render.differences import changed_parts, value_lines
 from enact.render.words import counted
 from enact.values import redact
 
@@ -67,7 +66,7 @@ def _diff_values(store: Store, old: Found, new: Found, as_data: bool) -> None:
             }
         )
         return
-    lines = list(_value_lines(*values))
+    lines = list(value_lines(*values))
     for line in lines:
         show_block(line, style=_style(line))
     if not lines:
@@ -129,65 +128,10 @@ def _show(one: Difference) -> None:
     assert one.after is not None
     show_call(line, one.after)
     indent = _INDENT + "  " * one.depth
-    for label, lines in _parts(one.before, one.after):
+    for label, lines in changed_parts(one.before, one.after):
         show(Line(f"{indent}{label}", "dim"))
         for text in lines:
             show_block(text, indent=indent, style=_style(text))
-
-
-def _parts(before: Invocation, after: Invocation) -> Iterator[tuple[str, list[str]]]:
-    """What of two calls differs, with the lines of it."""
-    old, new = before._recorded(), after._recorded()
-    if old.invokable != new.invokable:
-        values = load(before, old.invokable), load(after, new.invokable)
-        yield "invokable", list(_value_lines(*values))
-    if old.input != new.input:
-        values = load(before, old.input), load(after, new.input)
-        yield "input", list(_value_lines(*values))
-    ends = (old.output, old.raised, old.status), (new.output, new.raised, new.status)
-    if ends[0] != ends[1]:
-        label = "output" if old.output and new.output else "outcome"
-        if old.status != new.status:
-            label = f"{old.status}, then {new.status}"
-        values = (_outcome(before), _outcome(after))
-        yield label, list(_value_lines(*values))
-    if old.code != new.code:
-        yield "the code is another version", []
-
-
-def _outcome(view: Invocation) -> Any:
-    recorded = view._recorded()
-    cid = recorded.output or recorded.raised
-    return _NOTHING if cid is None else load(view, cid)
-
-
-def _value_lines(old: Any, new: Any) -> Iterator[str]:
-    """The lines in which the texts of two values differ."""
-    before, after = _lines(old), _lines(new)
-    brief = max(len(before), len(after)) < 8  # no need to say where
-    lines = difflib.unified_diff(before, after, lineterm="", n=2)
-    for number, line in enumerate(lines):
-        if number >= 2 and not (brief and line.startswith("@@")):
-            yield line
-
-
-_NOTHING = object()
-
-
-def _lines(value: Any) -> list[str]:
-    return [] if value is _NOTHING else _text(value).split("\n")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return visible(redact(value))
-    if isinstance(value, NativeException):
-        return visible(redact(str(value)))
-    if isinstance(value, CallArgs):
-        parts = [_text(arg) for arg in value.args]
-        parts += [f"{key}={_text(arg)}" for key, arg in value.kwargs.items()]
-        return redact("\n".join(parts))
-    return PPrinter(max_ref_depth=0).pformat(value)
 
 
 def _style(line: str) -> str:

@@ -10,32 +10,46 @@ from typing import IO, Any
 
 import click
 
-from enact.cli.describe import place_data, run_data
 from enact.cli.errors import Failure
-from enact.cli.log import tags_by_ref
 from enact.cli.options import json_option, name_argument, store_option
 from enact.cli.output import json_text, show_json
-from enact.cli.show import walk
 from enact.cli.stores import looking
+from enact.cli.ui import require_extra
 from enact.query import Place, Places, Store, find
+from enact.query.lookup import tags_by_ref
+from enact.query.places import walk
+from enact.render.data import place_data, run_data
 from enact.render.words import counted
 
 
 @click.command()
 @name_argument()
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--html", "as_html", is_flag=True, help="A page for the browser.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @json_option
 @store_option
-def export(what: str, file: str, force: bool, as_data: bool, url: str | None) -> None:
+def export(
+    what: str,
+    file: str,
+    as_html: bool,
+    force: bool,
+    as_data: bool,
+    url: str | None,
+) -> None:
     """Write a run, or a part of it, to FILE as JSON.
 
-    All its calls and values are in it. What looks like a credential is left out. The
-    file is for reading; it cannot be replayed. - stands for standard output.
+    All its calls and values are in it; with --html it is a page that needs no server,
+    with the first 5,000 calls and the beginnings of long values. What looks like a
+    credential is left out. The file is for reading; it cannot be replayed. - stands for
+    standard output.
     """
+    if as_html:
+        require_extra("--html")
+    write = _write_html if as_html else _write
     with looking(url) as store:
         if file == "-":
-            count = _write(store, what, sys.stdout)
+            count = write(store, what, sys.stdout)
             return
         if os.path.exists(file) and not force:
             raise Failure(f"{file} is there already: --force writes over it")
@@ -43,7 +57,7 @@ def export(what: str, file: str, force: bool, as_data: bool, url: str | None) ->
         part = f"{file}.part-{os.getpid()}"
         try:
             with open(part, "w", encoding="utf-8") as stream:
-                count = _write(store, what, stream)
+                count = write(store, what, stream)
             os.replace(part, file)
         except OSError as error:
             raise Failure(f"cannot write {file}: {error.strerror or error}") from None
@@ -77,6 +91,15 @@ def _write(store: Store, what: str, stream: IO[str]) -> int:
         count += 1
     stream.write("\n]}\n")
     return count
+
+
+def _write_html(store: Store, what: str, stream: IO[str]) -> int:
+    from enact.explorer.file import write_html
+
+    found = find(store, what)
+    if found.invocation is None:
+        raise Failure(f"{what} is no run and no call: `enact cat --json` prints values")
+    return write_html(store, found, stream)
 
 
 def _places(places: Places, top: Place) -> Iterator[Place]:

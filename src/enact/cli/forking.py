@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import builtins
 import json
-import sys
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -13,15 +11,16 @@ import click
 
 from enact.calls import Invocation
 from enact.cli.app import app_option, load_apps
-from enact.cli.cat import load_value
 from enact.cli.errors import Failure
 from enact.cli.options import json_option, name_argument, store_option
 from enact.cli.output import show_json
-from enact.cli.reading import from_data
 from enact.cli.replaying import invocation_of
 from enact.cli.running import replay_now
 from enact.cli.stores import changing
+from enact.errors import WrongAnswer
 from enact.query import Store
+from enact.query.reading import exception_in, from_data
+from enact.render import load_value
 from enact.values import Ref, Unknown
 
 _TAG_HELP = "A name for what comes out; without one, `enact gc` may remove it."
@@ -146,18 +145,10 @@ def _value(store: Store, view: Invocation, text: str) -> Any:
 
 
 def _exception(text: str) -> BaseException:
-    name, _, message = text.partition(":")
-    module, dot, qualname = name.strip().rpartition(".")
-    place: Any = sys.modules.get(module) if dot else builtins
-    found = getattr(place, qualname, None)
-    if not (isinstance(found, type) and issubclass(found, Exception)):
-        raise click.BadParameter(
-            f"{name.strip()!r} is no exception here: give one of Python's own, such as"
-            " 'ValueError: too long', or one of a loaded module by its full name",
-            param_hint="--raises",
-        )
-    message = message.strip()
-    return found(message) if message else found()
+    try:
+        return exception_in(text)
+    except WrongAnswer as error:
+        raise click.BadParameter(str(error), param_hint="--raises") from None
 
 
 def _done(

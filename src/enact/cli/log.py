@@ -4,17 +4,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from itertools import islice
 
 import click
 
-from enact.cli.describe import (
-    run_data,
-    run_line,
-    short_runs,
-    status_line,
-)
+from enact.cli.describe import run_line, status_line
 from enact.cli.options import Time, json_option, limit_option, store_option
 from enact.cli.output import (
     Line,
@@ -25,12 +19,11 @@ from enact.cli.output import (
     values_width,
 )
 from enact.cli.stores import looking
-from enact.errors import EnactError, NotFound
-from enact.query import Run, Store, name_fits
-from enact.query.lookup import WITHIN_SEARCH
+from enact.query import Run, Store
+from enact.query.lookup import short_runs, tags_by_ref
+from enact.render.data import run_data
+from enact.render.listing import STATUSES, runs_that_fit
 from enact.render.words import duration_in_words, time_in_words
-
-STATUSES = ("running", "interrupted", "paused", "failed", "completed", "parked")
 
 
 @click.command()
@@ -64,21 +57,18 @@ def log(
     """
     with looking(url) as store:
         tags = tags_by_ref(store)
-        every = every or status == "parked" or tag is not None
-        plain = not (name or tag or until or text) and status not in STATUSES[:2]
-        runs = _runs(
-            store, status, since, every, limit + 1 if plain and limit else None
+        chosen = runs_that_fit(
+            store,
+            tags,
+            name=name,
+            status=status,
+            tag=tag,
+            since=since,
+            until=until,
+            text=text,
+            every=every,
+            limit=limit + 1 if limit else None,
         )
-        chosen = (
-            run
-            for run in runs
-            if (name is None or name_fits(run.name, name))
-            and (until is None or run.started < until)
-            and (tag is None or tag in tags.get(run._row.invocation, ()))
-            and (text is None or _says(run, text))
-        )
-        if tag is not None and not any(tag in names for names in tags.values()):
-            raise NotFound(f"there is no tag {tag!r}: `enact tag` lists all")
         found = list(islice(chosen, limit + 1 if limit else None))
         more = limit and len(found) > limit
         found = found[: limit or None]
@@ -90,38 +80,6 @@ def log(
             note("no run fits" if store.backend.runs(limit=1) else "no runs yet")
         if more and not as_data and terminal_width() is not None:
             note("there are more: -n 0 shows all")
-
-
-def tags_by_ref(store: Store) -> dict[bytes | None, list[str]]:
-    """The names that things have in a store, by their identifiers."""
-    found: dict[bytes | None, list[str]] = {}
-    for name, ref in store.tags().items():
-        found.setdefault(ref.cid, []).append(name)
-    return found
-
-
-def _runs(
-    store: Store,
-    status: str | None,
-    since: float | None,
-    every: bool,
-    limit: int | None,
-) -> Iterator[Run]:
-    wanted = None if status in ("running", "interrupted") else status
-    rows = store.backend.runs(status=wanted, since=since, limit=limit)
-    if not every:
-        if limit is not None and any(row.how == WITHIN_SEARCH for row in rows):
-            rows = store.backend.runs(status=wanted, since=since)
-        rows = [row for row in rows if row.how != WITHIN_SEARCH]
-    runs = (Run(store, row) for row in rows)
-    return (run for run in runs if status in (None, run.status))
-
-
-def _says(run: Run, text: str) -> bool:
-    try:
-        return text.casefold() in run_line(run, 1_000_000).text.casefold()
-    except EnactError:
-        return False
 
 
 def _show(store: Store, runs: list[Run], tags: dict[bytes | None, list[str]]) -> None:

@@ -20,6 +20,7 @@ from enact.cli.show import show_command
 from enact.cli.source import source
 from enact.cli.status import status
 from enact.cli.tag import tag
+from enact.cli.ui import ui
 
 
 @click.group(
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 PARTS: dict[str, tuple[click.Command, ...]] = {
-    "Look": (log, show_command, cat, diff, calls, samples, source, status),
+    "Look": (log, show_command, cat, diff, calls, samples, source, status, ui),
     "Run your program": (affected, preview, replay, rewind, edit, resume, search),
     "Questions": (inbox, answer),
     "Keep": (tag, export, backup),

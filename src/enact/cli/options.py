@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import datetime
-import re
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,13 +11,10 @@ from click.shell_completion import CompletionItem
 
 from enact.cli.stores import looking
 from enact.render import short_name
+from enact.render.moments import moment_in, seconds_in
 from enact.render.words import time_in_words
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_UNITS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S",
-            "%Y-%m-%dT%H:%M:%S", "%H:%M", "%H:%M:%S")  # fmt: skip
 
 
 def store_option(command: F) -> F:
@@ -61,23 +55,10 @@ class Time(click.ParamType[float]):
     ) -> float:
         if isinstance(value, float):
             return value
-        seconds = seconds_in(value)
-        if seconds is not None:
-            return time.time() - seconds
-        for form in _FORMATS:
-            try:
-                moment = datetime.datetime.strptime(value, form)
-            except ValueError:
-                continue
-            if form.startswith("%H"):
-                moment = datetime.datetime.combine(datetime.date.today(), moment.time())
-            return moment.timestamp()
-        self.fail(
-            f"{value!r} is no time: give 30min, 2h, 3d, 2026-11-20 or"
-            " '2026-11-20 14:30'",
-            param,
-            ctx,
-        )
+        try:
+            return moment_in(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Span(click.ParamType[float]):
@@ -94,18 +75,6 @@ class Span(click.ParamType[float]):
         if seconds is None:
             self.fail(f"{value!r} is no duration: give 90s, 30min, 2h, 3d", param, ctx)
         return seconds
-
-
-def seconds_in(text: str) -> float | None:
-    """The seconds that a text such as ``2h`` says; None if it says none.
-
-    >>> seconds_in("90"), seconds_in("1.5 h"), seconds_in("soon")
-    (90.0, 5400.0, None)
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([a-z]*)", text.strip())
-    if match is None or (match[2] or "s") not in _UNITS:
-        return None
-    return float(match[1]) * _UNITS[match[2] or "s"]
 
 
 class Name(click.ParamType[str]):

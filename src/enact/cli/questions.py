@@ -10,16 +10,21 @@ from typing import IO
 import click
 
 from enact.cli.app import app_option, load_apps
-from enact.cli.describe import short_runs
 from enact.cli.errors import Failure
 from enact.cli.options import Name, json_option, store_option
 from enact.cli.output import Line, note, show_json, show_table, values_width
-from enact.cli.reading import read_value
 from enact.cli.running import resume_run
 from enact.cli.stores import changing, looking
-from enact.cli.waiting import Question, in_words, question_data, waiting_questions
 from enact.human import PendingRequest
 from enact.query import Store, find_run
+from enact.query.lookup import short_runs
+from enact.query.reading import read_value
+from enact.render.questions import (
+    Question,
+    in_words,
+    question_data,
+    waiting_questions,
+)
 from enact.render.words import ago_in_words, counted
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -14,10 +13,11 @@ from enact.cli.app import app_option, load_apps
 from enact.cli.errors import Failure
 from enact.cli.options import Name, json_option, name_argument, store_option
 from enact.cli.output import Line, note, show, show_json, show_table
-from enact.cli.running import is_async, program, replay_now, resume_run
+from enact.cli.running import program, replay_now, resume_run
 from enact.cli.stores import changing, looking
 from enact.query import Store, find, find_run, name_fits
 from enact.query.lookup import LATEST
+from enact.query.running import preview_now
 from enact.render import short_name, visible
 from enact.render.words import counted, duration_in_words
 
@@ -67,12 +67,7 @@ def preview(
     with looking(url) as store:
         invocation = invocation_of(store, what)
         with program(as_data), store:
-            if is_async(invocation):
-                found = asyncio.run(
-                    invocation.preview_async(on_code_change=on_code_change)
-                )
-            else:
-                found = invocation.preview(on_code_change=on_code_change)
+            found = preview_now(invocation, on_code_change=on_code_change)
     if as_data:
         show_json(
             {

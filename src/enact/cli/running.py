@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 import traceback
@@ -14,28 +13,17 @@ from typing import Any
 import click
 
 from enact.calls import Invocation
-from enact.calls.execution import resolve
-from enact.calls.invocation import program_of
-from enact.cli.cat import load_value, show_value
-from enact.cli.describe import call_data, status_line
+from enact.cli.cat import show_value
+from enact.cli.describe import status_line
 from enact.cli.errors import Failure
 from enact.cli.output import GAP, Line, show, show_fact, show_json
-from enact.cli.waiting import waiting_questions
 from enact.errors import EnactError
-from enact.query import Run, Store, resume, resume_async
+from enact.query import Run, Store, running
+from enact.render import load_value
+from enact.render.data import call_data
+from enact.render.questions import waiting_questions
 from enact.render.words import counted, duration_in_words
 from enact.values import Ref
-
-
-def is_async(invocation: Invocation) -> bool:
-    """Whether the program of an invocation needs an event loop.
-
-    Raises:
-        NotReplayable: it was never registered.
-        UnregisteredType: it is not known here.
-    """
-    fun, args, _ = program_of(invocation)
-    return bool(resolve(fun, args)[0].is_async)
 
 
 @contextlib.contextmanager
@@ -79,9 +67,7 @@ def replay_now(
     """Replay an invocation, and tell what came of it; exits with 1 if it failed."""
 
     def run() -> Invocation:
-        if is_async(invocation):
-            return asyncio.run(invocation.replay_async(wrap_exceptions=True, **options))
-        return invocation.replay(wrap_exceptions=True, **options)
+        return running.replay_now(invocation, wrap_exceptions=True, **options)
 
     _run(store, run, as_data)
 
@@ -93,10 +79,7 @@ def resume_run(
     options = {"in_doubt": in_doubt, "wrap_exceptions": True, **options}
 
     def go_on() -> Invocation:
-        recorded = store.run(run).invocation
-        if recorded is not None and is_async(recorded):
-            return asyncio.run(resume_async(run, **options))
-        return resume(run, **options)
+        return running.resume_now(store, run, **options)
 
     _run(store, go_on, as_data)
 

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from enact.cli.app import app_option, load_apps
-from enact.cli.describe import call_data
 from enact.cli.options import Name, json_option, store_option
 from enact.cli.output import show, show_block, show_fact, show_json
 from enact.cli.running import program
@@ -17,6 +16,7 @@ from enact.cli.stores import looking
 from enact.query import find_run
 from enact.query.lookup import LATEST
 from enact.render import visible
+from enact.render.data import call_data
 from enact.search import Result, load
 from enact.stores import Overlay
 

@@ -3,22 +3,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import click
 
 from enact.cli.cat import show_value
-from enact.cli.describe import (
-    call_line,
-    place_data,
-    run_data,
-    status_line,
-    usage_text,
-)
-from enact.cli.log import tags_by_ref, took
+from enact.cli.describe import call_line, status_line
+from enact.cli.log import took
 from enact.cli.options import json_option, name_argument, store_option
 from enact.cli.output import (
     GAP,
@@ -32,11 +24,13 @@ from enact.cli.output import (
 )
 from enact.cli.stores import looking
 from enact.query import Call, Found, Place, Places, Run, Store, find, name_fits
-from enact.query.lookup import LATEST
+from enact.query.lookup import LATEST, tags_by_ref
+from enact.query.places import walk
+from enact.query.sums import MOST, sums_of
 from enact.render import visible
+from enact.render.data import place_data, run_data
+from enact.render.lines import usage_text
 from enact.render.words import ago_in_words, counted, duration_in_words, full_time
-
-_MOST_COUNTED = 20_000
 
 
 @click.command("show")
@@ -96,37 +90,6 @@ def show_command(
             note(f"no call of {name} there")
 
 
-def walk(
-    places: Places, top: Place, depth: int | None, children: int | None
-) -> Iterator[Place | tuple[int, int]]:
-    """The calls of a tree, parents first.
-
-    Args:
-        places: finds what the journal knows of them.
-        top: the first.
-        depth: levels below it, None for all.
-        children: of one call at most so many, None for all.
-
-    Yields:
-        Places; and in place of calls that are left out, their depth and number.
-    """
-    start = len(top.view.path)
-    todo: list[Place | tuple[int, int]] = [top]
-    while todo:
-        item = todo.pop()
-        yield item
-        if not isinstance(item, Place):
-            continue
-        level = len(item.view.path) - start
-        made = len(item.view._recorded().children)
-        if not made or (depth is not None and level >= depth):
-            continue
-        shown = made if children is None else min(made, children)
-        if shown < made:
-            todo.append((level + 1, made - shown))
-        todo.extend(reversed(places.children(item, shown)))
-
-
 def _show_head(store: Store, found: Found, top: Place) -> None:
     view, run = found.invocation, found.run
     assert view is not None
@@ -158,23 +121,14 @@ def _show_usage(place: Place) -> None:
 
 def _show_sums(store: Store, run: Run) -> None:
     """How many calls ran, and what they used; of huge runs that takes too long."""
-    sums: dict[str, float] = {}
-    verdicts: Counter[str] = Counter()
-    count = 0
-    for call in islice(store.calls(run=run.id), _MOST_COUNTED + 1):
-        count += 1
-        verdicts[call.verdict or ""] += 1
-        for key, value in call.usage.items():
-            if type(value) in (int, float):
-                sums[key] = sums.get(key, 0) + value
-    if count > _MOST_COUNTED:
-        show_fact("ran", f"more than {_MOST_COUNTED:,} calls")
+    sums = sums_of(store, run)
+    if sums.calls is None:
+        show_fact("ran", f"more than {MOST:,} calls")
         return
-    verdicts.pop("", None)
-    why = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-    show_fact("ran", counted(count, "call") + (f" ({why})" if why else ""))
-    if sums:
-        show_fact("usage", usage_text(sums))
+    why = ", ".join(f"{number} {verdict}" for verdict, number in sums.verdicts.items())
+    show_fact("ran", counted(sums.calls, "call") + (f" ({why})" if why else ""))
+    if sums.usage:
+        show_fact("usage", usage_text(dict(sums.usage)))
 
 
 def _show_tree(

@@ -11,9 +11,9 @@ import click
 from enact.cli.options import json_option, store_option
 from enact.cli.output import Line, show_fact, show_json
 from enact.cli.stores import looking
-from enact.cli.waiting import waiting_questions
 from enact.query import Run, Store
 from enact.render import visible
+from enact.render.questions import waiting_questions
 from enact.render.words import ago_in_words, counted, size_in_words
 from enact.stores import Figures
 

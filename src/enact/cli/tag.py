@@ -7,7 +7,6 @@ import re
 
 import click
 
-from enact.cli.cat import load_value
 from enact.cli.describe import SHORT_REF, call_line
 from enact.cli.errors import Failure
 from enact.cli.options import Name, json_option, store_option
@@ -15,7 +14,7 @@ from enact.cli.output import Call, Line, note, show, show_json, show_table, valu
 from enact.cli.stores import changing, looking
 from enact.errors import EnactError
 from enact.query import Store, find
-from enact.render import short, visible
+from enact.render import load_value, short, visible
 
 
 @click.command()

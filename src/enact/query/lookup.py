@@ -6,6 +6,8 @@ from __future__ import annotations
 import base64
 import fnmatch
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls import Invocation
@@ -25,6 +27,13 @@ LATEST = "@latest"
 
 WITHIN_SEARCH = "search"
 """How runs came about that a search made: there may be very many."""
+
+SHORT_RUN = 8
+
+# Beyond this it takes too long to look at all.
+_MOST_RUNS = 1000
+# So many characters of a run say when it began.
+_MICROSECONDS = 14
 
 _REF = "bafyrei"
 _REF_LENGTH = 59
@@ -129,6 +138,31 @@ def name_fits(name: str, pattern: str) -> bool:
     if "*" in pattern or "?" in pattern:
         return any(fnmatch.fnmatchcase(part, pattern) for part in _parts(name))
     return pattern in _parts(name)
+
+
+def short_runs(store: Store, ids: Sequence[str]) -> int:
+    """How many characters of these runs tell them from all others in a store."""
+    length = SHORT_RUN
+    rows = store.backend.runs(limit=_MOST_RUNS + 1)
+    if len(rows) > _MOST_RUNS:
+        length = _MICROSECONDS  # two that began in the same one are rare
+    else:
+        ids = [*ids, *(row.id for row in rows)]
+    ordered = sorted(set(ids))
+    for one, other in pairwise(ordered):
+        same = 0
+        while one[same : same + 1] == other[same : same + 1]:
+            same += 1
+        length = max(length, same + 1)
+    return length
+
+
+def tags_by_ref(store: Store) -> dict[bytes | None, list[str]]:
+    """The names that things have in a store, by their identifiers."""
+    found: dict[bytes | None, list[str]] = {}
+    for name, ref in store.tags().items():
+        found.setdefault(ref.cid, []).append(name)
+    return found
 
 
 def _parts(name: str) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from enact.calls import Invocation
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from enact.query.store import Store
 
 REUSED = "reused"
+
+# So many calls of one call are read in order; those further on are looked up.
+_NEAR = 2_000
 
 
 class Place(NamedTuple):
@@ -59,21 +63,49 @@ class Places:
             row = self._first()
         return self._place(view, row)
 
-    def children(self, place: Place, count: int) -> list[Place]:
-        """The first calls that a call made.
+    def children(self, place: Place, count: int, start: int = 0) -> list[Place]:
+        """Some of the calls that a call made.
 
         Args:
             place: of the call.
             count: of how many.
+            start: index of the first one.
         """
-        views = [place.view[index] for index in range(min(count, _count(place.view)))]
+        stop = min(start + count, _count(place.view))
+        views = [place.view[index] for index in range(start, stop)]
         rows: dict[int, CallRow] = {}
         if place.row is not None and views:
-            made = self._store.backend.calls(
-                run=place.row.run, parent=place.row.number, limit=len(views)
-            )
-            rows = {row.index: row for row in made}
+            rows = self._rows(place.row, views, stop)
         return [self._place(view, rows.get(view.path[-1])) for view in views]
+
+    def _rows(
+        self, parent: CallRow, views: list[Invocation], stop: int
+    ) -> dict[int, CallRow]:
+        """The rows of calls, by their index."""
+        calls = self._store.backend.calls
+        if stop <= _NEAR:
+            made = calls(run=parent.run, parent=parent.number, limit=stop)
+            return {row.index: row for row in made}
+        rows: dict[int, CallRow] = {}
+        for view in views:
+            row = self._likely(parent, view.path[-1])
+            if row is not None:
+                rows[row.index] = row
+        missing = {v.request.cid for v in views if v.path[-1] not in rows}
+        for request in missing:
+            made = calls(
+                run=parent.run, parent=parent.number, request=request, limit=_NEAR
+            )
+            rows.update((row.index, row) for row in made)
+        return rows
+
+    def _likely(self, parent: CallRow, index: int) -> CallRow | None:
+        """The row of a call, if none of those before it made calls of its own."""
+        number = parent.number + 1 + index
+        for row in self._store.backend.calls(run=parent.run, number=number):
+            if row.parent == parent.number and row.index == index:
+                return row
+        return None
 
     def _place(self, view: Invocation, row: CallRow | None) -> Place:
         recorded = view._recorded()
@@ -102,11 +134,13 @@ class Places:
         for index in view.path:
             if row is None:
                 return None
-            above = above[index]
-            made = self._store.backend.calls(
-                run=row.run, parent=row.number, request=above.request.cid
-            )
-            row = next((one for one in made if one.index == index), None)
+            above, parent = above[index], row
+            row = self._likely(parent, index)
+            if row is None:
+                made = self._store.backend.calls(
+                    run=parent.run, parent=parent.number, request=above.request.cid
+                )
+                row = next((one for one in made if one.index == index), None)
         return row
 
     def _recording(self, view: Invocation) -> CallRow | None:
@@ -118,6 +152,37 @@ class Places:
             found = self._store.backend.runs(run=row.run)
             self._replayed = bool(found) and _is_replay(Run(self._store, found[0]))
         return row
+
+
+def walk(
+    places: Places, top: Place, depth: int | None, children: int | None
+) -> Iterator[Place | tuple[int, int]]:
+    """The calls of a tree, parents first.
+
+    Args:
+        places: finds what the journal knows of them.
+        top: the first.
+        depth: levels below it, None for all.
+        children: of one call at most so many, None for all.
+
+    Yields:
+        Places; and in place of calls that are left out, their depth and number.
+    """
+    start = len(top.view.path)
+    todo: list[Place | tuple[int, int]] = [top]
+    while todo:
+        item = todo.pop()
+        yield item
+        if not isinstance(item, Place):
+            continue
+        level = len(item.view.path) - start
+        made = len(item.view._recorded().children)
+        if not made or (depth is not None and level >= depth):
+            continue
+        shown = made if children is None else min(made, children)
+        if shown < made:
+            todo.append((level + 1, made - shown))
+        todo.extend(reversed(places.children(item, shown)))
 
 
 def path_of(store: Store, call: Call) -> str:

@@ -3,7 +3,7 @@
 
 from enact.render.as_json import as_json
 from enact.render.bar import Bar, is_watched
-from enact.render.calls import call_text, load, outcome_text, request_text
+from enact.render.calls import call_text, load, load_value, outcome_text, request_text
 from enact.render.notebook import html_of, html_of_text, show
 from enact.render.printer import PPrinter, pformat, pprint
 from enact.render.summary import invocation_summary
@@ -20,6 +20,7 @@ __all__ = [
     "invocation_summary",
     "is_watched",
     "load",
+    "load_value",
     "outcome_text",
     "pformat",
     "pprint",

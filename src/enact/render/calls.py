@@ -14,7 +14,7 @@ from enact.calls.layout import REQUEST, read_fields
 from enact.human import InputRequest
 from enact.render.text import short, short_name, visible
 from enact.stores import ValueStore
-from enact.values import Unknown, decode
+from enact.values import Ref, Unknown, decode
 
 _NAMES_ONLY = ("enact/Function", "enact/Method", "enact/UnregisteredFunction")
 
@@ -25,6 +25,12 @@ def load(view: Invocation, cid: bytes | None) -> Any:
         return None
     store = view._store()
     return decode(store.load_block(cid), store, unknown=True)
+
+
+def load_value(store: ValueStore, ref: Ref[Any]) -> Any:
+    """A value, whatever types are known here."""
+    origin = ref.origin if ref.origin is not None else store
+    return decode(origin.load_block(ref.cid), origin, unknown=True)
 
 
 def call_text(view: Invocation, width: int, show_input: bool = True) -> str:
@@ -59,7 +65,7 @@ def request_text(store: ValueStore, name: str, request: bytes, width: int) -> st
 
 def _called(name: str, invokable: Any, value: Any, width: int, show_input: bool) -> str:
     name = short_name(name)
-    fields = _fields(invokable)
+    fields = state_of(invokable)
     if fields is not None:
         shown = ", ".join(
             f"{key}={short(field, width // 2)}"
@@ -76,7 +82,7 @@ def _called(name: str, invokable: Any, value: Any, width: int, show_input: bool)
     return f"{visible(name)}({'' if value is None else short(value, width)})"
 
 
-def _fields(invokable: Any) -> dict[str, Any] | None:
+def state_of(invokable: Any) -> dict[str, Any] | None:
     """The state of a callable object; None for a function."""
     if isinstance(invokable, Unknown):
         return None if invokable.type in _NAMES_ONLY else invokable.fields

@@ -7,10 +7,11 @@ import json
 from typing import Any, NamedTuple
 
 from enact.calls import type_in_words
-from enact.cli.cat import load_value
 from enact.errors import MalformedBlock
 from enact.query import Store
-from enact.render import as_json, short, visible
+from enact.render.as_json import as_json
+from enact.render.calls import load_value
+from enact.render.text import short, visible
 from enact.render.words import iso_time
 from enact.values import Ref, Unknown, cid_from_text, redact
 

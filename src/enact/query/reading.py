@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import datetime
 import decimal
 import json
 import pathlib
+import sys
 import types
 import typing
 import uuid
@@ -118,3 +120,25 @@ def _of_union(data: Any, arguments: tuple[Any, ...]) -> Any:
         if fits(value, one):
             return value
     return data
+
+
+def exception_in(text: str) -> BaseException:
+    """The exception that a text such as ``ValueError: too long`` stands for.
+
+    Raises:
+        WrongAnswer: there is none of this name.
+
+    >>> exception_in("ValueError: too long")
+    ValueError('too long')
+    """
+    name, _, message = text.partition(":")
+    module, dot, qualname = name.strip().rpartition(".")
+    place: Any = sys.modules.get(module) if dot else builtins
+    found = getattr(place, qualname, None)
+    if not (isinstance(found, type) and issubclass(found, Exception)):
+        raise WrongAnswer(
+            f"{name.strip()!r} is no exception here: give one of Python's own, such as"
+            " 'ValueError: too long', or one of a loaded module by its full name"
+        )
+    message = message.strip()
+    return found(message) if message else found()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``enact export --html``: one file that needs nothing and does nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from enact.cli import main
+
+# Nothing in the file may load or do anything.
+FORBIDDEN = {"script", "iframe", "object", "embed", "link", "base", "form", "a"}
+
+
+class Seen(HTMLParser):
+    """Collects what a file is made of, and whether its parts are closed in order."""
+
+    EMPTY = ("meta", "img", "br", "input", "line", "rect")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.deepest = 0
+        self._open: list[str] = []
+        self.text = ""
+        self.feed(text)
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            assert not name.startswith("on") and name not in ("href", "style"), name
+            assert name != "src" or (value or "").startswith("data:image/")
+        if tag not in self.EMPTY:
+            self._open.append(tag)
+            self.deepest = max(self.deepest, len(self._open))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.EMPTY:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def exported(recorded: Path, what: str, path: Path) -> Seen:
+    done = CliRunner().invoke(
+        main, ["export", "--html", "--store", str(recorded), what, str(path)]
+    )
+    assert done.exit_code == 0, done.output
+    text = path.read_text("utf-8")
+    assert text.lstrip().startswith("<!doctype html>")
+    return Seen(text)
+
+
+@pytest.mark.parametrize("what", ["handled", "hostile", "values", "chat", "nest/0"])
+def test_a_file_is_inert(recorded: Path, tmp_path: Path, what: str) -> None:
+    seen = exported(recorded, what, tmp_path / "run.html")
+    assert not FORBIDDEN & set(seen.tags)
+    assert "sk-proj-abc" not in seen.text
+
+
+def test_a_file_has_all_calls_with_their_values(recorded: Path, tmp_path: Path) -> None:
+    seen = exported(recorded, "many", tmp_path / "run.html")
+    assert seen.text.count("page_app:price") == 300
+    assert "many(300) = 1794" in seen.text.replace("\n", "")
+    assert "301 calls" in seen.text and "svg" in seen.tags
+    hostile = exported(recorded, "hostile", tmp_path / "hostile.html")
+    assert "<script>document.title='ran'</script>" in hostile.text
+
+
+def test_a_tree_that_is_too_deep_for_browsers(page_of, tmp_path: Path) -> None:
+    import enact
+
+    @enact.register(name="page/deeper")
+    def deeper(n: int) -> int:
+        return n and deeper(n - 1)
+
+    with enact.SQLiteStore(tmp_path / "runs.db") as store:
+        enact.invoke(deeper, (300,))
+    store.close()
+    seen = exported(tmp_path / "runs.db", "@latest", tmp_path / "run.html")
+    assert seen.text.count("page/deeper") == 301
+    assert seen.deepest < 300
+
+
+def test_a_file_needs_the_extra(recorded: Path) -> None:
+    code = (
+        "import sys; sys.modules['jinja2'] = None; from enact.cli import main; main()"
+    )
+    arguments = ["export", "--html", "--store", str(recorded), "many", "-"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "--html needs jinja2" in done.stderr and done.stderr.count("\n") == 1
