@@ -23,7 +23,7 @@ from enact.values import Ref, Unknown, redact
 
 SEARCH = "enact/search"
 _STEP = "enact/search/Extend"
-_OWN = (_STEP, "enact/search/More")
+_SCORE = "enact/search/Score"
 _MOST = 2_000
 _WIDTH = 70
 _HEIGHT = 140.0
@@ -96,24 +96,21 @@ def _fields(scope: Scope, root: Invocation) -> dict[str, Any]:
 def _nodes(root: Invocation) -> tuple[list[Node], bool]:
     nodes: list[Node] = []
     made: dict[bytes, int] = {}  # who made an execution, by its identifier
-    unscored: list[tuple[int, Invocation]] = []
-    known: dict[bytes | None, float] = {}
+    completed: list[tuple[int, Invocation]] = []
+    known: dict[bytes | None, Any] = {}  # scores, by what was scored
     spent = 0
     for view in root.children:
         if len(nodes) >= _MOST:
             break
         recorded = view._recorded()
-        if view.name not in _OWN:
-            score = load(view, recorded.output)
-            if isinstance(score, (int, float)):
-                _score(nodes, unscored, view, float(score), known)
-            continue
+        given = load(view, recorded.input)
+        above = given.args[0] if isinstance(given, CallArgs) and given.args else None
         step = _parts(load(view, recorded.output))
+        if view.name == _SCORE and isinstance(above, Ref):
+            known[above.cid] = step.get("score")
         execution = step.get("invocation")
         if view.name != _STEP or not isinstance(execution, Ref):
             continue
-        given = load(view, recorded.input)
-        above = given.args[0] if isinstance(given, CallArgs) and given.args else None
         parent = made.get(above.cid) if isinstance(above, Ref) else None
         spent += int(_parts(step.get("spent")).get("calls") or 0)
         number = len(nodes)
@@ -128,29 +125,15 @@ def _nodes(root: Invocation) -> tuple[list[Node], bool]:
             )
         )  # fmt: skip
         if step.get("ending") == "completed":
-            unscored.append((number, made_by))
+            completed.append((number, made_by))
     # Equal outputs are scored once.
-    for number, execution in unscored:
-        output = execution._recorded().output
-        if nodes[number].score is None and output in known:
-            nodes[number] = nodes[number]._replace(score=known[output])
+    for number, execution in completed:
+        for cid in (execution._recorded().output, execution.ref.cid):
+            score = known.get(cid)
+            if isinstance(score, (int, float)):
+                nodes[number] = nodes[number]._replace(score=float(score))
+                break
     return nodes, len(nodes) >= _MOST
-
-
-def _score(
-    nodes: list[Node], unscored: list[tuple[int, Invocation]], view: Invocation,
-    score: float, known: dict[bytes | None, float],
-) -> None:  # fmt: skip
-    """Give a score to the execution that was scored: the first that is equal to it."""
-    given = load(view, view._recorded().input)
-    value = given.args[0] if isinstance(given, CallArgs) and given.args else given
-    for place, (number, execution) in enumerate(unscored):
-        output = load(execution, execution._recorded().output)
-        if value in (output, execution):
-            nodes[number] = nodes[number]._replace(score=score)
-            del unscored[place]
-            known[execution._recorded().output] = score
-            return
 
 
 def _outcome(execution: Invocation, why: Any) -> str:
