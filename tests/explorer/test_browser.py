@@ -295,7 +295,8 @@ def test_a_call_is_forked_with_an_edit(acting: str, opened: Any) -> None:
     page = opened(acting + "&tag=handled")
     page.locator("td.id a").last.click()
     page.locator("#call-1 a.call").click()
-    page.locator("#details").get_by_role("link", name="fork").click()
+    # Once the details are those of this call.
+    page.locator("#details a[href*='call=1']", has_text="fork").click()
     page.get_by_label("Value int").fill("700")
     page.get_by_role("button", name="Preview this outcome").click()
     expect(page.get_by_role("heading", name="What would run")).to_be_visible()
