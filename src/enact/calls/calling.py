@@ -193,7 +193,7 @@ async def call_async(
     if frame.pending and frame.started_work:
         await settle_async(frame)
     if frame.turn < 0:
-        if not may_wait(frame):
+        if frame.run.flusher is None or not may_wait(frame):
             return complete(frame, output)
         frame.may_wait = True
         output = complete(frame, output)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
     from enact.calls.replayer import Plan
+    from enact.calls.runs import Run
     from enact.calls.targets import Target
 
 # Skips the argument handling of the named tuple's own constructor.
@@ -70,10 +71,9 @@ def write(
     slot = frame.slot
     if not parent.announced:
         announce(parent)
-    flusher = run.flusher if frame.may_wait and slot >= 0 else None
-    waits = flusher is not None and flusher.flush_is_due(duration)
+    waits = frame.may_wait and slot >= 0 and _is_due(run, duration)
     order = parent.ending(slot, blocks, not waits) if slot >= 0 else None
-    record = flusher.record_unflushed if flusher is not None and waits else run.record
+    record = run.flusher.record_unflushed if waits else run.record  # type: ignore[union-attr]  # what waits has one
     record(
         blocks,
         CallRow(
@@ -96,6 +96,10 @@ def write(
     if run.sampler is not None:
         run.sampler.ended(frame, status)
     _let_go(frame)
+
+
+def _is_due(run: Run, duration: float) -> bool:
+    return run.flusher is not None and run.flusher.flush_is_due(duration)
 
 
 def leave(frame: Frame) -> None:
@@ -152,12 +156,11 @@ def write_leaf(
         (response, data),
         (cid, invocation),
     ]
-    flusher = run.flusher if frame.may_wait else None
-    waits = flusher is not None and flusher.flush_is_due(duration)
+    waits = frame.may_wait and _is_due(run, duration)
     order = None
     if parent.events is not None:
         order = parent.ending(slot, blocks, not waits)
-    record = flusher.record_unflushed if flusher is not None and waits else run.record
+    record = run.flusher.record_unflushed if waits else run.record  # type: ignore[union-attr]  # what waits has one
     record(
         blocks,
         _row(
