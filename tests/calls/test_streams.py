@@ -313,7 +313,7 @@ def test_a_recorded_program_gives_what_it_gives_untracked(fn):
     said = [x for x in LOG if x not in ("closed", "last")]
     LOG.clear()
     inv = run(fn)
-    if fn is not races:
+    if fn not in (races, times_out):  # what the clock decides
         assert inv.output == untracked
         assert [x for x in LOG if x not in ("closed", "last")] == said
 
