@@ -626,3 +626,36 @@ def test_it_goes_on_wherever_its_process_died(fn):
             LOG.clear()
             assert replay(done) == done
             assert LOG == []
+
+
+@program
+def calls_it_wrongly():
+    try:
+        numbers()
+    except TypeError as error:
+        return [str(error), leaf(1), *numbers(1)]
+
+
+def test_arguments_that_do_not_fit_are_told_at_the_call():
+    untracked = calls_it_wrongly()
+    inv = run(calls_it_wrongly)
+    assert inv.output == untracked
+    assert [call.name for call in inv.children] == ["streams/leaf", "streams/numbers"]
+    assert inv.rewind(0).replay() == inv
+
+
+def test_what_a_dropped_stream_gave_is_written_with_the_next_call(tmp_path):
+    """So that nothing of it is paid for again should the process die later."""
+    seen = []
+
+    @enact.register(name="streams/looks")
+    def looks():
+        first = next(numbers(3))
+        leaf(first)
+        with contextlib.closing(enact.open_store(tmp_path / "runs.db")) as other:
+            seen.extend(row.status for row in other.calls(invokable="streams/numbers"))
+
+    with enact.SQLiteStore(tmp_path / "runs.db") as store:
+        enact.invoke(looks)
+    store.close()
+    assert seen == ["completed"]

@@ -17,7 +17,14 @@ from enact.calls.answers import Answer
 from enact.calls.callers import stacklevel
 from enact.calls.credentials import look_at, look_for_live
 from enact.calls.divergence import describe_input, forbidden, in_doubt
-from enact.calls.endings import INTERRUPTS, complete, end_as, fail, interrupt
+from enact.calls.endings import (
+    INTERRUPTS,
+    complete,
+    end_as,
+    end_streams,
+    fail,
+    interrupt,
+)
 from enact.calls.frames import Frame
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
@@ -283,6 +290,10 @@ def arrive(
     if target.method is not None and receiver is None and args:
         if target.owns(type(args[0])):
             receiver, args = args[0], args[1:]
+    if parent.streams:  # the program goes on, so those that it dropped have ended
+        wrong = end_streams(parent, only_dropped=True)
+        if wrong is not None:
+            raise wrong
     plan = parent.plan
     if plan is None or target.is_stream:
         pass

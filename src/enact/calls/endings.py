@@ -77,8 +77,7 @@ def end_streams(frame: Frame, only_dropped: bool = False) -> BaseException | Non
 
     Args:
         frame: that began them.
-        only_dropped: those that nobody could read on, unless that is since the frame
-            fails: then what may come of them is open.
+        only_dropped: those that nobody can read on.
     """
     first: BaseException | None = None
     for player in sorted(frame.streams or (), key=lambda player: player.slot):
@@ -246,9 +245,11 @@ def _running_children(frame: Frame) -> IncompleteSubinvocationError | None:
 
 
 def _abandon_children(frame: Frame) -> None:
-    """Write down, as incomplete, the children that still run."""
-    if frame.streams:
-        end_streams(frame, only_dropped=True)
+    """Write down, as incomplete, the children that still run.
+
+    A stream that was dropped since the last call may have been so by what ends the
+    frame, so what comes of it is open.
+    """
     for slot, child in enumerate(list(frame.children)):
         if type(child) is not bytes and child.unended is not None:
             leave(child)

@@ -8,7 +8,7 @@ from typing import Any
 from enact.calls.answers import Answer
 from enact.calls.calling import Early, arrive, give, give_async
 from enact.calls.divergence import another_reader, forbidden
-from enact.calls.endings import end_streams, fail
+from enact.calls.endings import fail
 from enact.calls.frames import Frame
 from enact.calls.lanes import CURRENT
 from enact.calls.order import ITEM
@@ -25,7 +25,6 @@ from enact.calls.streams import (
     after_end,
     enlist,
     in_words,
-    is_past,
     strike_off,
 )
 from enact.calls.verdicts import REQUEST_CHANGED
@@ -75,7 +74,7 @@ class Replayed:
         self._known = known
         self._count = 0
         self._over = False
-        self._dropped_at: int | None = None
+        self._is_dropped = False
         turns = answer.turns
         noted = 0 if turns is None else turns.items_of(answer.index)
         # Before that, nothing overlapped, so no order was noted.
@@ -185,7 +184,6 @@ class Replayed:
         session, policy = frame.run.session, frame.run.session.policy
         path = frame.path_in_tree()
         if policy.live == "forbid":
-            self.instead = None
             error = session.failed(forbidden(path, answer.call_input, REQUEST_CHANGED))
             raise fail(frame, error)
         if policy.forecast is not None:
@@ -193,19 +191,17 @@ class Replayed:
             raise fail(frame, policy.forecast.stop())
         if answer.recorded.has_calls:
             Plan(answer.recorded, session, frame.run.store, True).start(frame)
-        live = Live(frame, self._call.body(frame))
+        live = _live(frame, self._call)
         await live.catch_up(known)
         return live
 
     def dropped(self) -> None:
         """Nobody holds the stream any more; see ``Live.dropped``."""
-        self._dropped_at = len(self._answer.lane.frame.children)
+        self._is_dropped = True
 
     def left(self, only_dropped: bool = False) -> BaseException | None:
         """The caller ends, or goes on; gives what went wrong."""
-        if self._over:
-            return None
-        if only_dropped and not is_past(self._answer.lane.frame, self._dropped_at):
+        if self._over or (only_dropped and not self._is_dropped):
             return None
         try:
             if self._is_as_recorded(self._count, CLOSE, None):
@@ -213,7 +209,7 @@ class Replayed:
                 self._answer.end()
             else:
                 self._close_early()
-        except ReplayError as error:
+        except BaseException as error:  # as from any call; raised by the caller
             return error
         return None
 
@@ -265,8 +261,6 @@ async def begin(call: Call) -> Player:
         arrival = arrive(lane, *call, has_waited=True)
     if arrival is None:
         return Untracked(call)
-    if lane.frame.streams:
-        end_streams(lane.frame, only_dropped=True)
     if type(arrival) is Answer:
         turns = arrival.turns
         if turns is not None:
@@ -283,4 +277,11 @@ async def begin(call: Call) -> Player:
     if type(arrival) is Given:
         return Handed(arrival.value)
     assert isinstance(arrival, Frame)
-    return Live(arrival, call.body(arrival))
+    return _live(arrival, call)
+
+
+def _live(frame: Frame, call: Call) -> Live:
+    try:
+        return Live(frame, call.body(frame))
+    except BaseException as error:  # what it is called with does not fit
+        raise fail(frame, error) from None

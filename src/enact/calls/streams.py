@@ -153,7 +153,7 @@ class Live:
         self._items: list[Any] = [] if items is None else items
         self._sent = [] if sent is None else sent
         self._over = self._runs = False
-        self._dropped_at: int | None = None
+        self._is_dropped = False
         frame.player = self
         frame.plain = False
         # So that it keeps its place should the process die: calls go on beside it.
@@ -293,15 +293,13 @@ class Live:
         """
         if self._over or self._body is None:
             return
-        self._dropped_at = len(self._frame.caller.frame.children)
+        self._is_dropped = True
         held, self._body = [self._body], None
         contextvars.copy_context().run(_let_go, held, ended_lane(self._frame.target))
 
     def left(self, only_dropped: bool = False) -> BaseException | None:
         """The caller ends, or goes on; gives what went wrong."""
-        if self._runs or self._over:
-            return None
-        if only_dropped and not is_past(self._frame.caller.frame, self._dropped_at):
+        if self._runs or self._over or (only_dropped and not self._is_dropped):
             return None
         try:
             self.finish(CLOSED)
@@ -324,12 +322,8 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__qualname__}{error.args!r}"
 
 
-def is_past(frame: Frame, dropped_at: int | None) -> bool:
-    """Whether a stream was dropped, and not by what ends the calling frame."""
-    return dropped_at is not None and len(frame.children) > dropped_at
-
-
 def enlist(parent: Frame, player: Any) -> None:
+    """Note that a stream was begun in a frame."""
     with parent.lock:
         if parent.streams is None:
             parent.streams = set()
@@ -338,5 +332,6 @@ def enlist(parent: Frame, player: Any) -> None:
 
 
 def strike_off(parent: Frame, player: Any) -> None:
+    """Note that a stream has ended."""
     if parent.streams is not None:
         parent.streams.discard(player)

@@ -93,7 +93,13 @@ class TrackedAsyncGenerator(_Tracked, AsyncGenerator[Any, Any]):
 def tracked_stream(
     target: Target, receiver: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> TrackedGenerator | TrackedAsyncGenerator:
-    """The stream that a call of a registered generator gives."""
+    """The stream that a call of a registered generator gives.
+
+    Raises:
+        TypeError: the arguments do not fit. Only the code waits for the first item.
+    """
+    if receiver is None:
+        target.fn(*args, **kwargs)  # which runs nothing yet
     call = Call(target, receiver, args, kwargs)
     if target.is_async_stream:
         return TrackedAsyncGenerator(call)
