@@ -87,7 +87,7 @@ def call(
         arrival = arrive(lane, target, receiver, args, kwargs, has_waited=True)
     if type(arrival) is Given:
         return arrival.value
-    if type(arrival) is Answer:
+    if isinstance(arrival, Answer):
         turns = arrival.turns
         if turns is not None:
             arrival.wait_in_thread(turns, False)
@@ -285,7 +285,7 @@ def arrive(
         lane = lane_of_thread(lane, thread)
     parent = lane.frame
     if parent.closed:
-        _warn_late(lane, target)
+        warn_late(lane, target)
         return None
     if target.method is not None and receiver is None and args:
         if target.owns(type(args[0])):
@@ -323,8 +323,20 @@ def arrive(
             index = plan.early(lane, Input.of(target, given))
             if index is not None:
                 return Early(lane, index, plan.turns)
+    elif not (target.memoize or run.cautious):
+        return Frame(lane, target, given)
+    return begin(lane, target, given, plan)
+
+
+def begin(
+    lane: Lane, target: Target, given: Input | PlainInput, plan: Plan | None
+) -> Frame | Answer | Given | None:
+    """Begin a call whose place and input are known; see ``arrive``."""
+    if plan is not None and not lane.unwinding:
+        if plan.elsewhere is not None:
+            return plan.elsewhere.begin(lane, Input.of(target, given))
         return _replayed(lane, target, given, plan)
-    if target.memoize or run.cautious:
+    if target.memoize or lane.frame.run.cautious:
         return _live(lane, target, given, None)
     return Frame(lane, target, given)
 
@@ -487,7 +499,8 @@ def _run_untracked(
         CURRENT.reset(token)
 
 
-def _warn_late(lane: Lane, target: Target) -> None:
+def warn_late(lane: Lane, target: Target) -> None:
+    """Warn of a call that is made when the call that started its lane has ended."""
     frame = lane if isinstance(lane, Frame) else lane.frame
     name = frame.target.name if frame.target is not None else "the invocation"
     warnings.warn(

@@ -254,7 +254,10 @@ def _abandon_children(frame: Frame) -> None:
         if type(child) is not bytes and child.unended is not None:
             leave(child)
         elif type(child) is Frame:
-            interrupt(child, "incomplete")
+            if child.elsewhere is not None:
+                child.elsewhere.lost({slot})
+            else:
+                interrupt(child, "incomplete")
             _await_written(frame, slot, child)
         elif type(child) is not bytes:
             child.end()  # an answer that waits for its turn

@@ -77,9 +77,11 @@ class _Execution:
         store = active_store()
         assert isinstance(store, ValueStore)
         self.store = store if task.commit else Overlay(store)
-        from enact.calls.hooks import install  # it needs asyncio
+        from enact.calls import hooks  # it needs asyncio
+        from enact.calls.processes import hooks as process_hooks
 
-        install()
+        hooks.install()
+        process_hooks.install()
         recorded = task.recorded
         self.target, self.args = resolve(task.fun, tuple(task.args))
         self.kwargs = task.kwargs

@@ -30,6 +30,7 @@ from enact.values import redact, redacted_form
 if TYPE_CHECKING:
     from enact.calls.answers import Answer
     from enact.calls.layout import Recorded
+    from enact.calls.processes.home import Work
     from enact.calls.replayer import Plan
     from enact.calls.runs import Run
     from enact.calls.targets import Target
@@ -108,6 +109,8 @@ class Frame(Lane):
     # and does so, what it is written as.
     may_wait = False
     unended: bytes | None = None
+    # What runs it in another process.
+    elsewhere: Work | None = None
     # Streams that were begun here and have not ended; who runs this one, if it is one.
     streams: set[Any] | None = None
     player: Any = None

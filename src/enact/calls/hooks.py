@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from enact.calls import rest
-from enact.calls.children import run_in_child, set_caller
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread, run_in_lane
 from enact.errors import ReplayError, Signal
 
 R = TypeVar("R")
+
+# What these modules run in processes and threads of their own is no lane.
+MACHINERY = ("multiprocessing.", "concurrent.futures.")
 
 _as_completed = asyncio.as_completed
 _create_task = asyncio.BaseEventLoop.create_task
@@ -82,6 +82,13 @@ def _tracked_start(self: threading.Thread) -> None:
     lane = CURRENT.get()
     if lane is None:
         return _start(self)
+    of = getattr(getattr(self, "_target", None), "__module__", None) or ""
+    if of.startswith(MACHINERY):  # such as what fills a queue
+        token = CURRENT.set(None)
+        try:
+            return _start(self)
+        finally:
+            CURRENT.reset(token)
     thread = threading.get_ident()
     if lane.thread != thread:
         lane = lane_of_thread(lane, thread)
@@ -151,71 +158,14 @@ def _task_factory(
     return factory
 
 
-def _leave_invocation() -> None:
-    """A forked child is no part of the invocation: its calls just run."""
-    lane = CURRENT.get()
-    if lane is not None:
-        CURRENT.set(None)
-        set_caller(_name_of(lane))
-
-
-def _name_of(lane: Lane) -> str:
-    target = lane.frame.target
-    return "an invocation" if target is None else str(target.name)
-
-
-def _cover_processes() -> None:
-    """Hooks for modules that take long to import, where the program has done so."""
-    module: Any = sys.modules.get("multiprocessing.process")
-    start = getattr(getattr(module, "BaseProcess", None), "start", None)
-    if start is not None and not hasattr(start, "__enact__"):
-        module.BaseProcess.start = _telling_child(start)
-    module = sys.modules.get("concurrent.futures.process")
-    submit = getattr(getattr(module, "ProcessPoolExecutor", None), "submit", None)
-    if submit is not None and not hasattr(submit, "__enact__"):
-        module.ProcessPoolExecutor.submit = _telling_pool(submit)
-
-
-def _telling_child(start: Callable[[Any], None]) -> Callable[[Any], None]:
-    @functools.wraps(start)
-    def tracked_start(self: Any) -> None:
-        lane = CURRENT.get()
-        target = getattr(self, "_target", None)  # what ``run`` calls
-        if lane is not None and target is not None:
-            told = functools.partial(run_in_child, _name_of(lane), target)
-            self._target = told
-        start(self)
-
-    tracked_start.__enact__ = True  # type: ignore[attr-defined]  # marks it as ours
-    return tracked_start
-
-
-def _telling_pool(submit: Callable[..., Future[R]]) -> Callable[..., Future[R]]:
-    @functools.wraps(submit)
-    def tracked_submit(
-        self: Any, fn: Callable[..., R], /, *args: Any, **kwargs: Any
-    ) -> Future[R]:
-        lane = CURRENT.get()
-        if lane is None:
-            return submit(self, fn, *args, **kwargs)
-        # Its workers may have been started long before.
-        return submit(self, run_in_child, _name_of(lane), fn, *args, **kwargs)
-
-    tracked_submit.__enact__ = True  # type: ignore[attr-defined]  # marks it as ours
-    return tracked_submit
-
-
 def install() -> None:
-    """Put the hooks in place; calling it again covers what was imported since."""
-    _cover_processes()
+    """Put the hooks in place, once."""
     if asyncio.BaseEventLoop.create_task is _tracked_create_task:
         return
     asyncio.BaseEventLoop.create_task = _tracked_create_task  # type: ignore[assignment,method-assign]  # same signature by **options
     asyncio.as_completed = asyncio.tasks.as_completed = _tracked_as_completed
     threading.Thread.start = _tracked_start  # type: ignore[method-assign]
     rest.running_loop = asyncio._get_running_loop
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_leave_invocation)
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments
 
 

@@ -96,6 +96,14 @@ def lane_of_thread(lane: Lane, thread: int) -> Lane:
     return here
 
 
+def current_lane() -> Lane:
+    """The lane of the code that runs, in the thread that runs it."""
+    lane = CURRENT.get()
+    assert lane is not None
+    thread = threading.get_ident()
+    return lane if lane.thread == thread else lane_of_thread(lane, thread)
+
+
 def run_in_lane(
     lane: Lane, run: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> R:

@@ -53,6 +53,28 @@ def partial_invocation(rows: Sequence[CallRow], store: ValueStore) -> bytes | No
     return _Rebuild(by_parent, store).call(last).cid
 
 
+def below(store: ValueStore, run: str, number: int) -> tuple[CallRow, bytes]:
+    """What a call that was cut off recorded so far.
+
+    Args:
+        store: where the run is.
+        run: that it is part of.
+        number: of the call in it.
+
+    Returns:
+        Its row, and its invocation, put together from the rows of what it called.
+    """
+    by_parent: dict[int | None, list[CallRow]] = {}
+    (row,) = store.journal.calls(run=run, number=number)
+    todo = [row]
+    while todo:
+        parent = todo.pop().number
+        made = list(store.journal.calls(run=run, parent=parent))
+        by_parent[parent] = made
+        todo += [one for one in made if one.invocation is None]
+    return row, _Rebuild(by_parent, store).call(row).cid
+
+
 def recorded_by(row: RunRow, store: ValueStore) -> bytes | None:
     """What a run recorded so far, complete or partial; None if nothing began.
 

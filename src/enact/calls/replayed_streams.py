@@ -261,7 +261,7 @@ async def begin(call: Call) -> Player:
         arrival = arrive(lane, *call, has_waited=True)
     if arrival is None:
         return Untracked(call)
-    if type(arrival) is Answer:
+    if isinstance(arrival, Answer):
         turns = arrival.turns
         if turns is not None:
             if is_async:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from enact.calls import layout
 from enact.calls.alignment import Alignment
@@ -22,6 +22,7 @@ from enact.values.cbor import decode_form
 from enact.values.cids import CID_PREFIX
 
 if TYPE_CHECKING:
+    from enact.calls.answers import Answer
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane, Path
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
     from enact.errors import CallError, ReplayError
 
 _BATCH = 128
+
+
+class Elsewhere(Protocol):
+    """Begins the calls of a frame whose recording is in another process."""
+
+    def begin(self, lane: Lane, call: Input) -> Frame | Answer | Given | None:
+        """Begin a call, as ``calling.begin`` does."""
 
 
 class Plan:
@@ -50,6 +58,8 @@ class Plan:
         stands: the recorded outcome is not open: the code runs again for another
             reason, such as a change of it.
     """
+
+    elsewhere: Elsewhere | None = None
 
     __slots__ = (
         "_alignment",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 from enact.calls.rest import is_idle
 
@@ -21,21 +22,22 @@ _GRACE = 1.0
 
 
 def settle(frame: Frame) -> None:
-    """Wait for the threads and work items that the frame started."""
-    from concurrent.futures import Future
-
+    """Wait for the threads, processes and work items that the frame started."""
     patience = _Patience(frame)
     here = threading.current_thread()
     while True:
-        busy = [
-            work
-            for work in list(frame.started_work or ())
-            if (isinstance(work, Future) and not work.done())
-            or (isinstance(work, threading.Thread) and work.is_alive())
-        ]
+        busy = [work for work in list(frame.started_work or ()) if _is_busy(work)]
         if not any(work is not here for work in busy) or patience.is_over():
             return
         time.sleep(_LOOK_AGAIN)
+
+
+def _is_busy(work: Any) -> bool:
+    if hasattr(work, "is_alive"):  # a thread or a process
+        return bool(work.is_alive())
+    if hasattr(work, "done"):  # an item of work for an executor, or a task
+        return isinstance(work, Future) and not work.done()
+    return not work.ready()  # or for a pool of processes
 
 
 async def settle_async(frame: Frame) -> None:

@@ -95,7 +95,7 @@ def write(
         frame.plan.ended()
     if run.sampler is not None:
         run.sampler.ended(frame, status)
-    _let_go(frame)
+    let_go(frame)
 
 
 def _is_due(run: Run, duration: float) -> bool:
@@ -107,10 +107,10 @@ def leave(frame: Frame) -> None:
     cid, frame.unended = frame.unended, None
     assert cid is not None
     frame.caller.frame.ended_as(frame.slot, cid, None)
-    _let_go(frame)
+    let_go(frame)
 
 
-def _let_go(frame: Frame) -> None:
+def let_go(frame: Frame) -> None:
     """Drop what would keep a frame alive until the garbage collector runs."""
     frame.frame = frame.ended
     frame.failures = frame.pending = frame.started_work = frame.plan = None

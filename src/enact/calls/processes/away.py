@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end in the child process: the frame that started it, as it is seen from here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from enact.calls.answers import Answer
+from enact.calls.edits import read
+from enact.calls.frames import Frame, clock
+from enact.calls.lanes import CURRENT, Lane
+from enact.calls.listing import SourceKeeper
+from enact.calls.policy import Policy
+from enact.calls.processes.channel import Channel, portable
+from enact.calls.processes.home import (
+    CHILDS,
+    FIRST,
+    TOLD,
+    Answered,
+    Called,
+    Order,
+)
+from enact.calls.replayer import Given, Plan
+from enact.calls.runs import Origin, Run
+from enact.calls.session import Session
+from enact.errors import CallError, StoreError
+from enact.stores import Block, CallRow, CodeCount, RunRow, ValueStore
+
+if TYPE_CHECKING:
+    from enact.calls.inputs import Input
+    from enact.calls.lanes import Path
+
+
+class Above(NamedTuple):
+    """A call above the work, as far as messages and keys name it.
+
+    Attributes:
+        name: of what it calls; empty for the frame above the first call.
+        slot: among the calls of its caller.
+        lane: that made it.
+        position: in that lane.
+    """
+
+    name: str
+    slot: int
+    lane: Path
+    position: int
+
+
+class Place(NamedTuple):
+    """Where a child process belongs.
+
+    Attributes:
+        work: number of the work at home.
+        above: the calls above it, from the top.
+        path: of its lane.
+        run: identifier, branch and attempt of the run.
+        attended, on_unstorable, tells_order: see ``Run``.
+        policy: of the session, without what is no plain data.
+        lacks: what of it the child cannot have, in words; None if it has all.
+        in_turn: a record says when its calls start and end.
+    """
+
+    work: int
+    above: tuple[Above, ...]
+    path: Path
+    run: tuple[str, str, int]
+    attended: bool
+    on_unstorable: str
+    tells_order: bool
+    policy: Policy
+    lacks: str | None
+    in_turn: bool
+
+
+class Away(Frame):
+    """The frame that started this process, seen from here."""
+
+    announced = True
+    number = FIRST
+    plan: AwayPlan
+
+    def __init__(self, place: Place, channel: Channel) -> None:
+        self.frame = self
+        self.work = place.work
+        self.channel = channel
+        self.children: Any = {}  # the others are at home
+        self.caller = None
+        above: Frame | None = None
+        for call in place.above:
+            frame = self if call is place.above[-1] else Frame.__new__(Frame)
+            frame.caller = None if above is None else Lane(above, call.lane)
+            frame.slot, frame.position_there = call.slot, call.position
+            frame.target = _Named(call.name) if call.name else None
+            above = frame
+        self.run = AwayRun(self, place)
+        self.plan = AwayPlan(self, place.in_turn)
+        self.lane = Lane(self, place.path)
+
+    def ask(self, what: str, *args: Any) -> Any:
+        """The answer from home to a question about this work."""
+        return self.channel.ask(self.work, what, *args)
+
+    def enter(self, lane: Lane, child: Frame | Answer) -> int:
+        lane.position += 1
+        slot: int = child.slot if isinstance(child, Answer) else lane.slot  # type: ignore[attr-defined]  # set by ``begin``
+        return slot
+
+    def ending(self, slot: int, blocks: Any, is_end: bool = True) -> bytes | None:
+        return None
+
+    def ended_as(self, slot: int, cid: bytes, order: bytes | None) -> None:
+        self.children.pop(slot, None)
+
+    leave = ended_as  # type: ignore[assignment]  # with the same effect
+
+    def handed_out(self, slot: int) -> None:
+        self.ask("handed_out", slot)
+
+    def told(self) -> dict[str, Any]:
+        """What is to be known at home of how it went so far."""
+        session = self.run.session
+        return {
+            "explained": session.explained,
+            "changed": session.changed,
+            "verdicts": session.verdicts,
+            "error": None if session.error is None else portable(session.error),
+            "below": self.below or (),
+        }
+
+    def begin(self, lane: Lane, call: Input) -> Frame | Answer | Given | None:
+        """Begin a call; see ``calling.begin``."""
+        order = self.ask("begin", lane.path, called(call))
+        run = self.run
+        if isinstance(order, Answered):
+            return AwayAnswer(self, lane, call, order)
+        if not isinstance(order, Order):
+            return order  # type: ignore[no-any-return]  # Given, or None
+        session = run.session
+        session.explained = session.explained or order.explained
+        session.changed = session.changed or order.changed
+        recorded = None
+        if order.recorded is not None:
+            recorded = read(order.recorded, run.store)
+        lane.in_flight = order.in_flight
+        lane.slot = order.slot  # type: ignore[attr-defined]  # for ``enter``
+        frame = Frame(lane, call.target, call, order.verdict, recorded)
+        frame.number = order.number
+        frame.position_there = order.position
+        frame.turn = order.turn
+        if order.draw is not None:
+            frame.draw = order.draw
+        if recorded is not None and order.stands is not None:
+            Plan(recorded, session, run.store, order.stands).start(frame)
+        return frame
+
+    def over(self) -> None:
+        """The work has ended."""
+        run = self.run
+        run.sources.write()
+        if self.plan.turns is not None or run.session.error is not None:
+            self.ask("over", None, self.told())
+
+
+class _Named:
+    """A target of which only the name is known."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def called(call: Input) -> Called:
+    """What a call asks, as it is told at home."""
+    target = call.target
+    data = (call.cid, call.data)
+    return Called(
+        {name: getattr(target, name) for name in TOLD},
+        call.invokable,
+        call.cid,
+        [*call.blocks, data],
+        bool(call.opaque),
+    )
+
+
+class AwayAnswer(Answer):
+    """A call that a record answers; its place is at home."""
+
+    __slots__ = ("_away", "_key")
+
+    def __init__(self, away: Away, lane: Lane, call: Input, answered: Answered) -> None:
+        recorded = read(answered.recorded, away.run.store)
+        turns: Any = away.plan.turns if answered.in_turn else None
+        super().__init__(lane, call, recorded, answered.index, turns)
+        self._away = away
+        self._key = answered.key
+
+    def begin(self) -> None:
+        self.slot = self._away.ask("begin_answer", self._key)
+        self.lane.position += 1
+
+    def end(self) -> None:
+        self._away.ask("end_answer", self._key)
+
+
+class AwayTurns:
+    """The recorded order of the frame at home."""
+
+    def __init__(self, away: Away) -> None:
+        self._away = away
+
+    def wait_in_thread(self, index: int, what: int) -> bool:
+        """See ``Turns.wait_in_thread``; so with all here."""
+        if asyncio._get_running_loop() is not None:
+            return True
+        return bool(self._away.ask("wait", index, int(what)))
+
+    async def wait(self, lane: Lane, index: int, what: int) -> None:
+        await self._elsewhere("wait", index, int(what))
+
+    def wait_for_rest_of_order_in_thread(self) -> None:
+        if asyncio._get_running_loop() is None:
+            self._away.ask("wait_for_rest")
+
+    async def wait_for_rest_of_order(self, lane: Lane) -> None:
+        await self._elsewhere("wait_for_rest")
+
+    async def _elsewhere(self, *question: Any) -> None:
+        """Ask in another thread: the answer may hang on what this event loop does."""
+        token = CURRENT.set(None)
+        try:
+            asked = asyncio.to_thread(self._away.ask, *question)
+        finally:
+            CURRENT.reset(token)
+        await _untracked(asked)
+
+    def happened(self, index: int, what: int) -> None:
+        if what:  # that it starts is known at home
+            self._away.ask("happened", index, int(what))
+
+    def items_of(self, index: int) -> int:
+        found: int = self._away.ask("items_of", index)
+        return found
+
+    def awaits_cancellation(self, index: int) -> None:
+        self._away.ask("awaits_cancellation", index)
+
+    def is_turn(self, lane: Lane) -> bool:
+        return True
+
+    def drive(self, lane: Lane, coro: Any) -> Any:
+        return coro
+
+
+async def _untracked(coro: Any) -> Any:
+    token = CURRENT.set(None)
+    try:
+        return await coro
+    finally:
+        CURRENT.reset(token)
+
+
+class AwayPlan(Plan):
+    """The recorded calls of the frame at home."""
+
+    def __init__(self, away: Away, in_turn: bool) -> None:
+        self._away = away
+        self.elsewhere = away
+        self.session = away.run.session
+        turns: Any = AwayTurns(away) if in_turn else None
+        self.turns = turns
+
+    def quick_answer(self, *_: Any) -> None:
+        return None
+
+    def early(self, lane: Lane, call: Input) -> int | None:
+        found: int | None = self._away.ask("early", lane.path, called(call))
+        return found
+
+    def enlist(self, lane: Lane) -> None:
+        pass
+
+    def finished(self, lane: Lane) -> None:
+        if self.turns is not None:
+            self._away.ask("over", lane.path, {})
+
+    def has_turns(self) -> bool:
+        return False
+
+
+class AwayRun(Run):
+    """The run at home: what is recorded here goes there."""
+
+    __slots__ = ()
+
+    def __init__(self, away: Away, place: Place) -> None:
+        policy = place.policy
+        if place.lacks is not None:
+            lacking: Any = Lacking(place.lacks)
+            policy = policy._replace(sampler=lacking)
+        self.store = ValueStore(AwayBackend(away))
+        self.id, self.branch, self.attempt = place.run
+        self.store.sources, self.known = _known.setdefault(self.id, (set(), set()))
+        self.session = Session(policy, self.store)
+        self.origin = Origin()
+        self.cautious = policy.memoize or policy.live == "forbid"
+        self.cautious = self.cautious or policy.sampler is not None
+        self.sampler = None
+        self.flusher = self.group = self.schedule = None
+        self.tells_order = place.tells_order
+        self.withheld = set()
+        self.sources = SourceKeeper(self.store)
+        self._subtrees = {}
+        self.next_number = itertools.count(CHILDS).__next__
+        self.started = time.time()
+        self.epoch = self.started - clock()
+        self.on_unstorable = place.on_unstorable
+        self.attended = place.attended
+        self._meta = {}
+
+        def record(blocks: Sequence[Block], row: CallRow | None) -> None:
+            if row is not None and row.parent == FIRST:
+                away.ask("record", blocks, row, away.told())
+            else:
+                away.ask("record", blocks, row)
+
+        self.record = record
+
+
+# Of each run: digests of code, and invokables, that are known to be in its store.
+_known: dict[str, tuple[set[str], set[bytes]]] = {}
+
+
+class Lacking:
+    """Stands for a part of a policy that stays at home.
+
+    Args:
+        what: in words.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def arrive(self, lane: Lane, call: Input) -> None:
+        """A call comes that no record answers.
+
+        Raises:
+            CallError: always.
+        """
+        if call.target.builtin:
+            return
+        raise CallError(
+            f"{self._what} cannot look below calls in child processes, and "
+            f"{lane.frame.target.name!r} calls {call.target.name!r} there. Next: use "
+            "threads or tasks, or register the function that the process runs as one "
+            "that calls no other"
+        )
+
+    def ended(self, frame: Frame, status: str) -> None:
+        """See ``Sampler``."""
+
+
+class AwayBackend:
+    """The store at home."""
+
+    def __init__(self, away: Away) -> None:
+        self._away = away
+
+    def _ask(self, what: str, *args: Any, **options: Any) -> Any:
+        return self._away.ask("store", what, args, options)
+
+    def get(self, cids: Iterable[bytes]) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = self._ask("get", tuple(cids))
+        return found
+
+    def has(self, cids: Iterable[bytes]) -> set[bytes]:
+        found: set[bytes] = self._ask("has", tuple(cids))
+        return found
+
+    def keep(self, cids: Iterable[bytes]) -> set[bytes]:
+        found: set[bytes] = self._ask("keep", tuple(cids))
+        return found
+
+    def between(self, low: bytes, high: bytes, limit: int) -> list[bytes]:
+        found: list[bytes] = self._ask("between", low, high, limit)
+        return found
+
+    def put(self, blocks: Sequence[Block]) -> None:
+        self._ask("put", list(blocks))
+
+    def record(self, blocks: Sequence[Block], row: CallRow | None) -> None:
+        self._ask("record", list(blocks), row)
+
+    def begin_run(self, row: RunRow) -> None:
+        self._ask("begin_run", row)
+
+    def end_run(self, row: RunRow) -> None:
+        self._ask("end_run", row)
+
+    def runs(self, **conditions: Any) -> list[RunRow]:
+        found: list[RunRow] = self._ask("runs", **conditions)
+        return found
+
+    def calls(self, **conditions: Any) -> Iterator[CallRow]:
+        return iter(self._ask("calls", **conditions))
+
+    def codes(self) -> list[CodeCount]:
+        found: list[CodeCount] = self._ask("codes")
+        return found
+
+    def entries(self, kind: str, key: str | None = None) -> dict[str, str]:
+        found: dict[str, str] = self._ask("entries", kind, key)
+        return found
+
+    def swap(self, kind: str, key: str, old: str | None, new: str | None) -> bool:
+        return bool(self._ask("swap", kind, key, old, new))
+
+    def write_entries(self, kind: str, entries: Mapping[str, str]) -> None:
+        self._ask("write_entries", kind, dict(entries))
+
+    @property
+    def owner(self) -> str:
+        owner: str = self._ask("owner")
+        return owner
+
+    def find_owner(self, token: str) -> str | None:
+        found: str | None = self._ask("find_owner", token)
+        return found
+
+    def claim(self, run: str) -> contextlib.AbstractContextManager[None]:
+        raise StoreError(
+            f"run {run} cannot be resumed by a child process of a tracked call: "
+            "resume it in the process that opened the store"
+        )
+
+    def flush(self) -> None:
+        self._ask("flush")
+
+    def close(self) -> None:
+        pass

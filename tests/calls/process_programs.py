@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs whose calls are made in child processes; a module that these can import.
+
+Each leaf writes a line into the file that ``NOTES`` names when it really runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+import enact
+
+NOTES = "ENACT_TEST_NOTES"
+
+
+def note(text: object) -> None:
+    path = os.environ.get(NOTES)
+    if path:
+        with open(path, "a") as notes:
+            notes.write(f"{text}\n")
+
+
+def noted() -> list[str]:
+    with open(os.environ[NOTES]) as notes:
+        return notes.read().split()
+
+
+@enact.register(name="process/leaf")
+def leaf(x: int) -> int:
+    note(f"leaf:{x}")
+    return x + 1
+
+
+@enact.register(name="process/inner")
+def inner(x: int) -> int:
+    note(f"inner:{x}")
+    return leaf(x) + leaf(10 * x)
+
+
+@enact.register(name="process/careless")
+def careless(x: int) -> int:
+    inner(x)
+    if os.environ.get("ENACT_TEST_MEND") is None:
+        raise ValueError(f"no {x}")
+    return x
+
+
+@enact.register(name="process/asks")
+def asks(x: int) -> int:
+    answer = enact.request_input(int, x, f"how many for {x}?")
+    return leaf(x) + answer
+
+
+@enact.register(name="process/dies")
+def dies(x: int) -> int:
+    """The second time, it goes on."""
+    leaf(x)
+    if noted().count(f"died:{x}") == 0:
+        note(f"died:{x}")
+        os._exit(7)
+    return leaf(x + 1)
+
+
+@enact.register(name="process/counter")
+@dataclasses.dataclass
+class Counter:
+    """Keeps count of its own calls."""
+
+    count: int = 0
+
+    @enact.register(name="process/Counter.add")
+    def add(self, n: int) -> int:
+        self.count += n
+        return self.count
+
+
+def work(x: int) -> int:
+    return leaf(x) + inner(x)
+
+
+def pair(x: int, y: int) -> int:
+    return leaf(x) + leaf(y)
+
+
+async def gathered(x: int) -> list[int]:
+    async def one(n: int) -> int:
+        return await later(n)
+
+    return await asyncio.gather(*(one(x + n) for n in range(3)))
+
+
+@enact.register(name="process/later")
+async def later(x: int) -> int:
+    note(f"later:{x}")
+    await asyncio.sleep(0.001 * (x % 3))
+    return x + 1
+
+
+def runs_loop(x: int) -> list[int]:
+    return asyncio.run(gathered(x))
+
+
+def runs_threads(x: int) -> list[int]:
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(leaf, range(x, x + 3)))
+
+
+@enact.register(name="process/executor")
+def executor(method: str) -> list[int]:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        first = pool.submit(inner, 1)
+        second = pool.submit(work, 2)
+        return [*pool.map(leaf, [5, 6]), first.result(), second.result(), leaf(0)]
+
+
+@enact.register(name="process/alone")
+def alone(method: str) -> list[int]:
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    workers = [context.Process(target=puts, args=(queue, n)) for n in range(2)]
+    for worker in workers:
+        worker.start()
+    found = sorted(queue.get() for _ in workers)
+    for worker in workers:
+        worker.join()
+    return [*found, leaf(0)]
+
+
+def puts(queue, n: int) -> None:
+    queue.put(work(n))
+
+
+class Worker(multiprocessing.Process):
+    """One that has its work in a method."""
+
+    def __init__(self, queue: Any) -> None:
+        super().__init__()
+        self.queue = queue
+
+    def run(self) -> None:
+        self.queue.put(work(3))
+
+
+@enact.register(name="process/subclassed")
+def subclassed(method: str) -> int:
+    multiprocessing.set_start_method(method, force=True)
+    queue = multiprocessing.Queue()
+    worker = Worker(queue)
+    worker.start()
+    found = queue.get()
+    worker.join()
+    return found
+
+
+@enact.register(name="process/pool")
+def pool(method: str) -> list[object]:
+    with multiprocessing.get_context(method).Pool(2) as workers:
+        return [
+            workers.map(work, range(3)),
+            workers.starmap(pair, [(1, 2), (3, 4)]),
+            list(workers.imap(leaf, range(3))),
+            sorted(workers.imap_unordered(leaf, range(3), chunksize=2)),
+            workers.apply(pair, (1,), {"y": 2}),
+            workers.map_async(leaf, [7], chunksize=1).get(),
+        ]
+
+
+@enact.register(name="process/concurrent")
+def concurrent(method: str) -> list[object]:
+    """Tasks and threads within a process."""
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        return [
+            workers.submit(runs_loop, 10).result(),
+            workers.submit(runs_threads, 20).result(),
+        ]
+
+
+@enact.register(name="process/nested")
+def nested(method: str) -> list[int]:
+    """A process whose call starts processes."""
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        return workers.submit(executor, method).result()
+
+
+@enact.register(name="process/failing")
+def failing(method: str) -> list[int]:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        found = [workers.submit(leaf, 1).result()]
+        return [*found, workers.submit(careless, 2).result()]
+
+
+def wraps(x: int) -> int:
+    try:
+        return careless(x)
+    except ValueError as error:
+        raise KeyError("wrapped") from error
+
+
+@enact.register(name="process/wrapping")
+def wrapping(method: str) -> int:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        return workers.submit(wraps, 2).result()
+
+
+@enact.register(name="process/handled")
+def handled(method: str) -> list[object]:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        try:
+            workers.submit(careless, 2).result()
+        except ValueError as error:
+            return [str(error), leaf(3)]
+    return []
+
+
+@enact.register(name="process/asking")
+def asking(method: str) -> list[int]:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(2, mp_context=context) as workers:
+        futures = [workers.submit(asks, n) for n in (1, 2)]
+        return [future.result() for future in futures]
+
+
+@enact.register(name="process/dying")
+def dying(method: str) -> list[int]:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        first = workers.submit(leaf, 5).result()
+        return [first, workers.submit(dies, 1).result()]
+
+
+@enact.register(name="process/stateful")
+def stateful(method: str) -> list[int]:
+    counter = Counter()
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        return [workers.submit(counter.add, n).result() for n in (1, 2)]
+
+
+@enact.register(name="process/outliving")
+def outliving(method: str) -> int:
+    context = multiprocessing.get_context(method)
+    WORKERS.append(context.Process(target=waits))
+    WORKERS[-1].start()
+    return leaf(1)
+
+
+def waits() -> None:
+    time.sleep(0.3)
+    leaf(9)
+
+
+WORKERS: list[Any] = []
+
+
+@enact.register(name="process/items")
+def items(x: int):
+    for n in range(x):
+        yield leaf(n)
+
+
+def reads(x: int) -> list[int]:
+    return list(items(x))
+
+
+@enact.register(name="process/streaming")
+def streaming(method: str) -> list[int]:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        return workers.submit(reads, 3).result()
+
+
+@enact.register(name="process/long")
+def long(method: str, n: int) -> int:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        return workers.submit(counts, n).result()
+
+
+def counts(n: int) -> int:
+    return sum(leaf(k) for k in range(n))
+
+
+@enact.register(name="process/counts")
+def counted(n: int) -> int:
+    return sum(leaf(k) for k in range(n))
+
+
+@enact.register(name="process/longer")
+def longer(method: str, n: int) -> int:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        return workers.submit(counted, n).result()
+
+
+@enact.register(name="process/drawing")
+def drawing(method: str, deep: bool) -> int:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        return workers.submit(inner if deep else leaf, 1).result()
