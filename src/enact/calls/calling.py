@@ -106,6 +106,8 @@ def call(
         leave_lane(token)
         if frame.turn >= 0 and not isinstance(error, INTERRUPTS):
             turns_at(frame).wait_in_thread(frame.turn, True)
+        if frame.caller.in_flight and isinstance(error, Exception):
+            comes_last_in_thread(frame)
         if frame.pending and frame.started_work:
             settle(frame)
         seen = fail(frame, error)
@@ -117,8 +119,8 @@ def call(
     leave_lane(token)
     if frame.verdict is None and not frame.pending:
         return complete(frame, output)  # as most calls by far
-    if frame.caller.in_flight and (turns := turns_of(frame.caller)) is not None:
-        turns.wait_for_rest_of_order_in_thread()
+    if frame.caller.in_flight:
+        comes_last_in_thread(frame)
     if frame.pending and frame.started_work:
         settle(frame)
     if frame.turn < 0:
@@ -173,9 +175,13 @@ async def call_async(
         except Exception:
             if frame.run.schedule is not None:
                 await frame.run.schedule.hold()
+            if frame.caller.in_flight:
+                await comes_last(frame)
             raise
         if frame.run.schedule is not None:
             await frame.run.schedule.hold()
+        if frame.caller.in_flight:
+            await comes_last(frame)
     except BaseException as error:
         leave_lane(token)
         if frame.turn >= 0 and not isinstance(error, INTERRUPTS):
@@ -195,8 +201,6 @@ async def call_async(
             raise
         raise seen from seen.__cause__
     leave_lane(token)
-    if frame.caller.in_flight and (turns := turns_of(frame.caller)) is not None:
-        await turns.wait_for_rest_of_order(frame.caller)
     if frame.pending and frame.started_work:
         await settle_async(frame)
     if frame.turn < 0:
@@ -214,6 +218,20 @@ async def call_async(
         return complete(frame, output)
     finally:
         turns_at(frame).happened(frame.turn, True)
+
+
+async def comes_last(frame: Frame) -> None:
+    """Wait until all that was recorded has happened beside a call that ends."""
+    turns = turns_of(frame.caller)
+    if turns is not None:
+        await turns.wait_for_rest_of_order(frame.caller)
+
+
+def comes_last_in_thread(frame: Frame) -> None:
+    """``comes_last``, for a call that is not awaited."""
+    turns = turns_of(frame.caller)
+    if turns is not None:
+        turns.wait_for_rest_of_order_in_thread()
 
 
 def may_wait(frame: Frame) -> bool:
@@ -246,8 +264,10 @@ async def give_async(answer: Answer) -> Any:
                 turns.awaits_cancellation(answer.index)
             await forever()  # till the program cancels this one too
     except BaseException as error:  # cancelled, or closed with its loop
-        if turns is not None and answer.recorded.status == "cancelled":
-            if is_cancellation(error):  # of several at once, each in its turn
+        if is_cancellation(error):
+            if answer.recorded.status != "cancelled":
+                answer.lane.frame.was_cut_short(answer)
+            elif turns is not None:  # of several at once, each in its turn
                 await turns.wait(answer.lane, answer.index, True)
         answer.end()
         raise
@@ -339,6 +359,8 @@ def _replayed(
     call_input = Input.of(target, given)
     found = plan.match(lane, call_input)
     if found is None:
+        if plan.has_turns() and not session.changed:
+            lane.in_flight = True
         return _live(lane, target, given, NEW)
     index, recorded = found
     path = path_of_next(lane)

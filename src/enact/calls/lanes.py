@@ -42,8 +42,9 @@ class Lane:
         queue: indices of its recorded calls (replay).
         spawned: how many tasks, threads and work items it has started.
         unwinding: a pause or an interrupt has gone through it.
-        in_flight: its last recorded call had not ended when the recording was cut off:
-            what comes of it comes after all that is recorded (replay).
+        in_flight: its calls are new, or the last one that was recorded had not ended
+            when the recording was cut off, or waited for a person: what comes of them
+            comes after all that is recorded (replay).
     """
 
     frame: Frame

@@ -118,22 +118,43 @@ def look_later(
     _lookers.add(handle)
 
 
-def has_timer(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether something is known to sleep in the loop."""
+# Callbacks of timers that only set limits: of asyncio and anyio, in all versions.
+_LIMITS = ("_handle_timeout", "_on_timeout", "_release_waiter", "_timeout")
+
+
+def has_timer(loop: asyncio.AbstractEventLoop, but_timeouts: bool = False) -> bool:
+    """Whether something is known to sleep in the loop.
+
+    Args:
+        loop: to look at.
+        but_timeouts: leave out what is there to end something that takes long.
+    """
     return any(
-        not timer.cancelled() and timer not in _lookers
+        not (
+            timer.cancelled()
+            or timer in _lookers
+            or (but_timeouts and _name_of(timer) in _LIMITS)
+        )
         for timer in getattr(loop, "_scheduled", ())
     )
 
 
-def is_idle(loop: asyncio.AbstractEventLoop) -> bool:
+def _name_of(timer: asyncio.TimerHandle) -> str | None:
+    return getattr(getattr(timer, "_callback", None), "__name__", None)
+
+
+def is_idle(loop: asyncio.AbstractEventLoop, but_timeouts: bool = False) -> bool:
     """Whether a loop has nothing to run and waits for no timer, file or thread.
 
     Of a loop that is not asyncio's own this is not known: then it is false.
+
+    Args:
+        loop: to look at.
+        but_timeouts: as for `has_timer`.
     """
     ready = getattr(loop, "_ready", None)
     selector = getattr(loop, "_selector", None)
-    if ready is None or selector is None or ready or has_timer(loop):
+    if ready is None or selector is None or ready or has_timer(loop, but_timeouts):
         return False
     if len(selector.get_map() or ()) > 1:  # one is the loop's own wake-up pipe
         return False
