@@ -483,7 +483,7 @@ class Plan:
         """Recorded calls that were not asked for, with their lanes."""
         left = sorted(
             n for n in self._left(frame)
-            if n not in self._retry or (self.in_flight(n) and not self._is_empty(n))
+            if n not in self._retry or self.child(n).is_open
         )  # fmt: skip
         return [self.calls[n] for n in left], [self.lane_of(n) for n in left]
 
