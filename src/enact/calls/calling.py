@@ -27,7 +27,13 @@ from enact.calls.endings import (
 )
 from enact.calls.frames import Frame
 from enact.calls.inputs import Input, PlainInput
-from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
+from enact.calls.lanes import (
+    CURRENT,
+    Lane,
+    lane_of_stranger,
+    lane_of_thread,
+    leave_lane,
+)
 from enact.calls.layout import Recorded, plain_call_args
 from enact.calls.memo import find_answer
 from enact.calls.replayer import Given, Plan, path_of_next, same
@@ -162,6 +168,8 @@ async def call_async(
     if type(arrival) is not Frame:
         return await _run_untracked(target, receiver, args, kwargs)
     frame = arrival
+    frame.in_loop = True
+    frame.task = frame.caller.task
     token = CURRENT.set(frame)
     try:
         if receiver is None:
@@ -303,6 +311,8 @@ def arrive(
     thread = _get_ident()
     if lane.thread != thread:
         lane = lane_of_thread(lane, thread)
+    elif lane.in_loop:
+        lane = lane_of_stranger(lane)
     parent = lane.frame
     if parent.closed:
         _warn_late(lane, target)

@@ -19,7 +19,13 @@ from typing import Any, TypeVar
 
 from enact.calls import rest
 from enact.calls.children import run_in_child, set_caller
-from enact.calls.lanes import CURRENT, Lane, lane_of_thread, run_in_lane
+from enact.calls.lanes import (
+    CURRENT,
+    Lane,
+    lane_of_stranger,
+    lane_of_thread,
+    run_in_lane,
+)
 from enact.errors import ReplayError, Signal
 
 R = TypeVar("R")
@@ -28,6 +34,14 @@ _as_completed = asyncio.as_completed
 _create_task = asyncio.BaseEventLoop.create_task
 _start = threading.Thread.start
 _submit = ThreadPoolExecutor.submit
+
+
+def _own(lane: Lane) -> Lane:
+    """The lane of what runs here, which found ``lane`` in its context."""
+    thread = threading.get_ident()
+    if lane.thread != thread:
+        return lane_of_thread(lane, thread)
+    return lane_of_stranger(lane) if lane.in_loop else lane
 
 
 def _tracked_create_task(
@@ -46,12 +60,11 @@ def start_task(
     options: dict[str, Any],
 ) -> asyncio.Task[Any]:
     """Create a task in a lane of its own."""
-    thread = threading.get_ident()
-    if lane.thread != thread:
-        lane = lane_of_thread(lane, thread)
+    lane = _own(lane)
     frame = lane.frame
     with frame.lock:
-        child = lane.spawn(thread)
+        child = lane.spawn(lane.thread)
+    child.in_loop = True
     plan = frame.plan
     if plan is not None and plan.turns is not None:
         coro = plan.turns.drive(child, coro)
@@ -67,6 +80,7 @@ def start_task(
             task = create(coro, **options)
         finally:
             CURRENT.reset(token)
+    child.task = id(task)
     frame.started(task)
     return task
 
@@ -82,9 +96,7 @@ def _tracked_start(self: threading.Thread) -> None:
     lane = CURRENT.get()
     if lane is None:
         return _start(self)
-    thread = threading.get_ident()
-    if lane.thread != thread:
-        lane = lane_of_thread(lane, thread)
+    lane = _own(lane)
     with lane.frame.lock:
         child = lane.spawn()
     run = self.run
@@ -112,9 +124,7 @@ def _tracked_submit(
     lane = CURRENT.get()
     if lane is None:
         return _submit(self, fn, *args, **kwargs)
-    thread = threading.get_ident()
-    if lane.thread != thread:
-        lane = lane_of_thread(lane, thread)
+    lane = _own(lane)
     with lane.frame.lock:
         child = lane.spawn()
     # The pool may start a worker thread here. It serves any work item, so it is
@@ -214,6 +224,7 @@ def install() -> None:
     asyncio.as_completed = asyncio.tasks.as_completed = _tracked_as_completed
     threading.Thread.start = _tracked_start  # type: ignore[method-assign]
     rest.running_loop = asyncio._get_running_loop
+    rest.current_task = asyncio.current_task
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_leave_invocation)
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments

@@ -25,6 +25,14 @@ def _no_loop() -> asyncio.AbstractEventLoop | None:
 running_loop: Callable[[], asyncio.AbstractEventLoop | None] = _no_loop
 
 
+def _no_task() -> asyncio.Task[Any] | None:
+    return None
+
+
+#: The task that runs in the loop of this thread, if one does; put here in the same way.
+current_task: Callable[[], asyncio.Task[Any] | None] = _no_task
+
+
 def is_cancellation(error: BaseException) -> bool:
     """Whether an exception is how asyncio cancels a task."""
     from asyncio import CancelledError

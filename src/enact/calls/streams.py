@@ -156,6 +156,7 @@ class Live:
         self._is_dropped = False
         frame.player = self
         frame.plain = False
+        frame.in_loop = frame.target.is_async_stream
         # So that it keeps its place should the process die: calls go on beside it.
         announce(frame)
         enlist(frame.caller.frame, self)
