@@ -18,7 +18,10 @@ import pytest
 
 import enact
 from enact.calls import runs
+from tests.calls import matrix_callbacks, matrix_streams
 from tests.calls.matrix_programs import LIVE, PROGRAMS, Program
+
+assert matrix_callbacks and matrix_streams  # they add to the programs
 
 QUICK, SOAK = 3, 20
 OTHER = 1000  # added to a schedule: everything takes another time

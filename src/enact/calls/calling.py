@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from enact.calls import rest
 from enact.calls.answers import Answer
 from enact.calls.callers import stacklevel
 from enact.calls.credentials import look_at, look_for_live
@@ -169,7 +170,7 @@ async def call_async(
         return await _run_untracked(target, receiver, args, kwargs)
     frame = arrival
     frame.in_loop = True
-    frame.task = frame.caller.task
+    frame.task = frame.caller.task or rest.task_id()
     token = CURRENT.set(frame)
     try:
         if receiver is None:
@@ -386,8 +387,7 @@ def _replayed(
         verdict = EDITED if ref is not None else verdict
     if verdict is None:
         return Answer(lane, call_input, recorded, index, plan.turns)
-    # The calls of a stream's reader stand between its items.
-    in_turn = verdict == REUSED and plan.turns is not None and not target.is_stream
+    in_turn = verdict == REUSED and plan.turns is not None
     if not in_turn:
         plan.drop(index)
     again = verdict in (RETRIED, RESUMED, CODE_CHANGED) and plan.retried(index)

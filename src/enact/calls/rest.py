@@ -50,6 +50,12 @@ def is_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
+def task_id() -> int:
+    """The ``id`` of the task that runs; 0 outside of tasks."""
+    task = None if running_loop() is None else current_task()
+    return 0 if task is None else id(task)
+
+
 def cancellation() -> BaseException:
     """What asyncio raises in a cancelled task."""
     from asyncio import CancelledError
