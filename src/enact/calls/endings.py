@@ -137,6 +137,8 @@ def pause(frame: Frame, duration: float) -> BaseException:
     """End paused: below this call a person's answer is missing."""
     pending = frame.pending
     assert pending is not None
+    if frame.stuck_task is not None:  # nobody else has cancelled it
+        frame.stuck_task.uncancel()
     _abandon_children(frame)
     pending.sort(key=lambda entry: (entry[0], entry[1]))
     _, _, raised_cid, signal = pending[0]
@@ -214,6 +216,10 @@ def _tell_caller_pending(frame: Frame, raised_cid: bytes, signal: Signal) -> Non
         if above.pending is None:
             above.pending = []
         above.pending.append((caller.path, frame.slot, raised_cid, signal))
+        if caller is not above and above.in_loop and rest.running_loop() is not None:
+            from enact.calls.settling import end_if_stuck  # it needs what ends frames
+
+            end_if_stuck(above)
 
 
 def _raised(frame: Frame, error: BaseException) -> tuple[bytes, bool, bool]:

@@ -112,6 +112,10 @@ class Frame(Lane):
     unended: bytes | None = None
     # Streams that were begun here and have not ended; who runs this one, if it is one.
     streams: set[Any] | None = None
+    # Below it a person is asked, and it is watched lest it waits for ever; its task,
+    # if that has been cancelled for it.
+    ends_if_stuck = False
+    stuck_task: Any = None
     player: Any = None
 
     def __init__(

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 # How long a thread is given to react to an outcome, before others go on.
 _REACTION = 0.0001
 
+# How long nothing may move before a thread that waits for all others goes on, though
+# others wait for their turns.
+_STALL = 0.25
+
 _REST = (-1, False)
 
 
@@ -347,7 +351,12 @@ class Turns:
             return
         with self._changed:
             place, since = self._next, time.monotonic()
-            while not self._is_up_to_last() and time.monotonic() - since < PATIENCE:
+            while not self._is_up_to_last():
+                # Others may need what only this thread can free, such as its place
+                # in a pool: one that asked a person had freed it.
+                patience = _STALL if self._threads else PATIENCE
+                if time.monotonic() - since > patience:
+                    return
                 self._changed.wait(0.05)
                 if self._next != place:
                     place, since = self._next, time.monotonic()
