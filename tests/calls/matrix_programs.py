@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import enact
 
 PAUSES = (None, 0.0, 0.0003, 0.0007, 0.001)
+SLOW = 60.0  # seconds
+PERSON = 120.0
 
 
 class Live:
@@ -29,18 +31,32 @@ class Live:
         self.start(0)
 
     def start(
-        self, schedule: int, answers: dict[str, str] | None = None, ask: str = ""
+        self,
+        schedule: int,
+        answers: dict[str, str] | None = None,
+        ask: str = "",
+        waits: str = "",
     ) -> None:
-        """Begin another execution."""
+        """Begin another execution.
+
+        Args:
+            schedule: says how long calls take.
+            answers: what calls give in place of what they would.
+            ask: the name of a call that asks a person.
+            waits: one that takes as long as a person does.
+        """
         self.schedule = schedule
         self.answers = answers or {}
         self.ask = ask
+        self.waits = waits
         self.ran.clear()
 
     def pause(self, name: str) -> float | None:
         """Seconds, or None; it hangs on the name, not on who asks first."""
+        if name == self.waits:
+            return PERSON
         if name.startswith("slow"):
-            return None if name in self.answers else 60.0
+            return None if name in self.answers else SLOW
         if name.startswith("quick"):
             return None
         return random.Random(f"{self.schedule} {name}").choice(PAUSES)
@@ -68,7 +84,7 @@ def leaf_sync(name: str, given: Any = "") -> str:
     LIVE.ran.append(name)
     if name == LIVE.ask:
         return enact.request_input(str, for_value=name)
-    time.sleep(LIVE.pause(name) or 0)
+    time.sleep(min(LIVE.pause(name) or 0, 0.01))
     return LIVE.answer(name, given)
 
 

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from enact.calls import rest
 from enact.calls.answers import Answer
 from enact.calls.callers import stacklevel
 from enact.calls.credentials import look_at, look_for_live
@@ -27,7 +28,13 @@ from enact.calls.endings import (
 )
 from enact.calls.frames import Frame
 from enact.calls.inputs import Input, PlainInput
-from enact.calls.lanes import CURRENT, Lane, lane_of_thread, leave_lane
+from enact.calls.lanes import (
+    CURRENT,
+    Lane,
+    lane_of_stranger,
+    lane_of_thread,
+    leave_lane,
+)
 from enact.calls.layout import Recorded, plain_call_args
 from enact.calls.memo import find_answer
 from enact.calls.replayer import Given, Plan, path_of_next, same
@@ -106,6 +113,8 @@ def call(
         leave_lane(token)
         if frame.turn >= 0 and not isinstance(error, INTERRUPTS):
             turns_at(frame).wait_in_thread(frame.turn, True)
+        if frame.caller.in_flight and isinstance(error, Exception):
+            comes_last_in_thread(frame)
         if frame.pending and frame.started_work:
             settle(frame)
         seen = fail(frame, error)
@@ -117,8 +126,8 @@ def call(
     leave_lane(token)
     if frame.verdict is None and not frame.pending:
         return complete(frame, output)  # as most calls by far
-    if frame.caller.in_flight and (turns := turns_of(frame.caller)) is not None:
-        turns.wait_for_rest_of_order_in_thread()
+    if frame.caller.in_flight:
+        comes_last_in_thread(frame)
     if frame.pending and frame.started_work:
         settle(frame)
     if frame.turn < 0:
@@ -160,6 +169,8 @@ async def call_async(
     if type(arrival) is not Frame:
         return await _run_untracked(target, receiver, args, kwargs)
     frame = arrival
+    frame.in_loop = True
+    frame.task = frame.caller.task or rest.task_id()
     token = CURRENT.set(frame)
     try:
         if receiver is None:
@@ -173,9 +184,13 @@ async def call_async(
         except Exception:
             if frame.run.schedule is not None:
                 await frame.run.schedule.hold()
+            if frame.caller.in_flight:
+                await comes_last(frame)
             raise
         if frame.run.schedule is not None:
             await frame.run.schedule.hold()
+        if frame.caller.in_flight:
+            await comes_last(frame)
     except BaseException as error:
         leave_lane(token)
         if frame.turn >= 0 and not isinstance(error, INTERRUPTS):
@@ -195,8 +210,6 @@ async def call_async(
             raise
         raise seen from seen.__cause__
     leave_lane(token)
-    if frame.caller.in_flight and (turns := turns_of(frame.caller)) is not None:
-        await turns.wait_for_rest_of_order(frame.caller)
     if frame.pending and frame.started_work:
         await settle_async(frame)
     if frame.turn < 0:
@@ -214,6 +227,20 @@ async def call_async(
         return complete(frame, output)
     finally:
         turns_at(frame).happened(frame.turn, True)
+
+
+async def comes_last(frame: Frame) -> None:
+    """Wait until all that was recorded has happened beside a call that ends."""
+    turns = turns_of(frame.caller)
+    if turns is not None:
+        await turns.wait_for_rest_of_order(frame.caller)
+
+
+def comes_last_in_thread(frame: Frame) -> None:
+    """``comes_last``, for a call that is not awaited."""
+    turns = turns_of(frame.caller)
+    if turns is not None:
+        turns.wait_for_rest_of_order_in_thread()
 
 
 def may_wait(frame: Frame) -> bool:
@@ -246,8 +273,10 @@ async def give_async(answer: Answer) -> Any:
                 turns.awaits_cancellation(answer.index)
             await forever()  # till the program cancels this one too
     except BaseException as error:  # cancelled, or closed with its loop
-        if turns is not None and answer.recorded.status == "cancelled":
-            if is_cancellation(error):  # of several at once, each in its turn
+        if is_cancellation(error):
+            if answer.recorded.status != "cancelled":
+                answer.lane.frame.was_cut_short(answer)
+            elif turns is not None:  # of several at once, each in its turn
                 await turns.wait(answer.lane, answer.index, True)
         answer.end()
         raise
@@ -283,6 +312,8 @@ def arrive(
     thread = _get_ident()
     if lane.thread != thread:
         lane = lane_of_thread(lane, thread)
+    elif lane.in_loop:
+        lane = lane_of_stranger(lane)
     parent = lane.frame
     if parent.closed:
         warn_late(lane, target)
@@ -351,6 +382,8 @@ def _replayed(
     call_input = Input.of(target, given)
     found = plan.match(lane, call_input)
     if found is None:
+        if plan.has_turns() and not session.changed:
+            lane.in_flight = True
         return _live(lane, target, given, NEW)
     index, recorded = found
     path = path_of_next(lane)
@@ -366,8 +399,7 @@ def _replayed(
         verdict = EDITED if ref is not None else verdict
     if verdict is None:
         return Answer(lane, call_input, recorded, index, plan.turns)
-    # The calls of a stream's reader stand between its items.
-    in_turn = verdict == REUSED and plan.turns is not None and not target.is_stream
+    in_turn = verdict == REUSED and plan.turns is not None
     if not in_turn:
         plan.drop(index)
     again = verdict in (RETRIED, RESUMED, CODE_CHANGED) and plan.retried(index)

@@ -107,6 +107,21 @@ def another_reader(path: str, name: str, count: int) -> ReplayError:
     )
 
 
+def not_awaited(path: str, name: str) -> ReplayError:
+    """A call was cancelled that had returned, or raised, when it was recorded.
+
+    Args:
+        path: of the call.
+        name: of what it calls.
+    """
+    return ReplayError(
+        f"replay left the record at call {where(path)} of {name!r}: it is cancelled "
+        "now, and was not so before. A timeout may be too short for a replay, or code "
+        "before it has changed. Replay with `strict=False` to go on",
+        path,
+    )
+
+
 def gave_others(path: str, name: str, number: int) -> ReplayError:
     """A stream that is to go on gives other items than before.
 

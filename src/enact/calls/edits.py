@@ -85,6 +85,23 @@ class Change:
         if details.retry is not None:
             details.retry = [i for i in details.retry if i != index] or None
 
+    def comes_last(self, index: int, is_open: bool) -> None:
+        """A child that waited for a person ends after all that others did meanwhile.
+
+        Args:
+            index: of the child.
+            is_open: its code goes on; else the answer is its outcome.
+        """
+        details = self.details
+        if is_open:
+            details.retry = sorted({index, *(details.retry or ())})
+        events = details.events
+        if events is not None:
+            others = [event for event in events if event != index + 1]
+            if others[-1:] != [layout.REST]:  # they have reacted to each other
+                others.append(layout.REST)
+            details.events = [*others, index + 1] if index + 1 in events else others
+
     def drop_after(self, index: int) -> int:
         """Drop what the lane of child ``index`` did after it; its new index."""
         lanes = self.details.lanes
@@ -165,6 +182,14 @@ def rewound_to(recorded: Recorded, store: ValueStore, path: Path) -> bytes:
     return change.write()
 
 
+def cancelled(recorded: Recorded, store: ValueStore) -> bytes:
+    """Drop the outcome: the call was cancelled before it came."""
+    change = Change(recorded, store)
+    change.drop_outcome()
+    change.details.status = "cancelled"
+    return change.write()
+
+
 def given(
     recorded: Recorded,
     store: ValueStore,
@@ -197,9 +222,12 @@ def given(
         output=output, raised=raised, origin=origin, drop_rest=drop_rest,
     )  # fmt: skip
     # What its reader did while a stream was open came before it asked.
-    if drop_rest and not child.is_open_stream:
+    comes_last = drop_rest and not child.is_open_stream
+    if comes_last:
         first = change.drop_after(first)
     if rest:
         change.reopen(first, new)
     change.replace(first, new)
+    if comes_last:
+        change.comes_last(first, bool(rest))
     return change.write()

@@ -9,6 +9,8 @@ from typing import Any
 
 from enact.calls import layout, rest
 from enact.calls.credentials import look_for_live
+from enact.calls.divergence import not_awaited
+from enact.calls.edits import cancelled
 from enact.calls.exceptions import Failure, capture, reachable
 from enact.calls.frames import Frame, clock
 from enact.calls.layout import plain_scalar
@@ -39,6 +41,7 @@ def complete(frame: Frame, output: Any) -> Any:
     if frame.pending:
         raise pause(frame, duration)
     wrong = wrong or _running_children(frame) or _changed_input(frame)
+    wrong = wrong or _cut_short(frame)
     if wrong is None and frame.plan is not None:
         wrong = frame.plan.left_over(frame)
     if wrong is not None:
@@ -117,6 +120,7 @@ def fail(frame: Frame, error: BaseException) -> BaseException:
             changed.__cause__ = error
             error = changed
     _abandon_children(frame)
+    _cut_short(frame)
     details = None
     raised_cid, here, opaque = _raised(frame, error)
     retry = reachable(error, frame.failures)
@@ -133,6 +137,8 @@ def pause(frame: Frame, duration: float) -> BaseException:
     """End paused: below this call a person's answer is missing."""
     pending = frame.pending
     assert pending is not None
+    if frame.stuck_task is not None:  # nobody else has cancelled it
+        frame.stuck_task.uncancel()
     _abandon_children(frame)
     pending.sort(key=lambda entry: (entry[0], entry[1]))
     _, _, raised_cid, signal = pending[0]
@@ -210,6 +216,10 @@ def _tell_caller_pending(frame: Frame, raised_cid: bytes, signal: Signal) -> Non
         if above.pending is None:
             above.pending = []
         above.pending.append((caller.path, frame.slot, raised_cid, signal))
+        if caller is not above and above.in_loop and rest.running_loop() is not None:
+            from enact.calls.settling import end_if_stuck  # it needs what ends frames
+
+            end_if_stuck(above)
 
 
 def _raised(frame: Frame, error: BaseException) -> tuple[bytes, bool, bool]:
@@ -229,6 +239,23 @@ def _raised(frame: Frame, error: BaseException) -> tuple[bytes, bool, bool]:
 
 def _name(frame: Frame) -> str:
     return f"{frame.path_in_tree() or 'at the top'} of {frame.target.name!r}"
+
+
+def _cut_short(frame: Frame) -> BaseException | None:
+    """Note which calls the program cancelled before a record gave their outcomes.
+
+    Had the frame itself been cut off, these would stand for a later try.
+
+    Returns:
+        What is wrong with that, if nothing explains it.
+    """
+    session = frame.run.session
+    for answer in frame.cut_short or ():
+        if session.is_exact:
+            path, name = answer.path(), answer.target.name
+            return session.failed(not_awaited(path, name))
+        frame.children[answer.slot] = cancelled(answer.recorded, frame.run.store)
+    return None
 
 
 def _running_children(frame: Frame) -> IncompleteSubinvocationError | None:

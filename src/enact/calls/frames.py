@@ -62,6 +62,7 @@ class Frame(Lane):
         usage: what the program told about this call (``annotate``).
         replaces: the recorded call whose place this one takes (replay).
         below: versions of the code that ran below.
+        cut_short: calls that were cancelled, though the record has outcomes (replay).
     """
 
     # Stands for the frame of those who have ended; set below.
@@ -83,6 +84,7 @@ class Frame(Lane):
     unwound: list[bytes] | None = None
     plan: Plan | None = None
     below: set[Any] | None = None
+    cut_short: list[Answer] | None = None
     origin: str | None = None
     verdict: str | None = None
     replaces: bytes | None = None
@@ -113,6 +115,10 @@ class Frame(Lane):
     elsewhere: Work | None = None
     # Streams that were begun here and have not ended; who runs this one, if it is one.
     streams: set[Any] | None = None
+    # Below it a person is asked, and it is watched lest it waits for ever; its task,
+    # if that has been cancelled for it.
+    ends_if_stuck = False
+    stuck_task: Any = None
     player: Any = None
 
     def __init__(
@@ -323,6 +329,11 @@ class Frame(Lane):
         """All that could react to the last event has done so."""
         if self.events is not None and not self.closed:
             self.events.append(layout.REST)
+
+    def was_cut_short(self, answer: Answer) -> None:
+        """The program cancels a call before the record gives its outcome."""
+        self.plain = False
+        self.cut_short = [*(self.cut_short or ()), answer]
 
     def ran(self, version: Version | None, below: Iterable[Version | None]) -> None:
         """Note the version of a call made here, and of what ran below that call."""

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from enact.calls import rest
-from enact.calls.lanes import CURRENT, Lane, lane_of_thread, run_in_lane
+from enact.calls.lanes import CURRENT, Lane, own_lane, run_in_lane
 from enact.errors import ReplayError, Signal
 
 R = TypeVar("R")
@@ -46,12 +46,11 @@ def start_task(
     options: dict[str, Any],
 ) -> asyncio.Task[Any]:
     """Create a task in a lane of its own."""
-    thread = threading.get_ident()
-    if lane.thread != thread:
-        lane = lane_of_thread(lane, thread)
+    lane = own_lane(lane)
     frame = lane.frame
     with frame.lock:
-        child = lane.spawn(thread)
+        child = lane.spawn(lane.thread)
+    child.in_loop = True
     plan = frame.plan
     if plan is not None and plan.turns is not None:
         coro = plan.turns.drive(child, coro)
@@ -67,6 +66,7 @@ def start_task(
             task = create(coro, **options)
         finally:
             CURRENT.reset(token)
+    child.task = id(task)
     frame.started(task)
     return task
 
@@ -89,9 +89,7 @@ def _tracked_start(self: threading.Thread) -> None:
             return _start(self)
         finally:
             CURRENT.reset(token)
-    thread = threading.get_ident()
-    if lane.thread != thread:
-        lane = lane_of_thread(lane, thread)
+    lane = own_lane(lane)
     with lane.frame.lock:
         child = lane.spawn()
     run = self.run
@@ -119,9 +117,7 @@ def _tracked_submit(
     lane = CURRENT.get()
     if lane is None:
         return _submit(self, fn, *args, **kwargs)
-    thread = threading.get_ident()
-    if lane.thread != thread:
-        lane = lane_of_thread(lane, thread)
+    lane = own_lane(lane)
     with lane.frame.lock:
         child = lane.spawn()
     # The pool may start a worker thread here. It serves any work item, so it is
@@ -166,6 +162,7 @@ def install() -> None:
     asyncio.as_completed = asyncio.tasks.as_completed = _tracked_as_completed
     threading.Thread.start = _tracked_start  # type: ignore[method-assign]
     rest.running_loop = asyncio._get_running_loop
+    rest.current_task = asyncio.current_task
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments
 
 

@@ -15,8 +15,11 @@ from __future__ import annotations
 import contextvars
 import functools
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from enact.calls import rest
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
@@ -40,10 +43,15 @@ class Lane:
         position: how many calls it has made.
         cursor: how many recorded calls it has used up (replay).
         queue: indices of its recorded calls (replay).
-        spawned: how many tasks, threads and work items it has started.
+        spawned: how many tasks, threads and work items it has started, and callbacks.
+        callbacks: how many callbacks of an event loop have made calls for it.
+        in_loop: it is run by a task of asyncio.
+        task: the ``id`` of that; 0 if it is not known yet.
+        is_callback: it is what a callback does, and those that it leaves behind.
         unwinding: a pause or an interrupt has gone through it.
-        in_flight: its last recorded call had not ended when the recording was cut off:
-            what comes of it comes after all that is recorded (replay).
+        in_flight: its calls are new, or the last one that was recorded had not ended
+            when the recording was cut off, or waited for a person: what comes of them
+            comes after all that is recorded (replay).
     """
 
     frame: Frame
@@ -54,6 +62,10 @@ class Lane:
     cursor = 0
     queue: Sequence[int] = ()
     spawned = 0
+    callbacks = 0
+    in_loop = False
+    task = 0
+    is_callback = False
     unwinding = False
     in_flight = False
 
@@ -64,8 +76,23 @@ class Lane:
 
     def spawn(self, thread: int = 0) -> Lane:
         """The lane of the next task, thread or work item that this one starts."""
-        number = self.spawned
-        self.spawned = number + 1
+        number = self.spawned - self.callbacks
+        self.spawned += 1
+        return self._begin(number, thread)
+
+    def spawn_callback(self) -> Lane:
+        """The lane of a callback that this one, or its future, left in an event loop.
+
+        It is counted apart, downwards from -1. Which of two callbacks comes first is
+        often a matter of time, and must not rename tasks.
+        """
+        self.callbacks += 1
+        self.spawned += 1
+        lane = self._begin(-self.callbacks, self.thread)
+        lane.in_loop = lane.is_callback = True
+        return lane
+
+    def _begin(self, number: int, thread: int) -> Lane:
         frame = self.frame
         lane = Lane(frame, (*self.path, number), thread)
         if frame.plan is not None:
@@ -96,12 +123,56 @@ def lane_of_thread(lane: Lane, thread: int) -> Lane:
     return here
 
 
+# Lanes of tasks that no hook has seen begin.
+_strangers: weakref.WeakKeyDictionary[Any, Lane] = weakref.WeakKeyDictionary()
+
+
+def lane_of_stranger(lane: Lane) -> Lane:
+    """The lane to use when ``lane``, of a task, may have been found in another one.
+
+    Callbacks (``call_soon``, ``call_later``, ``add_done_callback``) bring along the
+    lane of the code that left them, and so do tasks that are made by hand
+    (``asyncio.Task``). They run beside it, so each has one of its own, from the first
+    call that it makes. A callback that leaves another one goes on.
+    """
+    if rest.running_loop() is None:  # it was closed, or it is none of asyncio
+        return lane
+    task = rest.current_task()
+    if task is None:
+        if lane.is_callback:
+            return lane
+        with lane.frame.lock:
+            child = lane.spawn_callback()
+    elif lane.task in (0, id(task)) and not lane.is_callback:
+        lane.task = id(task)
+        return lane
+    else:
+        known = _strangers.get(task)
+        if known is not None:
+            return known
+        with lane.frame.lock:
+            child = lane.spawn(lane.thread)
+        child.in_loop = True
+        child.task = id(task)
+        _strangers[task] = child
+        lane.frame.started(task)
+    CURRENT.set(child)  # in the context of the callback or task
+    return child
+
+
+def own_lane(lane: Lane) -> Lane:
+    """The lane of what runs here, which found ``lane`` in its context."""
+    thread = threading.get_ident()
+    if lane.thread != thread:
+        return lane_of_thread(lane, thread)
+    return lane_of_stranger(lane) if lane.in_loop else lane
+
+
 def current_lane() -> Lane:
-    """The lane of the code that runs, in the thread that runs it."""
+    """The lane of what runs here, within a tracked call."""
     lane = CURRENT.get()
     assert lane is not None
-    thread = threading.get_ident()
-    return lane if lane.thread == thread else lane_of_thread(lane, thread)
+    return own_lane(lane)
 
 
 def run_in_lane(
@@ -133,16 +204,17 @@ def leave_lane(token: contextvars.Token[Lane | None]) -> None:
 def with_current_contexts(function: Callable[..., R]) -> Callable[..., R]:
     """Make ``function`` run in a copy of the current context, in any thread.
 
-    Args:
-        function: what a thread, executor or callback will call.
+        Args:
+            function: what a thread, executor or callback will call.
 
-    Returns:
-        A function with the same arguments and result.
+        Returns:
+            A function with the same arguments and result.
 
-    >>> import threading
-    >>> thread = threading.Thread(target=with_current_contexts(print), args=("hi",))
-    >>> thread.start(); thread.join()
-    hi
+        >>> import threading
+    import weakref
+        >>> thread = threading.Thread(target=with_current_contexts(print), args=("hi",))
+        >>> thread.start(); thread.join()
+        hi
     """
     context = contextvars.copy_context()
 

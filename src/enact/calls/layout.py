@@ -357,6 +357,11 @@ class Recorded:
         return self.status == "incomplete" and not self.has_calls
 
     @property
+    def is_open(self) -> bool:
+        """Whether it had not come to its end, and there are calls that may answer."""
+        return self.status == "incomplete" and self.has_calls
+
+    @property
     def is_open_stream(self) -> bool:
         """Whether it is a stream that did not come to its end."""
         return self.details is not None and self.details.items is not None

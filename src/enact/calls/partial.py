@@ -118,13 +118,11 @@ class _Call(NamedTuple):
         lane: that made it.
         cid: of its invocation.
         ended: whether it came to an end.
-        in_flight: nothing but its request is known.
     """
 
     lane: Path
     cid: bytes
     ended: bool = True
-    in_flight: bool = False
 
 
 class _Rebuild:
@@ -176,17 +174,23 @@ class _Rebuild:
                 if one.number in place_of:
                     left[place_of[one.number]] = self.call(one)
             running = [one for one in running if one.number not in place_of]
-        retry = [n for n, one in enumerate(calls) if one.in_flight]
         ahead: list[_Call] = []
+        retry: list[int] = []
         if base is not None:
             if goes_on:
                 answers.update(n for n in left if n < len(base.children))
             again = _take(base, left, calls, events, answers)
-            retry += again if goes_on else []
-            ahead = [left[n] for n in sorted(left) if n not in _retry(base)]
+            retry = again if goes_on else []
+            ahead = [
+                left[n] for n in sorted(left)
+                if n not in _retry(base) or self._read(left[n]).is_open
+            ]  # fmt: skip
         for one in running:
             calls.append(self.call(one))
             events.append(0)
+        # What ran when the process died ends after all that is told.
+        open_ones = (n for n, one in enumerate(calls) if not one.ended)
+        retry = sorted({*retry, *open_ones})
         details = Details()
         details.status = "incomplete"
         details.retry = retry or None
@@ -217,8 +221,7 @@ class _Rebuild:
                 cid = self._was_in_flight(start)
                 if cid is None:
                     continue  # nothing is told, or its row was lost with the power
-                is_leaf = read(cid, self._store).is_in_flight
-                call = _Call(start.lane, cid, ended=False, in_flight=is_leaf)
+                call = _Call(start.lane, cid, ended=False)
             index_of[slot] = len(calls)
             calls.append(call)
         events = [
@@ -262,7 +265,7 @@ class _Rebuild:
                 # It may still answer a call of its own, but stands behind all others.
                 left[index + len(recorded)] = recorded[index]
             elif index is not None and index in retry and row.verdict in _AGAIN:
-                if self._read(recorded[index]).is_in_flight:
+                if self._read(recorded[index]).status == "incomplete":
                     continue
                 # What followed its failure is dropped when it is retried.
                 for later in [n for n in left if n > index and n not in retry]:

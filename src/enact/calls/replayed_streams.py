@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enact.calls.answers import Answer
-from enact.calls.calling import Early, arrive, give, give_async
+from enact.calls.calling import Early, arrive, give, give_async, turns_at
 from enact.calls.divergence import another_reader, forbidden
 from enact.calls.endings import fail
 from enact.calls.frames import Frame
@@ -30,6 +30,10 @@ from enact.calls.streams import (
 from enact.calls.verdicts import REQUEST_CHANGED
 from enact.errors import ReplayError
 from enact.values import decode
+
+if TYPE_CHECKING:
+    from enact.calls.layout import Recorded
+    from enact.stores import ValueStore
 
 
 class Handed:
@@ -223,17 +227,7 @@ def recorded_stream(answer: Answer) -> Stream:
     Raises:
         ReplayError: it is no recording of a stream.
     """
-    recorded = answer.recorded
-    store = answer.lane.frame.run.store
-    cid = recorded.output
-    if cid is None:
-        items = recorded.details.items if recorded.details is not None else None
-        cid = items[0] if items else None
-    found = (
-        Stream([], None, BROKEN)
-        if cid is None
-        else decode(store.load_block(cid), store)
-    )
+    found = _known(answer.recorded, answer.lane.frame.run.store)
     if isinstance(found, Stream):
         return found
     raise answer.lane.frame.run.session.failed(
@@ -244,6 +238,16 @@ def recorded_stream(answer: Answer) -> Stream:
             answer.path(),
         )
     )
+
+
+def _known(recorded: Recorded, store: ValueStore) -> Any:
+    cid = recorded.output
+    if cid is None:
+        items = recorded.details.items if recorded.details is not None else None
+        cid = items[0] if items else None
+    if cid is None:
+        return Stream([], None, BROKEN)
+    return decode(store.load_block(cid), store)
 
 
 async def begin(call: Call) -> Player:
@@ -282,6 +286,13 @@ async def begin(call: Call) -> Player:
 
 def _live(frame: Frame, call: Call) -> Live:
     try:
-        return Live(frame, call.body(frame))
+        body = call.body(frame)
     except BaseException as error:  # what it is called with does not fit
         raise fail(frame, error) from None
+    if frame.turn < 0 or frame.plan is None:
+        return Live(frame, body)
+    turns = turns_at(frame)
+    known = _known(frame.plan.recorded, frame.run.store)
+    count = len(known) if isinstance(known, Stream) else 0
+    first_noted = count - turns.items_of(frame.turn)
+    return Live(frame, body, turns=turns, first_noted=first_noted)

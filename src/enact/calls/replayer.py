@@ -171,7 +171,12 @@ class Plan:
         return index in self._retry
 
     def in_flight(self, index: int) -> bool:
-        """Whether the recorded child ``index`` ran when the frame was cut off."""
+        """Whether the recorded child ``index`` ran when the frame was cut off, or
+        waited for a person who has answered."""
+        return index in self._retry and self.child(index).status == "incomplete"
+
+    def _is_empty(self, index: int) -> bool:
+        """Whether a recorded child was in flight, and nothing came of it."""
         return index in self._retry and self.child(index).is_in_flight
 
     def child(self, index: int) -> Recorded:
@@ -290,7 +295,7 @@ class Plan:
             if alignment is None or alignment.is_free(index):
                 recorded = self._child(index)
                 is_same = same(recorded, call)
-                if not (is_same or self.in_flight(index)):
+                if not (is_same or self._is_empty(index)):
                     break
                 if alignment is not None:
                     alignment.take(index)
@@ -475,7 +480,7 @@ class Plan:
         unasked = [
             index
             for index in self._left(frame)
-            if index < self._made and not self.in_flight(index)
+            if index < self._made and not self._is_empty(index)
         ]
         if not unasked:
             return session.error
@@ -486,7 +491,10 @@ class Plan:
 
     def ahead(self, frame: Frame) -> tuple[list[bytes], list[Path]]:
         """Recorded calls that were not asked for, with their lanes."""
-        left = sorted(n for n in self._left(frame) if n not in self._retry)
+        left = sorted(
+            n for n in self._left(frame)
+            if n not in self._retry or self.child(n).is_open
+        )  # fmt: skip
         return [self.calls[n] for n in left], [self.lane_of(n) for n in left]
 
     def ended(self) -> None:

@@ -25,6 +25,14 @@ def _no_loop() -> asyncio.AbstractEventLoop | None:
 running_loop: Callable[[], asyncio.AbstractEventLoop | None] = _no_loop
 
 
+def _no_task() -> asyncio.Task[Any] | None:
+    return None
+
+
+#: The task that runs in the loop of this thread, if one does; put here in the same way.
+current_task: Callable[[], asyncio.Task[Any] | None] = _no_task
+
+
 def is_cancellation(error: BaseException) -> bool:
     """Whether an exception is how asyncio cancels a task."""
     from asyncio import CancelledError
@@ -40,6 +48,12 @@ def is_cancelled() -> bool:
         return True
     task = current_task()
     return task is None or task.cancelling() > 0
+
+
+def task_id() -> int:
+    """The ``id`` of the task that runs; 0 outside of tasks."""
+    task = None if running_loop() is None else current_task()
+    return 0 if task is None else id(task)
 
 
 def cancellation() -> BaseException:
@@ -118,22 +132,43 @@ def look_later(
     _lookers.add(handle)
 
 
-def has_timer(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether something is known to sleep in the loop."""
+# Callbacks of timers that only set limits: of asyncio and anyio, in all versions.
+_LIMITS = ("_handle_timeout", "_on_timeout", "_release_waiter", "_timeout")
+
+
+def has_timer(loop: asyncio.AbstractEventLoop, but_timeouts: bool = False) -> bool:
+    """Whether something is known to sleep in the loop.
+
+    Args:
+        loop: to look at.
+        but_timeouts: leave out what is there to end something that takes long.
+    """
     return any(
-        not timer.cancelled() and timer not in _lookers
+        not (
+            timer.cancelled()
+            or timer in _lookers
+            or (but_timeouts and _name_of(timer) in _LIMITS)
+        )
         for timer in getattr(loop, "_scheduled", ())
     )
 
 
-def is_idle(loop: asyncio.AbstractEventLoop) -> bool:
+def _name_of(timer: asyncio.TimerHandle) -> str | None:
+    return getattr(getattr(timer, "_callback", None), "__name__", None)
+
+
+def is_idle(loop: asyncio.AbstractEventLoop, but_timeouts: bool = False) -> bool:
     """Whether a loop has nothing to run and waits for no timer, file or thread.
 
     Of a loop that is not asyncio's own this is not known: then it is false.
+
+    Args:
+        loop: to look at.
+        but_timeouts: as for `has_timer`.
     """
     ready = getattr(loop, "_ready", None)
     selector = getattr(loop, "_selector", None)
-    if ready is None or selector is None or ready or has_timer(loop):
+    if ready is None or selector is None or ready or has_timer(loop, but_timeouts):
         return False
     if len(selector.get_map() or ()) > 1:  # one is the loop's own wake-up pipe
         return False

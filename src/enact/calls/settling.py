@@ -11,7 +11,7 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from enact.calls.rest import is_idle
+from enact.calls.rest import is_idle, look_later
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _LOOK_AGAIN = 0.005
 # Seconds without a tracked call after which what still runs is left to itself.
 _GRACE = 1.0
+# How often in a row nothing is to be done until a frame is known to be stuck.
+_QUIET = 4
 
 
 def settle(frame: Frame) -> None:
@@ -60,6 +62,36 @@ async def settle_async(frame: Frame) -> None:
         # Workers that wait for more from a queue will never end by themselves.
         quiet = quiet + 1 if is_idle(loop) else 0
     settle(frame)
+
+
+def end_if_stuck(frame: Frame) -> None:
+    """See that a frame ends that waits for what only a person's answer would bring.
+
+    The signal may not come out of where the question was asked: nobody awaits a
+    callback, or the task waits for an event that the one that asked would have set.
+    When nothing is left to run, the task of the frame is cancelled.
+    """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    tasks = [task for task in asyncio.all_tasks(loop) if id(task) == frame.task]
+    if frame.ends_if_stuck or not tasks:
+        return
+    frame.ends_if_stuck = True
+    (task,) = tasks
+    quiet = 0
+
+    def look() -> None:
+        nonlocal quiet
+        if frame.closed or task.done():
+            return
+        quiet = quiet + 1 if is_idle(loop) else 0
+        if quiet == _QUIET:
+            frame.stuck_task = task
+            task.cancel()
+        look_later(loop, _LOOK_AGAIN, look)
+
+    look_later(loop, _LOOK_AGAIN, look)
 
 
 class _Patience:

@@ -18,19 +18,23 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls.divergence import gave_others
-from enact.calls.endings import INTERRUPTS, complete, fail
+from enact.calls.endings import INTERRUPTS, complete, fail, interrupt
 from enact.calls.frames import Frame, ended_lane
 from enact.calls.lanes import CURRENT, Lane, leave_lane
 from enact.calls.layout import Details
+from enact.calls.order import ITEM
+from enact.calls.rest import is_cancellation
 from enact.calls.settling import settle, settle_async
 from enact.calls.stream_value import BROKEN, CLOSED, EXHAUSTED, Stream
 from enact.calls.writing import announce
+from enact.errors import Signal
 from enact.values import ATOMIC, Lowered, cid_of
 from enact.values.cbor import decode_form
 
 if TYPE_CHECKING:
     from enact.calls.layout import Blocks
     from enact.calls.targets import Target
+    from enact.calls.turns import Turns
 
 SEND, THROW, CLOSE = "send", "throw", "close"
 
@@ -134,6 +138,8 @@ class Live:
         frame: of the call.
         body: that runs; None if nothing more is asked of it.
         items, sent: what it has handed out before, and what came in.
+        turns: the recorded order that it keeps to, where it runs again.
+        first_noted: the first item that has a place there.
 
     Attributes:
         instead: who plays on, if another does.
@@ -147,6 +153,8 @@ class Live:
         body: Body | None,
         items: list[Any] | None = None,
         sent: list[tuple[int, str, Any]] | None = None,
+        turns: Turns | None = None,
+        first_noted: int = 0,
     ) -> None:
         self._frame = frame
         self._body = body
@@ -154,8 +162,13 @@ class Live:
         self._sent = [] if sent is None else sent
         self._over = self._runs = False
         self._is_dropped = False
+        self._turns = turns
+        self._first_noted = first_noted
+        # A pause goes through it, so that it is to begin anew.
+        self._unwinds = False
         frame.player = self
         frame.plain = False
+        frame.in_loop = frame.target.is_async_stream
         # So that it keeps its place should the process die: calls go on beside it.
         announce(frame)
         enlist(frame.caller.frame, self)
@@ -168,6 +181,8 @@ class Live:
         if self._runs:
             raise ValueError("the stream is being read already")
         self._note(how, value)
+        if how == THROW and isinstance(value, Signal):
+            self._unwinds = frame.unwinding = True
         frame.thread = threading.get_ident()
         token = CURRENT.set(frame)
         self._runs = True
@@ -176,27 +191,50 @@ class Live:
         except BaseException as error:
             leave_lane(token)
             self._end()
+            if self._unwinds:
+                interrupt(frame, "incomplete")
+                raise
             if not isinstance(error, INTERRUPTS):
                 await self._settle()
+                if not is_cancellation(error):
+                    await self._turn(True)
             seen = fail(frame, error)
+            self._had_turn(True)
             if seen is error:
                 raise
             raise seen from seen.__cause__
         finally:
             self._runs = False
         leave_lane(token)
-        if how == CLOSE:
+        if how == CLOSE or type(got) is End:
             await self._settle()
-            self.finish(CLOSED)
-            return got
-        if type(got) is End:
-            await self._settle()
-            self.finish(EXHAUSTED, got.returned)
+            await self._turn(True)
+            ended = CLOSED if how == CLOSE else EXHAUSTED
+            self.finish(ended, got.returned)
             return got
         if not frame.closed:
+            place = len(self._items) - self._first_noted
+            if place >= 0:
+                await self._turn(ITEM + place)
             self._items.append(self._as_it_is(got))
+            if place >= 0:
+                self._had_turn(ITEM + place)
             frame.caller.frame.handed_out(frame.slot)
         return got
+
+    async def _turn(self, kind: int) -> None:
+        """Wait until this comes next in the recorded order; see ``order.ITEM``."""
+        frame, turns = self._frame, self._turns
+        if turns is None:
+            return
+        if frame.target.is_async_stream:
+            await turns.wait(frame.caller, frame.turn, kind)
+        else:
+            turns.wait_in_thread(frame.turn, kind)
+
+    def _had_turn(self, kind: int) -> None:
+        if self._turns is not None:
+            self._turns.happened(self._frame.turn, kind)
 
     async def catch_up(self, known: Stream) -> None:
         """Run the body to where a recording of it was left.
@@ -265,9 +303,15 @@ class Live:
         """Write down that the stream has ended; see ``complete``."""
         self._end()
         sent = self._sent
+        if self._unwinds:
+            interrupt(self._frame, "incomplete")
+            return
         if ended == CLOSED and sent and sent[-1][1] == CLOSE:
             sent = sent[:-1]  # which goes without saying
-        complete(self._frame, Stream(self._items, returned, ended, sent))
+        try:
+            complete(self._frame, Stream(self._items, returned, ended, sent))
+        finally:
+            self._had_turn(True)
 
     def _end(self) -> None:
         self._over = True

@@ -17,24 +17,24 @@ import asyncio
 import functools
 import threading
 import time
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
+from enact.calls.drivers import Driver
 from enact.calls.layout import REST, item_of
 from enact.calls.order import ITEM
-from enact.calls.rest import has_timer, is_idle, look_later, when_at_rest
+from enact.calls.rest import when_at_rest
+from enact.calls.stuck import PATIENCE, Watch
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
 
-# How long nothing may move before a lane goes on out of turn: what it waits for may
-# hang on something that cannot be seen from here, such as a socket or a sleeping
-# thread. An event loop that has nothing left to do is known to be stuck at once.
-PATIENCE = 5.0
-_LOOK_AGAIN = 0.002
-
 # How long a thread is given to react to an outcome, before others go on.
 _REACTION = 0.0001
+
+# How long nothing may move before a thread that waits for all others goes on, though
+# others wait for their turns.
+_STALL = 0.25
 
 _REST = (-1, False)
 
@@ -192,6 +192,8 @@ class Turns:
         if self._up_to_others(order[place]):
             for length in range(len(turn)):
                 self._wake(turn[:length])
+            for path in self._last & self._waiting.keys():
+                self._wake(path)
 
     def _wake_thread(self) -> None:
         """Wake the thread whose turn it is; to wake all each time would take long."""
@@ -323,9 +325,22 @@ class Turns:
     async def wait_for_rest_of_order(self, lane: Lane) -> None:
         """Wait in a task until all that was recorded has happened."""
         self._last.add(lane.path)
-        while not self.used_up():
-            if await self._park(lane):
-                return
+        try:
+            while not self._is_up_to_last():
+                if await self._park(lane):
+                    return
+        finally:
+            self._last.discard(lane.path)
+
+    def _is_up_to_last(self) -> bool:
+        """Whether it is the turn of those that wait for all the others.
+
+        What is to be cancelled next may be so by what they do.
+        """
+        if self.used_up():
+            return True
+        child, what = self._order[self._next]
+        return what == 1 and child in self._cut
 
     def wait_for_rest_of_order_in_thread(self) -> None:
         """Block this thread until all that was recorded has happened, or nothing does.
@@ -336,7 +351,12 @@ class Turns:
             return
         with self._changed:
             place, since = self._next, time.monotonic()
-            while not self.used_up() and time.monotonic() - since < PATIENCE:
+            while not self._is_up_to_last():
+                # Others may need what only this thread can free, such as its place
+                # in a pool: one that asked a person had freed it.
+                patience = _STALL if self._threads else PATIENCE
+                if time.monotonic() - since > patience:
+                    return
                 self._changed.wait(0.05)
                 if self._next != place:
                     place, since = self._next, time.monotonic()
@@ -356,7 +376,7 @@ class Turns:
             self._waiting.setdefault(lane.path, []).append(future)
         if id(loop) not in self._watching:
             self._watching.add(id(loop))
-            _Watch(self, loop)
+            Watch(self, loop)
         return future
 
     def goes_on(self, lane: Lane) -> None:
@@ -374,6 +394,10 @@ class Turns:
             return False
         first = next((d for d in self._beginning if d.loop is loop), driver)
         return first is driver
+
+    def waits_for_all(self) -> bool:
+        """Whether a lane waits for all the others."""
+        return any(path in self._last for path in self._waiting)
 
     def release_first(self) -> None:
         """Nothing moves: the waiting lane whose turn would come first goes on."""
@@ -401,39 +425,6 @@ class _Turn(asyncio.Future):  # type: ignore[type-arg]  # not subscriptable at r
     enact_released = False
 
 
-class _Watch:
-    """Looks whether an event loop is stuck while lanes wait for their turns."""
-
-    def __init__(self, turns: Turns, loop: asyncio.AbstractEventLoop) -> None:
-        self.turns = turns
-        self.loop = loop
-        self.place = -1
-        self.since = time.monotonic()
-        self.quiet = 0
-        self.again()
-
-    def again(self) -> None:
-        look_later(self.loop, _LOOK_AGAIN, self.look)
-
-    def look(self) -> None:
-        turns = self.turns
-        if not turns._waiting:
-            turns._watching.discard(id(self.loop))
-            return
-        if turns._next != self.place:
-            self.place, self.since, self.quiet = turns._next, time.monotonic(), 0
-        elif is_idle(self.loop):
-            # Twice in a row: a callback from a thread may just be on its way.
-            self.quiet += 1
-            if self.quiet > 1:
-                turns.release_first()
-                self.quiet = 0
-        elif time.monotonic() - self.since > PATIENCE and not has_timer(self.loop):
-            turns.release_first()
-            self.since = time.monotonic()
-        self.again()
-
-
 def _nothing() -> None:
     pass
 
@@ -441,113 +432,3 @@ def _nothing() -> None:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-class Driver(Coroutine[Any, Any, Any]):
-    """A coroutine that is resumed only when it is its lane's turn."""
-
-    __slots__ = (
-        "__weakref__",
-        "_begun",
-        "_coro",
-        "_held",
-        "_lane",
-        "_next",
-        "_turns",
-        "loop",
-    )
-
-    def __init__(
-        self, turns: Turns, lane: Lane, coro: Coroutine[Any, Any, Any]
-    ) -> None:
-        self._turns = turns
-        self._lane = lane
-        self._coro = coro
-        self._begun = False
-        self._held: Generator[Any, None, None] | None = None
-        self.loop = asyncio._get_running_loop()
-        # How it goes on after it was held back.
-        self._next: Callable[[], Any] = _nothing
-
-    def send(self, value: Any) -> Any:
-        self._turns.goes_on(self._lane)
-        if self._held is not None:
-            return self._go_on()
-        return self._resume(functools.partial(self._coro.send, value))
-
-    def throw(self, *error: Any) -> Any:
-        self._turns.goes_on(self._lane)
-        resume = functools.partial(self._coro.throw, *error)
-        if self._held is not None:  # cancelled while it was held back
-            self._held.close()
-            self._held = None
-            return self._forward(resume)
-        return self._resume(resume)
-
-    def _resume(self, resume: Callable[[], Any]) -> Any:
-        if not self._begun:
-            # Tasks begin in the order in which they were made, that is their turn.
-            self._begun = True
-            if not self._turns.may_begin(self):
-                self._next = resume
-                self._held = self._hold_beginning()
-                return self._go_on()
-        elif not self._turns.is_turn(self._lane):
-            self._next = resume
-            self._held = self._hold()
-            return self._go_on()
-        return self._forward(resume)
-
-    def _go_on(self) -> Any:
-        assert self._held is not None
-        try:
-            return self._held.send(None)
-        except StopIteration:
-            self._held = None
-            resume, self._next = self._next, _nothing
-        return self._forward(resume)
-
-    def close(self) -> None:
-        self._coro.close()
-
-    def __getattr__(self, name: str) -> Any:
-        """What libraries ask a coroutine (``cr_running``, ``__qualname__``)."""
-        return getattr(self._coro, name)
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        value: Any = None
-        error: BaseException | None = None
-        while True:
-            try:
-                got = self.send(value) if error is None else self.throw(error)
-            except StopIteration as stop:
-                return stop.value
-            try:
-                value, error = (yield got), None
-            except BaseException as thrown:  # handed to the coroutine, whatever it is
-                value, error = None, thrown
-
-    def _hold(self) -> Generator[Any, None, None]:
-        turns, lane = self._turns, self._lane
-        while not turns.is_turn(lane):
-            future = turns._future(lane)
-            yield from future.__await__()
-            if future.enact_released:
-                return
-
-    def _hold_beginning(self) -> Generator[Any, None, None]:
-        turns = self._turns
-        turns._beginning.append(self)
-        try:
-            while not turns.may_begin(self):
-                yield
-        finally:
-            turns._beginning.remove(self)
-
-    def _forward(self, resume: Callable[[], Any]) -> Any:
-        try:
-            return resume()
-        except BaseException:
-            # Returned or raised: either way this lane does nothing more.
-            self._turns.lane_ended(self._lane.path)
-            raise

@@ -97,6 +97,6 @@ def _open(plan: Plan, index: int, recorded: Recorded, target: Target) -> str | N
 
 def _again(plan: Plan, recorded: Recorded) -> str | None:
     """Without live calls, the code around recorded calls is run all the same."""
-    if plan.session.policy.live == "forbid" and recorded.has_calls:
-        return REUSED
-    return None
+    if plan.session.policy.live != "forbid" or recorded.status == "cancelled":
+        return None
+    return REUSED if recorded.has_calls else None

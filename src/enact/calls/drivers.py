@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers: tasks of a replay wake only when it is their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from enact.calls.lanes import Lane
+    from enact.calls.turns import Turns
+
+
+def _nothing() -> None:
+    pass
+
+
+class Driver(Coroutine[Any, Any, Any]):
+    """A coroutine that is resumed only when it is its lane's turn."""
+
+    __slots__ = (
+        "__weakref__",
+        "_begun",
+        "_coro",
+        "_held",
+        "_lane",
+        "_next",
+        "_turns",
+        "loop",
+    )
+
+    def __init__(
+        self, turns: Turns, lane: Lane, coro: Coroutine[Any, Any, Any]
+    ) -> None:
+        self._turns = turns
+        self._lane = lane
+        self._coro = coro
+        self._begun = False
+        self._held: Generator[Any, None, None] | None = None
+        self.loop = asyncio._get_running_loop()
+        # How it goes on after it was held back.
+        self._next: Callable[[], Any] = _nothing
+
+    def send(self, value: Any) -> Any:
+        self._turns.goes_on(self._lane)
+        if self._held is not None:
+            return self._go_on()
+        return self._resume(functools.partial(self._coro.send, value))
+
+    def throw(self, *error: Any) -> Any:
+        self._turns.goes_on(self._lane)
+        resume = functools.partial(self._coro.throw, *error)
+        if self._held is not None:  # cancelled while it was held back
+            self._held.close()
+            self._held = None
+            return self._forward(resume)
+        return self._resume(resume)
+
+    def _resume(self, resume: Callable[[], Any]) -> Any:
+        if not self._begun:
+            # Tasks begin in the order in which they were made, that is their turn.
+            self._begun = True
+            if not self._turns.may_begin(self):
+                self._next = resume
+                self._held = self._hold_beginning()
+                return self._go_on()
+        elif not self._turns.is_turn(self._lane):
+            self._next = resume
+            self._held = self._hold()
+            return self._go_on()
+        return self._forward(resume)
+
+    def _go_on(self) -> Any:
+        assert self._held is not None
+        try:
+            return self._held.send(None)
+        except StopIteration:
+            self._held = None
+            resume, self._next = self._next, _nothing
+        return self._forward(resume)
+
+    def close(self) -> None:
+        self._coro.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """What libraries ask a coroutine (``cr_running``, ``__qualname__``)."""
+        return getattr(self._coro, name)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        value: Any = None
+        error: BaseException | None = None
+        while True:
+            try:
+                got = self.send(value) if error is None else self.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                value, error = (yield got), None
+            except BaseException as thrown:  # handed to the coroutine, whatever it is
+                value, error = None, thrown
+
+    def _hold(self) -> Generator[Any, None, None]:
+        turns, lane = self._turns, self._lane
+        while not turns.is_turn(lane):
+            future = turns._future(lane)
+            yield from future.__await__()
+            if future.enact_released:
+                return
+
+    def _hold_beginning(self) -> Generator[Any, None, None]:
+        turns = self._turns
+        turns._beginning.append(self)
+        try:
+            while not turns.may_begin(self):
+                yield
+        finally:
+            turns._beginning.remove(self)
+
+    def _forward(self, resume: Callable[[], Any]) -> Any:
+        try:
+            return resume()
+        except BaseException:
+            # Returned or raised: either way this lane does nothing more.
+            self._turns.lane_ended(self._lane.path)
+            raise

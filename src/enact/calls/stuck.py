@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a replay stands still: nothing moves, and lanes wait for their turns."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from enact.calls.rest import has_timer, is_idle, look_later
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from enact.calls.turns import Turns
+
+# How long nothing may move before a lane goes on out of turn: what it waits for may
+# hang on something that cannot be seen from here, such as a socket or a sleeping
+# thread. An event loop that has nothing left to do is known to be stuck at once.
+PATIENCE = 5.0
+_LOOK_AGAIN = 0.002
+
+
+class Watch:
+    """Looks whether an event loop is stuck while lanes wait for their turns."""
+
+    def __init__(self, turns: Turns, loop: asyncio.AbstractEventLoop) -> None:
+        self.turns = turns
+        self.loop = loop
+        self.place = -1
+        self.since = time.monotonic()
+        self.quiet = 0
+        self.again()
+
+    def again(self) -> None:
+        look_later(self.loop, _LOOK_AGAIN, self.look)
+
+    def look(self) -> None:
+        turns = self.turns
+        if not turns._waiting:
+            turns._watching.discard(id(self.loop))
+            return
+        if turns._next != self.place:
+            self.place, self.since, self.quiet = turns._next, time.monotonic(), 0
+        elif is_idle(self.loop, but_timeouts=turns.waits_for_all()):
+            # Twice in a row: a callback from a thread may just be on its way.
+            self.quiet += 1
+            if self.quiet > 1:
+                turns.release_first()
+                self.quiet = 0
+        elif time.monotonic() - self.since > PATIENCE and (
+            turns.waits_for_all() or not has_timer(self.loop)
+        ):
+            turns.release_first()
+            self.since = time.monotonic()
+        self.again()
