@@ -18,6 +18,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from enact.calls import rest
+
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
 
@@ -86,14 +88,29 @@ def lane_of_thread(lane: Lane, thread: int) -> Lane:
     ``asyncio.to_thread`` and ``Context.run`` bring along the lane of the code that
     started them. The work item or thread has one of its own.
     """
+    serves_others = rest.running_loop() or serves_any(threading.current_thread())
     here = _here.lane
     if here is not None and here.frame is lane.frame and here.thread == thread:
-        return here
+        if not serves_others:
+            return here
     with lane.frame.lock:
         here = lane.spawn()
     here.thread = thread
-    _here.lane = here
+    if serves_others:
+        CURRENT.set(here)  # in the context of this work item; the next has its own
+    else:
+        _here.lane = here
     return here
+
+
+def serves_any(thread: threading.Thread) -> bool:
+    """Whether a thread is a worker of anyio or trio: it serves any work item.
+
+    A task waits for what it has a thread do, so these items are counted when they call.
+    """
+    run_by = getattr(getattr(thread, "_target", None), "__self__", None)
+    modules = type(thread).__module__, type(run_by).__module__
+    return any(module.startswith(("anyio.", "trio.")) for module in modules)
 
 
 def run_in_lane(

@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from enact.calls import rest
 from enact.calls.rest import is_idle
 
 if TYPE_CHECKING:
@@ -40,10 +41,15 @@ def settle(frame: Frame) -> None:
 
 async def settle_async(frame: Frame) -> None:
     """Wait for the tasks that the frame started, then for threads."""
+    loop = rest.running_loop()
+    patience = _Patience(frame)
+    if isinstance(loop, rest.OtherLoop):
+        await _settle_other(frame, loop, patience)
+        settle(frame)
+        return
     import asyncio
 
-    loop = asyncio.get_running_loop()
-    patience = _Patience(frame)
+    assert loop is not None
     here = asyncio.current_task()
     quiet = 0
     while quiet < 2:
@@ -58,6 +64,19 @@ async def settle_async(frame: Frame) -> None:
         # Workers that wait for more from a queue will never end by themselves.
         quiet = quiet + 1 if is_idle(loop) else 0
     settle(frame)
+
+
+async def _settle_other(
+    frame: Frame, loop: rest.OtherLoop, patience: _Patience
+) -> None:
+    """Wait for tasks that have been started where others wait for them (trio)."""
+    quiet = 0
+    while quiet < 2 and not patience.is_over():
+        works = [getattr(work, "is_done", True) for work in frame.started_work or ()]
+        if all(works):
+            break
+        await loop.sleep(_LOOK_AGAIN, shielded=True)
+        quiet = quiet + 1 if is_idle(loop) else 0
 
 
 class _Patience:

@@ -13,19 +13,26 @@ lane whose turn would come first goes on.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from enact.calls import rest
 from enact.calls.layout import REST, item_of
 from enact.calls.order import ITEM
-from enact.calls.rest import has_timer, is_idle, look_later, when_at_rest
+from enact.calls.rest import (
+    OtherLoop,
+    has_timer,
+    is_idle,
+    look_later,
+    when_at_rest,
+)
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
+    from enact.calls.rest import Loop
 
 # How long nothing may move before a lane goes on out of turn: what it waits for may
 # hang on something that cannot be seen from here, such as a socket or a sleeping
@@ -51,6 +58,7 @@ class Turns:
         "_done",
         "_dropped",
         "_ended",
+        "_held",
         "_items",
         "_last",
         "_lock",
@@ -101,12 +109,14 @@ class Turns:
         self._begun: set[Path] = {()}
         self._ended: set[Path] = set()
         self._cut: set[int] = set()
+        # Lanes that were woken, and held back.
+        self._held: set[Path] = set()
         # Lanes that wait for all the others.
         self._last: set[Path] = set()
         self._watching: set[int] = set()
         # Lanes whose turn has come and that have not gone on yet, each with its event
         # loop; tasks that are to begin after them.
-        self._woken: dict[Path, asyncio.AbstractEventLoop] = {}
+        self._woken: dict[Path, Loop] = {}
         self._beginning: list[Driver] = []
 
     def used_up(self) -> bool:
@@ -207,7 +217,7 @@ class Turns:
         """Whether a rest in the order is still to come."""
         if self._rested == place:
             return False
-        loop = asyncio._get_running_loop()
+        loop = rest.running_loop()
         if loop is None:
             return False
         if self._resting != place:
@@ -228,14 +238,14 @@ class Turns:
         return any(path[:length] in self._ended for length in range(1, len(path)))
 
     def _wake(self, path: Path) -> None:
-        for future in self._waiting.pop(path, ()):
-            loop = future.get_loop()
-            if loop is asyncio._get_running_loop():
-                if not future.done():
-                    future.set_result(None)
+        for turn in self._waiting.pop(path, ()):
+            loop = turn.loop
+            if loop is rest.running_loop():
+                if not turn.future.done():
+                    turn.future.set_result(None)
                     self._woken[path] = loop
             elif not loop.is_closed():
-                loop.call_soon_threadsafe(_resolve, future)
+                loop.call_soon_threadsafe(_resolve, turn.future)
 
     # --- whose turn it is -----------------------------------------------------------
 
@@ -282,6 +292,25 @@ class Turns:
             return True
         return self._order[place] == (child, what)
 
+    def lets_pass(self, lane: Lane) -> bool:
+        """Whether a lane that comes to no more recorded calls stays behind others.
+
+        They have been held back, and may take what it would take now.
+        """
+        return bool(lane.cursor and self._held) and not self._mine(lane.path)
+
+    def stay_behind(self, turn: _Turn) -> None:
+        """Let a lane go on once the others have, as far as they can."""
+
+        def look() -> None:
+            place = self._next
+            if place < len(self._order) and self._order[place] is _REST and self._held:
+                when_at_rest(turn.loop, look)  # so they will go on
+            else:
+                _resolve(turn.future)
+
+        when_at_rest(turn.loop, look)
+
     # --- waiting --------------------------------------------------------------------
 
     def wait_in_thread(self, child: int, what: int) -> bool:
@@ -290,7 +319,7 @@ class Turns:
         In the thread of a running event loop it does not block: the call is not
         awaited, so nothing else could go on meanwhile.
         """
-        if asyncio._get_running_loop() is not None:
+        if rest.running_loop() is not None:
             return True
         with self._changed:
             place, since = self._next, time.monotonic()
@@ -332,7 +361,7 @@ class Turns:
 
         In the thread of a running event loop it does not block.
         """
-        if asyncio._get_running_loop() is not None:
+        if rest.running_loop() is not None:
             return
         with self._changed:
             place, since = self._next, time.monotonic()
@@ -342,22 +371,23 @@ class Turns:
                     place, since = self._next, time.monotonic()
 
     async def _park(self, lane: Lane) -> bool:
-        future = self._future(lane)
+        turn = self._turn(lane)
         try:
-            await future
+            await turn.future
         finally:
             self.goes_on(lane)
-        return future.enact_released
+        return turn.is_released
 
-    def _future(self, lane: Lane) -> _Turn:
-        loop = asyncio.get_running_loop()
-        future = _Turn(loop=loop)
+    def _turn(self, lane: Lane) -> _Turn:
+        loop = rest.running_loop()
+        assert loop is not None
+        turn = _Turn(loop)
         with self._changed:
-            self._waiting.setdefault(lane.path, []).append(future)
+            self._waiting.setdefault(lane.path, []).append(turn)
         if id(loop) not in self._watching:
             self._watching.add(id(loop))
             _Watch(self, loop)
-        return future
+        return turn
 
     def goes_on(self, lane: Lane) -> None:
         """A lane that was held back is resumed."""
@@ -369,7 +399,7 @@ class Turns:
         Those whose turn has just come go first. Had they not been held back, they
         would have gone on before.
         """
-        loop = asyncio._get_running_loop()
+        loop = rest.running_loop()
         if loop in self._woken.values():
             return False
         first = next((d for d in self._beginning if d.loop is loop), driver)
@@ -388,8 +418,8 @@ class Turns:
                     if child >= 0 and self._paths[child] in self._waiting:
                         first = self._paths[child]
                         break
-            for future in self._waiting[first]:
-                future.enact_released = True
+            for turn in self._waiting[first]:
+                turn.is_released = True
             self._wake(first)
 
     def drive(self, lane: Lane, coro: Coroutine[Any, Any, Any]) -> Driver:
@@ -397,14 +427,27 @@ class Turns:
         return Driver(self, lane, coro)
 
 
-class _Turn(asyncio.Future):  # type: ignore[type-arg]  # not subscriptable at runtime
-    enact_released = False
+class _Turn:
+    """A lane that waits for its turn.
+
+    Attributes:
+        loop: in which it waits.
+        future: that it awaits.
+        is_released: it goes on out of turn.
+    """
+
+    __slots__ = ("future", "is_released", "loop")
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.future = loop.create_future()
+        self.is_released = False
 
 
 class _Watch:
     """Looks whether an event loop is stuck while lanes wait for their turns."""
 
-    def __init__(self, turns: Turns, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, turns: Turns, loop: Loop) -> None:
         self.turns = turns
         self.loop = loop
         self.place = -1
@@ -438,7 +481,7 @@ def _nothing() -> None:
     pass
 
 
-def _resolve(future: asyncio.Future[None]) -> None:
+def _resolve(future: Any) -> None:
     if not future.done():
         future.set_result(None)
 
@@ -465,14 +508,14 @@ class Driver(Coroutine[Any, Any, Any]):
         self._coro = coro
         self._begun = False
         self._held: Generator[Any, None, None] | None = None
-        self.loop = asyncio._get_running_loop()
+        self.loop = rest.running_loop()
         # How it goes on after it was held back.
         self._next: Callable[[], Any] = _nothing
 
     def send(self, value: Any) -> Any:
         self._turns.goes_on(self._lane)
         if self._held is not None:
-            return self._go_on()
+            return self._go_on(value)
         return self._resume(functools.partial(self._coro.send, value))
 
     def throw(self, *error: Any) -> Any:
@@ -496,12 +539,16 @@ class Driver(Coroutine[Any, Any, Any]):
             self._next = resume
             self._held = self._hold()
             return self._go_on()
+        elif self._turns.lets_pass(self._lane):
+            self._next = resume
+            self._held = self._stay_behind()
+            return self._go_on()
         return self._forward(resume)
 
-    def _go_on(self) -> Any:
+    def _go_on(self, value: Any = None) -> Any:
         assert self._held is not None
         try:
-            return self._held.send(None)
+            return self._held.send(value)
         except StopIteration:
             self._held = None
             resume, self._next = self._next, _nothing
@@ -529,18 +576,31 @@ class Driver(Coroutine[Any, Any, Any]):
 
     def _hold(self) -> Generator[Any, None, None]:
         turns, lane = self._turns, self._lane
-        while not turns.is_turn(lane):
-            future = turns._future(lane)
-            yield from future.__await__()
-            if future.enact_released:
-                return
+        turns._held.add(lane.path)
+        try:
+            while not turns.is_turn(lane):
+                turn = turns._turn(lane)
+                yield from turn.future.__await__()
+                if turn.is_released:
+                    return
+        finally:
+            turns._held.discard(lane.path)
+
+    def _stay_behind(self) -> Generator[Any, None, None]:
+        assert self.loop is not None
+        turn = _Turn(self.loop)
+        self._turns.stay_behind(turn)
+        yield from turn.future.__await__()
 
     def _hold_beginning(self) -> Generator[Any, None, None]:
         turns = self._turns
         turns._beginning.append(self)
         try:
             while not turns.may_begin(self):
-                yield
+                if isinstance(self.loop, OtherLoop):
+                    yield from self.loop.pause()
+                else:
+                    yield
         finally:
             turns._beginning.remove(self)
 
