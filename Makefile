@@ -119,9 +119,9 @@ missing-%:
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m soak $(PYTEST_ARGS)
 
-# enact 0.4.16, DBOS and LangGraph, each in an environment of its own, on Python 3.12
-# or newer, and today's enact beside them on the same Python.
-BENCH_PEERS := $(foreach p,peer dbos langgraph,.venv-bench-$(p)/.ready)
+# enact 0.4.16, DBOS, LangGraph and agent-rewind, each in an environment of its own, on
+# Python 3.12 or newer, and today's enact beside them on the same Python.
+BENCH_PEERS := $(foreach p,peer dbos langgraph rewind,.venv-bench-$(p)/.ready)
 
 bench: .venv-bench/.ready $(BENCH_PEERS)
 	@.venv-bench/bin/python -m bench $(BENCH_ARGS)

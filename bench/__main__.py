@@ -9,11 +9,11 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import durable, flat, idle, load, per_call, search, size
+from bench import concurrency, durable, flat, idle, load, per_call, search, size
 from bench.table import Row, show
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("calls", "idle", "size", "flat", "load", "search", "durable")
+PARTS = ("calls", "idle", "size", "flat", "load", "search", "durable", "concurrency")
 
 
 def arguments() -> argparse.Namespace:
@@ -65,6 +65,8 @@ def main() -> int:
     )
     if "durable" in wanted:
         rows.extend(durable.tables(n, max(1, passes * 3 // 5)))
+    if "concurrency" in wanted:
+        rows.extend(concurrency.table())
     missed = [row for row in rows if not row.kept]
     with_bar = sum(row.bar is not None for row in rows)
     print(f"\n{with_bar - len(missed)} of {with_bar} bars kept.")

@@ -26,6 +26,7 @@ from enact.calls.endings import (
     fail,
     interrupt,
 )
+from enact.calls.flushing import flushed
 from enact.calls.frames import Frame
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import (
@@ -201,8 +202,6 @@ async def call_async(
             frame.may_wait = may_wait(frame)
         seen = fail(frame, error)
         if frame.unended is not None:
-            from enact.calls.flushing import flushed  # it needs asyncio
-
             await flushed(frame)
         if frame.turn >= 0:
             turns_at(frame).happened(frame.turn, True)
@@ -218,8 +217,6 @@ async def call_async(
         frame.may_wait = True
         output = complete(frame, output)
         if frame.unended is not None:
-            from enact.calls.flushing import flushed  # it needs asyncio
-
             await flushed(frame)
         return output
     await turns_at(frame).wait(frame.caller, frame.turn, True)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from enact.calls import rest
 from enact.calls.registration import wrapped
 from enact.calls.targets import Target, add
 
@@ -126,7 +127,7 @@ def sleep(seconds: float) -> None:
 
 @_recorded("enact/sleep_async", deterministic=True)
 async def sleep_async(seconds: float) -> None:
-    """Wait, as ``asyncio.sleep`` does; a replay waits its turn only.
+    """Wait, as ``asyncio.sleep`` or ``trio.sleep`` does; a replay waits its turn only.
 
     Tasks that sleep this way are replayed in their order, whatever else they do.
 
@@ -137,9 +138,7 @@ async def sleep_async(seconds: float) -> None:
         >>> import asyncio, enact
         >>> asyncio.run(enact.sleep_async(0.001))
     """
-    from asyncio import sleep
-
-    await sleep(seconds)
+    await rest.sleep(seconds)
 
 
 __all__ = ["now", "random", "sleep", "sleep_async", "uuid4"]

@@ -3,18 +3,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
+from enact.calls import rest
+from enact.calls.rest import OtherLoop
+
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane
+    from enact.calls.rest import Loop
     from enact.calls.turns import Turns
 
 
 def _nothing() -> None:
     pass
+
+
+class Turn:
+    """A lane that waits for its turn.
+
+    Attributes:
+        loop: in which it waits.
+        future: that it awaits.
+        is_released: it goes on out of turn.
+    """
+
+    __slots__ = ("future", "is_released", "loop")
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.future = loop.create_future()
+        self.is_released = False
 
 
 class Driver(Coroutine[Any, Any, Any]):
@@ -39,14 +59,14 @@ class Driver(Coroutine[Any, Any, Any]):
         self._coro = coro
         self._begun = False
         self._held: Generator[Any, None, None] | None = None
-        self.loop = asyncio._get_running_loop()
+        self.loop = rest.running_loop()
         # How it goes on after it was held back.
         self._next: Callable[[], Any] = _nothing
 
     def send(self, value: Any) -> Any:
         self._turns.goes_on(self._lane)
         if self._held is not None:
-            return self._go_on()
+            return self._go_on(value)
         return self._resume(functools.partial(self._coro.send, value))
 
     def throw(self, *error: Any) -> Any:
@@ -70,12 +90,16 @@ class Driver(Coroutine[Any, Any, Any]):
             self._next = resume
             self._held = self._hold()
             return self._go_on()
+        elif self._turns.lets_pass(self._lane):
+            self._next = resume
+            self._held = self._stay_behind()
+            return self._go_on()
         return self._forward(resume)
 
-    def _go_on(self) -> Any:
+    def _go_on(self, value: Any = None) -> Any:
         assert self._held is not None
         try:
-            return self._held.send(None)
+            return self._held.send(value)
         except StopIteration:
             self._held = None
             resume, self._next = self._next, _nothing
@@ -103,18 +127,31 @@ class Driver(Coroutine[Any, Any, Any]):
 
     def _hold(self) -> Generator[Any, None, None]:
         turns, lane = self._turns, self._lane
-        while not turns.is_turn(lane):
-            future = turns._future(lane)
-            yield from future.__await__()
-            if future.enact_released:
-                return
+        turns._held.add(lane.path)
+        try:
+            while not turns.is_turn(lane):
+                turn = turns._turn(lane)
+                yield from turn.future.__await__()
+                if turn.is_released:
+                    return
+        finally:
+            turns._held.discard(lane.path)
+
+    def _stay_behind(self) -> Generator[Any, None, None]:
+        assert self.loop is not None
+        turn = Turn(self.loop)
+        self._turns.stay_behind(turn)
+        yield from turn.future.__await__()
 
     def _hold_beginning(self) -> Generator[Any, None, None]:
         turns = self._turns
         turns._beginning.append(self)
         try:
             while not turns.may_begin(self):
-                yield
+                if isinstance(self.loop, OtherLoop):
+                    yield from self.loop.pause()
+                else:
+                    yield
         finally:
             turns._beginning.remove(self)
 

@@ -165,11 +165,10 @@ async def execute_async(task: Task) -> Outcome:
         NoActiveContext: no store is active.
         UnstorableValue: an argument cannot be stored; nothing has run.
     """
-    import asyncio
+    from enact.calls.hooks import install, install_on_loop  # it needs asyncio
 
-    from enact.calls.hooks import install_on_loop
-
-    install_on_loop(asyncio.get_running_loop())
+    install()
+    install_on_loop()
     execution = _Execution(task)
     error = None
     if not (execution.target.registered or execution.target.is_async):

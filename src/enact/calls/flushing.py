@@ -9,15 +9,18 @@ Calls that end while a flush is under way share the next one.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
+from enact.calls import rest
 from enact.calls.endings import interrupt
 from enact.calls.rest import is_cancellation
 from enact.calls.writing import leave
 
 if TYPE_CHECKING:
+    import asyncio
+
     from enact.calls.frames import Frame
+    from enact.calls.rest import Loop
     from enact.calls.runs import Run
 
 
@@ -28,7 +31,7 @@ class Group:
         is_closed: the flush has begun: what is written now comes too late for it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.is_closed = False
         self._waiting: list[asyncio.Future[None]] = []
@@ -80,7 +83,8 @@ async def flushed(frame: Frame) -> None:
 
 
 def _group(run: Run) -> Group:
-    loop = asyncio.get_running_loop()
+    loop = rest.running_loop()
+    assert loop is not None
     group = run.group
     if group is None or group.is_closed or group.loop is not loop:
         group = run.group = Group(loop)

@@ -16,8 +16,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from enact.calls import rest
-from enact.calls.lanes import CURRENT, Lane, own_lane, run_in_lane
-from enact.errors import ReplayError, Signal
+from enact.calls.imports import when_imported
+from enact.calls.lanes import CURRENT, Lane, own_lane, run_in_lane, serves_any
+from enact.errors import FrameworkError, ReplayError, Signal
 
 R = TypeVar("R")
 
@@ -80,7 +81,7 @@ def _tracked_as_completed(fs: Iterable[Any], *, timeout: float | None = None) ->
 
 def _tracked_start(self: threading.Thread) -> None:
     lane = CURRENT.get()
-    if lane is None:
+    if lane is None or serves_any(self):
         return _start(self)
     of = getattr(getattr(self, "_target", None), "__module__", None) or ""
     if of.startswith(MACHINERY):  # such as what fills a queue
@@ -164,11 +165,29 @@ def install() -> None:
     rest.running_loop = asyncio._get_running_loop
     rest.current_task = asyncio.current_task
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments
+    when_imported("trio", _cover_trio)
 
 
-def install_on_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Cover an event loop that the class-wide hook does not reach."""
-    if isinstance(loop, asyncio.BaseEventLoop):
+def _cover_trio() -> None:
+    from enact.calls.trio_loop import install
+
+    install()
+
+
+def install_on_loop() -> None:
+    """Cover the running event loop, which the class-wide hooks may not reach.
+
+    Raises:
+        FrameworkError: none runs, or none of those that are known.
+    """
+    loop = rest.running_loop()
+    if loop is None:
+        raise FrameworkError(
+            "no event loop of asyncio, uvloop or trio runs here, so tasks cannot be "
+            "told from each other: await this in one of these, as in "
+            "`asyncio.run(enact.invoke_async(...))`"
+        )
+    if isinstance(loop, (asyncio.BaseEventLoop, rest.OtherLoop)):
         return
     factory = loop.get_task_factory()
     if not getattr(factory, "__enact__", False):

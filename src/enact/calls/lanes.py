@@ -113,13 +113,18 @@ def lane_of_thread(lane: Lane, thread: int) -> Lane:
     ``asyncio.to_thread`` and ``Context.run`` bring along the lane of the code that
     started them. The work item or thread has one of its own.
     """
+    serves_others = rest.running_loop() or serves_any(threading.current_thread())
     here = _here.lane
     if here is not None and here.frame is lane.frame and here.thread == thread:
-        return here
+        if not serves_others:
+            return here
     with lane.frame.lock:
         here = lane.spawn()
     here.thread = thread
-    _here.lane = here
+    if serves_others:
+        CURRENT.set(here)  # in the context of this work item; the next has its own
+    else:
+        _here.lane = here
     return here
 
 
@@ -135,7 +140,8 @@ def lane_of_stranger(lane: Lane) -> Lane:
     (``asyncio.Task``). They run beside it, so each has one of its own, from the first
     call that it makes. A callback that leaves another one goes on.
     """
-    if rest.running_loop() is None:  # it was closed, or it is none of asyncio
+    loop = rest.running_loop()
+    if loop is None or isinstance(loop, rest.OtherLoop):  # it was closed, or has none
         return lane
     task = rest.current_task()
     if task is None:
@@ -173,6 +179,16 @@ def current_lane() -> Lane:
     lane = CURRENT.get()
     assert lane is not None
     return own_lane(lane)
+
+
+def serves_any(thread: threading.Thread) -> bool:
+    """Whether a thread is a worker of anyio or trio: it serves any work item.
+
+    A task waits for what it has a thread do, so these items are counted when they call.
+    """
+    run_by = getattr(getattr(thread, "_target", None), "__self__", None)
+    modules = type(thread).__module__, type(run_by).__module__
+    return any(module.startswith(("anyio.", "trio.")) for module in modules)
 
 
 def run_in_lane(

@@ -17,6 +17,7 @@ from enact.calls.alignment import Alignment
 from enact.calls.divergence import left, missing
 from enact.calls.layout import Recorded
 from enact.calls.targets import NAMED
+from enact.calls.turns import Turns
 from enact.values import ATOMIC, decode
 from enact.values.cbor import decode_form
 from enact.values.cids import CID_PREFIX
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
     from enact.calls.session import Session
     from enact.calls.targets import Target
-    from enact.calls.turns import Turns
     from enact.errors import CallError, ReplayError
 
 _BATCH = 128
@@ -126,8 +126,6 @@ class Plan:
             events = details.events
             if events is None:  # one call at a time, though in several lanes
                 events = [e for n in range(self._made) for e in (0, n + 1)]
-            from enact.calls.turns import Turns  # it needs asyncio
-
             self.turns = Turns(events, paths)
 
     def start(self, frame: Frame) -> None:

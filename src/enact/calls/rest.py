@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When an event loop has come to rest: nothing is left to run before something new.
+"""Event loops: which one runs here, what cancels its tasks, when it has come to rest.
 
-There is no public way to ask. What asyncio's own loops have is used where it is there;
-of others nothing is assumed.
+At rest means that nothing is left to run before something new. There is no public way
+to ask asyncio. What its own loops have is used where it is there; of others nothing is
+assumed. A loop that is no asyncio loop at all is an ``OtherLoop``.
 """
 
 from __future__ import annotations
 
+import abc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,64 @@ if TYPE_CHECKING:
     import asyncio
 
 
-def _no_loop() -> asyncio.AbstractEventLoop | None:
+class OtherLoop(abc.ABC):
+    """An event loop of another library, with what of asyncio's interface is needed."""
+
+    @abc.abstractmethod
+    def create_future(self) -> Any:
+        """What a task can await, and others set; no cancellation cuts that short."""
+
+    @abc.abstractmethod
+    def call_soon_threadsafe(self, run: Callable[..., Any], *args: Any) -> None:
+        """Call something in the loop, from any thread."""
+
+    @abc.abstractmethod
+    def is_closed(self) -> bool:
+        """Whether it runs nothing any more."""
+
+    @abc.abstractmethod
+    def when_at_rest(self, then: Callable[[], None]) -> None:
+        """See `when_at_rest`."""
+
+    @abc.abstractmethod
+    def look_later(self, seconds: float, look: Callable[[], None]) -> None:
+        """See `look_later`."""
+
+    @abc.abstractmethod
+    def has_timer(self) -> bool:
+        """See `has_timer`."""
+
+    @abc.abstractmethod
+    def is_idle(self) -> bool:
+        """See `is_idle`."""
+
+    @abc.abstractmethod
+    def is_cancelled(self) -> bool:
+        """See `is_cancelled`."""
+
+    @abc.abstractmethod
+    def pause(self) -> Generator[Any, Any, None]:
+        """Let all others go on."""
+
+    @abc.abstractmethod
+    async def sleep(self, seconds: float, shielded: bool = False) -> None:
+        """Wait; shielded: whoever cancels."""
+
+
+if TYPE_CHECKING:
+    Loop = asyncio.AbstractEventLoop | OtherLoop
+
+
+def _no_loop() -> Loop | None:
     return None
 
 
 #: The loop that runs in this thread, if one does. Importing asyncio takes longer than
 #: importing all of enact, so ``hooks.py`` puts the real function here when it is time.
-running_loop: Callable[[], asyncio.AbstractEventLoop | None] = _no_loop
+running_loop: Callable[[], Loop | None] = _no_loop
+
+#: Exceptions by which other libraries cancel tasks, and what tells of groups of them.
+other_cancellations: list[Callable[[BaseException], bool]] = []
 
 
 def _no_task() -> asyncio.Task[Any] | None:
@@ -34,25 +87,33 @@ current_task: Callable[[], asyncio.Task[Any] | None] = _no_task
 
 
 def is_cancellation(error: BaseException) -> bool:
-    """Whether an exception is how asyncio cancels a task."""
+    """Whether an exception is how an event loop cancels a task."""
     from asyncio import CancelledError
 
-    return isinstance(error, CancelledError)
+    if isinstance(error, CancelledError):
+        return True
+    return any(is_one(error) for is_one in other_cancellations)
 
 
 def is_cancelled() -> bool:
     """Whether somebody has cancelled the task that runs; true outside of tasks."""
     from asyncio import current_task
 
-    if running_loop() is None:
+    loop = running_loop()
+    if loop is None:
         return True
+    if isinstance(loop, OtherLoop):
+        return loop.is_cancelled()
     task = current_task()
     return task is None or task.cancelling() > 0
 
 
 def task_id() -> int:
-    """The ``id`` of the task that runs; 0 outside of tasks."""
-    task = None if running_loop() is None else current_task()
+    """The ``id`` of the asyncio task that runs; 0 outside of these."""
+    loop = running_loop()
+    if loop is None or isinstance(loop, OtherLoop):
+        return 0
+    task = current_task()
     return 0 if task is None else id(task)
 
 
@@ -65,9 +126,23 @@ def cancellation() -> BaseException:
 
 async def forever() -> None:
     """Wait until cancelled."""
-    from asyncio import get_running_loop
+    loop = running_loop()
+    if isinstance(loop, OtherLoop):
+        await loop.sleep(float("inf"))
+    else:
+        assert loop is not None
+        await loop.create_future()
 
-    await get_running_loop().create_future()
+
+async def sleep(seconds: float) -> None:
+    """Wait, as the event loop does that runs here."""
+    loop = running_loop()
+    if isinstance(loop, OtherLoop):
+        await loop.sleep(seconds)
+    else:
+        from asyncio import sleep
+
+        await sleep(seconds)
 
 
 _watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = (
@@ -75,13 +150,16 @@ _watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = (
 )
 
 
-def when_at_rest(loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+def when_at_rest(loop: Loop, then: Callable[[], None]) -> None:
     """Call ``then`` as soon as the loop has nothing more to run, in order of asking.
 
     Args:
         loop: the one that runs in this thread.
         then: must not raise.
     """
+    if isinstance(loop, OtherLoop):
+        loop.when_at_rest(then)
+        return
     watch = _watches.get(loop)
     if watch is None:
         watch = _watches[loop] = _Watch(loop)
@@ -119,10 +197,11 @@ class _Watch:
 _lookers: set[asyncio.TimerHandle] = set()
 
 
-def look_later(
-    loop: asyncio.AbstractEventLoop, seconds: float, look: Callable[[], None]
-) -> None:
+def look_later(loop: Loop, seconds: float, look: Callable[[], None]) -> None:
     """Call ``look`` after a while, without keeping the loop from being idle."""
+    if isinstance(loop, OtherLoop):
+        loop.look_later(seconds, look)
+        return
 
     def run() -> None:
         _lookers.discard(handle)
@@ -136,13 +215,15 @@ def look_later(
 _LIMITS = ("_handle_timeout", "_on_timeout", "_release_waiter", "_timeout")
 
 
-def has_timer(loop: asyncio.AbstractEventLoop, but_timeouts: bool = False) -> bool:
+def has_timer(loop: Loop, but_timeouts: bool = False) -> bool:
     """Whether something is known to sleep in the loop.
 
     Args:
         loop: to look at.
         but_timeouts: leave out what is there to end something that takes long.
     """
+    if isinstance(loop, OtherLoop):
+        return loop.has_timer()
     return any(
         not (
             timer.cancelled()
@@ -157,15 +238,17 @@ def _name_of(timer: asyncio.TimerHandle) -> str | None:
     return getattr(getattr(timer, "_callback", None), "__name__", None)
 
 
-def is_idle(loop: asyncio.AbstractEventLoop, but_timeouts: bool = False) -> bool:
+def is_idle(loop: Loop, but_timeouts: bool = False) -> bool:
     """Whether a loop has nothing to run and waits for no timer, file or thread.
 
-    Of a loop that is not asyncio's own this is not known: then it is false.
+    Of a loop that follows asyncio and is not its own this is not known: it is false.
 
     Args:
         loop: to look at.
         but_timeouts: as for `has_timer`.
     """
+    if isinstance(loop, OtherLoop):
+        return loop.is_idle()
     ready = getattr(loop, "_ready", None)
     selector = getattr(loop, "_selector", None)
     if ready is None or selector is None or ready or has_timer(loop, but_timeouts):

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from enact.calls import rest
 from enact.calls.rest import is_idle, look_later
 
 if TYPE_CHECKING:
@@ -39,15 +40,21 @@ def _is_busy(work: Any) -> bool:
         return bool(work.is_alive())
     if hasattr(work, "done"):  # an item of work for an executor, or a task
         return isinstance(work, Future) and not work.done()
-    return not work.ready()  # or for a pool of processes
+    ready = getattr(work, "ready", None)  # or for a pool of processes
+    return ready is not None and not ready()
 
 
 async def settle_async(frame: Frame) -> None:
     """Wait for the tasks that the frame started, then for threads."""
+    loop = rest.running_loop()
+    patience = _Patience(frame)
+    if isinstance(loop, rest.OtherLoop):
+        await _settle_other(frame, loop, patience)
+        settle(frame)
+        return
     import asyncio
 
-    loop = asyncio.get_running_loop()
-    patience = _Patience(frame)
+    assert loop is not None
     here = asyncio.current_task()
     quiet = 0
     while quiet < 2:
@@ -64,6 +71,19 @@ async def settle_async(frame: Frame) -> None:
     settle(frame)
 
 
+async def _settle_other(
+    frame: Frame, loop: rest.OtherLoop, patience: _Patience
+) -> None:
+    """Wait for tasks that have been started where others wait for them (trio)."""
+    quiet = 0
+    while quiet < 2 and not patience.is_over():
+        works = [getattr(work, "is_done", True) for work in frame.started_work or ()]
+        if all(works):
+            break
+        await loop.sleep(_LOOK_AGAIN, shielded=True)
+        quiet = quiet + 1 if is_idle(loop) else 0
+
+
 def end_if_stuck(frame: Frame) -> None:
     """See that a frame ends that waits for what only a person's answer would bring.
 
@@ -73,7 +93,9 @@ def end_if_stuck(frame: Frame) -> None:
     """
     import asyncio
 
-    loop = asyncio.get_running_loop()
+    loop = rest.running_loop()
+    if loop is None or isinstance(loop, rest.OtherLoop):
+        return  # there whoever starts a task waits for it, and gets the signal
     tasks = [task for task in asyncio.all_tasks(loop) if id(task) == frame.task]
     if frame.ends_if_stuck or not tasks:
         return

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from enact.calls.rest import has_timer, is_idle, look_later
 
 if TYPE_CHECKING:
-    import asyncio
-
+    from enact.calls.rest import Loop
     from enact.calls.turns import Turns
 
 # How long nothing may move before a lane goes on out of turn: what it waits for may
@@ -23,7 +22,7 @@ _LOOK_AGAIN = 0.002
 class Watch:
     """Looks whether an event loop is stuck while lanes wait for their turns."""
 
-    def __init__(self, turns: Turns, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, turns: Turns, loop: Loop) -> None:
         self.turns = turns
         self.loop = loop
         self.place = -1

@@ -13,14 +13,14 @@ lane whose turn would come first goes on.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from enact.calls.drivers import Driver
+from enact.calls import rest
+from enact.calls.drivers import Driver, Turn
 from enact.calls.layout import REST, item_of
 from enact.calls.order import ITEM
 from enact.calls.rest import when_at_rest
@@ -28,6 +28,7 @@ from enact.calls.stuck import PATIENCE, Watch
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
+    from enact.calls.rest import Loop
 
 # How long a thread is given to react to an outcome, before others go on.
 _REACTION = 0.0001
@@ -51,6 +52,7 @@ class Turns:
         "_done",
         "_dropped",
         "_ended",
+        "_held",
         "_items",
         "_last",
         "_lock",
@@ -97,16 +99,18 @@ class Turns:
         self._changed = threading.Condition(self._lock)
         # Threads that wait for an event, each under that.
         self._threads: dict[tuple[int, int], threading.Condition] = {}
-        self._waiting: dict[Path, list[_Turn]] = {}
+        self._waiting: dict[Path, list[Turn]] = {}
         self._begun: set[Path] = {()}
         self._ended: set[Path] = set()
         self._cut: set[int] = set()
+        # Lanes that were woken, and held back.
+        self._held: set[Path] = set()
         # Lanes that wait for all the others.
         self._last: set[Path] = set()
         self._watching: set[int] = set()
         # Lanes whose turn has come and that have not gone on yet, each with its event
         # loop; tasks that are to begin after them.
-        self._woken: dict[Path, asyncio.AbstractEventLoop] = {}
+        self._woken: dict[Path, Loop] = {}
         self._beginning: list[Driver] = []
 
     def used_up(self) -> bool:
@@ -209,7 +213,7 @@ class Turns:
         """Whether a rest in the order is still to come."""
         if self._rested == place:
             return False
-        loop = asyncio._get_running_loop()
+        loop = rest.running_loop()
         if loop is None:
             return False
         if self._resting != place:
@@ -230,14 +234,14 @@ class Turns:
         return any(path[:length] in self._ended for length in range(1, len(path)))
 
     def _wake(self, path: Path) -> None:
-        for future in self._waiting.pop(path, ()):
-            loop = future.get_loop()
-            if loop is asyncio._get_running_loop():
-                if not future.done():
-                    future.set_result(None)
+        for turn in self._waiting.pop(path, ()):
+            loop = turn.loop
+            if loop is rest.running_loop():
+                if not turn.future.done():
+                    turn.future.set_result(None)
                     self._woken[path] = loop
             elif not loop.is_closed():
-                loop.call_soon_threadsafe(_resolve, future)
+                loop.call_soon_threadsafe(_resolve, turn.future)
 
     # --- whose turn it is -----------------------------------------------------------
 
@@ -284,6 +288,25 @@ class Turns:
             return True
         return self._order[place] == (child, what)
 
+    def lets_pass(self, lane: Lane) -> bool:
+        """Whether a lane that comes to no more recorded calls stays behind others.
+
+        They have been held back, and may take what it would take now.
+        """
+        return bool(lane.cursor and self._held) and not self._mine(lane.path)
+
+    def stay_behind(self, turn: Turn) -> None:
+        """Let a lane go on once the others have, as far as they can."""
+
+        def look() -> None:
+            place = self._next
+            if place < len(self._order) and self._order[place] is _REST and self._held:
+                when_at_rest(turn.loop, look)  # so they will go on
+            else:
+                _resolve(turn.future)
+
+        when_at_rest(turn.loop, look)
+
     # --- waiting --------------------------------------------------------------------
 
     def wait_in_thread(self, child: int, what: int) -> bool:
@@ -292,7 +315,7 @@ class Turns:
         In the thread of a running event loop it does not block: the call is not
         awaited, so nothing else could go on meanwhile.
         """
-        if asyncio._get_running_loop() is not None:
+        if rest.running_loop() is not None:
             return True
         with self._changed:
             place, since = self._next, time.monotonic()
@@ -347,7 +370,7 @@ class Turns:
 
         In the thread of a running event loop it does not block.
         """
-        if asyncio._get_running_loop() is not None:
+        if rest.running_loop() is not None:
             return
         with self._changed:
             place, since = self._next, time.monotonic()
@@ -362,22 +385,23 @@ class Turns:
                     place, since = self._next, time.monotonic()
 
     async def _park(self, lane: Lane) -> bool:
-        future = self._future(lane)
+        turn = self._turn(lane)
         try:
-            await future
+            await turn.future
         finally:
             self.goes_on(lane)
-        return future.enact_released
+        return turn.is_released
 
-    def _future(self, lane: Lane) -> _Turn:
-        loop = asyncio.get_running_loop()
-        future = _Turn(loop=loop)
+    def _turn(self, lane: Lane) -> Turn:
+        loop = rest.running_loop()
+        assert loop is not None
+        turn = Turn(loop)
         with self._changed:
-            self._waiting.setdefault(lane.path, []).append(future)
+            self._waiting.setdefault(lane.path, []).append(turn)
         if id(loop) not in self._watching:
             self._watching.add(id(loop))
             Watch(self, loop)
-        return future
+        return turn
 
     def goes_on(self, lane: Lane) -> None:
         """A lane that was held back is resumed."""
@@ -389,7 +413,7 @@ class Turns:
         Those whose turn has just come go first. Had they not been held back, they
         would have gone on before.
         """
-        loop = asyncio._get_running_loop()
+        loop = rest.running_loop()
         if loop in self._woken.values():
             return False
         first = next((d for d in self._beginning if d.loop is loop), driver)
@@ -412,8 +436,8 @@ class Turns:
                     if child >= 0 and self._paths[child] in self._waiting:
                         first = self._paths[child]
                         break
-            for future in self._waiting[first]:
-                future.enact_released = True
+            for turn in self._waiting[first]:
+                turn.is_released = True
             self._wake(first)
 
     def drive(self, lane: Lane, coro: Coroutine[Any, Any, Any]) -> Driver:
@@ -421,14 +445,10 @@ class Turns:
         return Driver(self, lane, coro)
 
 
-class _Turn(asyncio.Future):  # type: ignore[type-arg]  # not subscriptable at runtime
-    enact_released = False
-
-
 def _nothing() -> None:
     pass
 
 
-def _resolve(future: asyncio.Future[None]) -> None:
+def _resolve(future: Any) -> None:
     if not future.done():
         future.set_result(None)

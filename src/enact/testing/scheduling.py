@@ -13,11 +13,14 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from enact.calls import SCHEDULE, Invocation, invoke_async
+from enact.calls import SCHEDULE, Invocation, invoke_async, rest
 from enact.calls.rest import is_idle, look_later, when_at_rest
 from enact.errors import CallError
+
+if TYPE_CHECKING:
+    from enact.calls.rest import Loop
 
 _LOOK_AGAIN = 0.001
 
@@ -35,13 +38,14 @@ class Schedule:
     def __init__(self, choose: Callable[[int], int], patience: float = 0.02) -> None:
         self._choose = choose
         self._patience = patience
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[Any] = []  # futures
         self._since = 0.0
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: Loop | None = None
 
     async def hold(self) -> None:
         """Wait to be chosen."""
-        loop = asyncio.get_running_loop()
+        loop = rest.running_loop()
+        assert loop is not None
         if self._loop is not loop:  # of another one, nobody waits any more
             self._waiting.clear()
         future = loop.create_future()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeVar
 
 from enact.values.context import ACTIVE, active_store
@@ -100,6 +101,9 @@ async def checkout_async(ref: Ref[T]) -> T:
     own = getattr(ACTIVE.get(), "checkout_async", None)
     if own is not None:
         return await own(ref)  # type: ignore[no-any-return]
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        return await trio.to_thread.run_sync(ref.checkout)  # type: ignore[no-any-return]
     import asyncio  # slow to import, and needed by asynchronous programs only
 
     return await asyncio.to_thread(ref.checkout)

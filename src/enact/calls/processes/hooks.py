@@ -7,8 +7,6 @@ Modules that take long to import are covered when the program has imported them.
 from __future__ import annotations
 
 import functools
-import importlib.abc
-import importlib.util
 import os
 import sys
 import threading
@@ -20,6 +18,7 @@ from enact.calls import hooks
 from enact.calls.children import set_caller
 from enact.calls.frames import Frame
 from enact.calls.hooks import MACHINERY
+from enact.calls.imports import when_imported
 from enact.calls.lanes import CURRENT, Lane, current_lane
 from enact.calls.policy import Policy
 from enact.errors import ReplayError, Signal
@@ -50,36 +49,8 @@ def install() -> None:
     _installed = True
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_in_child)
-    cover()
-    if not all(name in sys.modules for name in _MODULES):
-        sys.meta_path.insert(0, _Watch())
-
-
-class _Watch(importlib.abc.MetaPathFinder):
-    """Sees modules being imported; the next finders find them."""
-
-    def __init__(self) -> None:
-        self._finds = False
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        """See ``importlib.abc.MetaPathFinder``."""
-        if name not in _MODULES or self._finds:
-            return None
-        self._finds = True
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            self._finds = False
-        loader: Any = None if spec is None else spec.loader
-        if loader is not None:
-            run = loader.exec_module
-
-            def exec_module(module: Any) -> None:
-                run(module)
-                cover()
-
-            loader.exec_module = exec_module
-        return spec
+    for name in _MODULES:
+        when_imported(name, cover)
 
 
 def cover() -> None:

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each construct of trio and anyio, with each thing that is done to a record.
+
+trio takes tasks that can go on in any order, so each execution has one of its own:
+results are compared, and of a record, that its replays are equal to it.
+"""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+import enact
+from tests.calls import test_matrix
+from tests.calls.matrix_trio import PROGRAMS
+from tests.calls.test_matrix import CHECKS, OPERATIONS, QUICK, SOAK
+
+
+class Case(test_matrix.Case):
+    def __init__(self, program, schedule, step=1):
+        super().__init__(program, schedule, step)
+        self.is_real_time = program.threads
+        self.real = True
+        self.is_async = True
+
+    def wait(self, coroutine):
+        if self.loop == "anyio-asyncio":
+            self.real = self.is_real_time
+            try:
+                return super().wait(coroutine)
+            finally:
+                self.real = True
+
+        async def run():
+            return await coroutine
+
+        clock = None
+        if not self.is_real_time:
+            clock = trio.testing.MockClock(autojump_threshold=0)
+        return trio.run(run, clock=clock)
+
+
+TAKES = "a job may be taken by another worker than the one that took it before"
+
+#: Cells that do not hold, with the reason.
+FAILS = {
+    (f"{loop}", operation): TAKES
+    for loop, operations in {
+        "trio channel_workers": ("pause",),
+        "anyio-asyncio streams": ("rewind", "crash", "pause"),
+        "anyio-trio streams": ("rewind", "crash", "pause"),
+    }.items()
+    for operation in operations
+}
+
+CELLS = [
+    pytest.param(
+        name,
+        operation,
+        marks=[pytest.mark.xfail(strict=False, reason=FAILS[name, operation])]
+        if (name, operation) in FAILS
+        else [],
+        id=f"{name}-{operation}",
+    )
+    for name in PROGRAMS
+    for operation in OPERATIONS
+]
+
+
+def check(name, operation, schedules, step):
+    for schedule in schedules:
+        with enact.InMemoryStore():
+            CHECKS[operation](Case(PROGRAMS[name], schedule, step))
+
+
+@pytest.mark.parametrize(("name", "operation"), CELLS)
+def test_cell(name, operation):
+    check(name, operation, range(QUICK), QUICK)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("name", "operation"), CELLS)
+def test_cell_under_many_schedules(name, operation):
+    check(name, operation, range(QUICK, QUICK + SOAK), 1)
