@@ -51,6 +51,7 @@ class Watch:
                 turns.release_first()
                 self.quiet = 0
         elif self._took_long(turns):
+            turns.hurries = True  # it would only take as long again
             turns.release_first()
             self.since = time.monotonic()
         self.again()
