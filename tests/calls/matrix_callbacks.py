@@ -97,5 +97,5 @@ async def fire_and_forget():
         task.add_done_callback(running.discard)
     main = await branch("main")
     while running:
-        await asyncio.sleep(0.0002)
+        await asyncio.sleep(0.5)
     return [main, sorted(results), await leaf("after")], order

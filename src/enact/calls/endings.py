@@ -139,6 +139,9 @@ def pause(frame: Frame, duration: float) -> BaseException:
     assert pending is not None
     if frame.stuck_task is not None:  # nobody else has cancelled it
         frame.stuck_task.uncancel()
+    for work in frame.started_work or ():
+        if hasattr(work, "exception") and work.done() and not work.cancelled():
+            work.exception()  # that it asked is known: asyncio need not log it
     _abandon_children(frame)
     pending.sort(key=lambda entry: (entry[0], entry[1]))
     _, _, raised_cid, signal = pending[0]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # hang on something that cannot be seen from here, such as a socket or a sleeping
 # thread. An event loop that has nothing left to do is known to be stuck at once.
 PATIENCE = 5.0
+# The same for a lane that waits for all others, whatever sleeps: that one of them polls
+# for what it would do is likelier than that one sleeps for longer.
+LAST_PATIENCE = 1.0
 _LOOK_AGAIN = 0.002
 
 
@@ -46,9 +49,14 @@ class Watch:
             if self.quiet > 1:
                 turns.release_first()
                 self.quiet = 0
-        elif time.monotonic() - self.since > PATIENCE and (
-            turns.waits_for_all() or not has_timer(self.loop)
-        ):
+        elif self._took_long(turns):
+            turns.hurries = True  # it would only take as long again
             turns.release_first()
             self.since = time.monotonic()
         self.again()
+
+    def _took_long(self, turns: Turns) -> bool:
+        quiet = time.monotonic() - self.since
+        if turns.waits_for_all():
+            return quiet > LAST_PATIENCE
+        return quiet > PATIENCE and not has_timer(self.loop)

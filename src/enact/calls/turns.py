@@ -65,6 +65,7 @@ class Turns:
         "_waiting",
         "_watching",
         "_woken",
+        "hurries",
         "on_rest",
     )
 
@@ -95,6 +96,8 @@ class Turns:
         self._resting = self._rested = -1
         #: Told when a recorded rest has come again.
         self.on_rest: Callable[[], None] = _nothing
+        #: Nobody waits for all others any more: one of them needs what that one does.
+        self.hurries = False
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         # Threads that wait for an event, each under that.
@@ -360,7 +363,7 @@ class Turns:
 
         What is to be cancelled next may be so by what they do.
         """
-        if self.used_up():
+        if self.hurries or self.used_up():
             return True
         child, what = self._order[self._next]
         return what == 1 and child in self._cut
@@ -379,6 +382,7 @@ class Turns:
                 # in a pool: one that asked a person had freed it.
                 patience = _STALL if self._threads else PATIENCE
                 if time.monotonic() - since > patience:
+                    self.hurries = True
                     return
                 self._changed.wait(0.05)
                 if self._next != place:
