@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import os
 import random
@@ -128,9 +129,70 @@ def closure():
     return leaf(inner())
 
 
+class Clock:
+    def now(self):
+        return self.in_seconds()
+
+    def in_seconds(self):
+        return time.time()
+
+
+@enact.register(name="chance/method")
+def method():
+    return leaf(Clock().now())
+
+
+@dataclasses.dataclass
+class Item:
+    key: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+
+
+@enact.register(name="chance/default")
+def default():
+    return leaf(Item().key)
+
+
+DICE = random.Random()
+
+
+@enact.register(name="chance/generator")
+def generator():
+    return leaf(DICE.random())
+
+
+@enact.register(name="chance/imported")
+def imported():
+    from time import perf_counter as seconds
+
+    return leaf(seconds())
+
+
+@enact.register(name="chance/which")
+def which():
+    if os.environ.get("ENACT_TEST_CHANCE"):
+        return other_leaf(1)
+    return leaf(1)
+
+
+@enact.register(name="chance/other_leaf")
+def other_leaf(value):
+    return value
+
+
+@enact.register(name="chance/token")
+def token():
+    return leaf(os.urandom(4))
+
+
 @pytest.mark.parametrize(
     ("program", "cause"),
     [
+        (method, "time.time()"),
+        (default, "uuid.uuid4()"),
+        (generator, "DICE.random()"),
+        (imported, "time.perf_counter()"),
+        (which, "os.environ"),
+        (token, "os.urandom()"),
         (clock, "time.time()"),
         (date, "datetime.now()"),
         (helped, "random.random()"),
@@ -168,7 +230,21 @@ def test_sets_are_named_by_their_order():
 SALT = ["0"]
 
 
-def test_where_nothing_is_found_the_cause_is_told_in_general():
+@enact.register(name="chance/named_set")
+def named_set():
+    words = {"a", "b"} | {"c"}
+    SALT[0] += "x"
+    return leaf([word for word in words] + SALT)  # noqa: C416  # gone through here
+
+
+def test_sets_are_known_by_their_names():
+    with enact.InMemoryStore():
+        inv = enact.invoke(named_set)
+        with pytest.raises(enact.ReplayError, match="the order of a set at line"):
+            inv.rewind(0).replay(on_code_change="reuse")
+
+
+def test_globals_are_named_where_nothing_else_is_found():
     @enact.register(name="chance/global")
     def from_a_global():
         SALT[0] += "x"
@@ -176,5 +252,18 @@ def test_where_nothing_is_found_the_cause_is_told_in_general():
 
     with enact.InMemoryStore():
         inv = enact.invoke(from_a_global)
+        with pytest.raises(enact.ReplayError, match="the global SALT at line"):
+            inv.rewind(0).replay(on_code_change="reuse")
+
+
+def test_where_nothing_is_found_the_cause_is_told_in_general():
+    numbers = iter(range(9))
+
+    @enact.register(name="chance/captured")
+    def from_outside():
+        return leaf(next(numbers))
+
+    with enact.InMemoryStore():
+        inv = enact.invoke(from_outside)
         with pytest.raises(enact.ReplayError, match=r"\(time, chance, set order"):
             inv.rewind(0).replay(on_code_change="reuse")

@@ -9,7 +9,7 @@ is an error.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, assert_type
 
 import enact
@@ -76,3 +76,36 @@ def refs_know_what_they_name() -> None:
     assert_type(ref, enact.Ref[Order])
     assert_type(ref.checkout(), Order)
     assert_type(ref(), Order)
+
+
+class Chunks:
+    def __enter__(self) -> Chunks:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+
+class Client:
+    def stream(self, prompt: str) -> Chunks:
+        return Chunks()
+
+    async def stream_async(self, prompt: str) -> AsyncIterator[str]:
+        raise NotImplementedError
+
+
+stream = enact.register(Client().stream, name="client/stream", stream=True)
+lines = enact.register(Client().stream, name="client/lines", stream="lines()")
+stream_async = enact.register(Client().stream_async, name="client/a", stream=True)
+
+
+async def streams_of_clients_keep_theirs() -> None:
+    with stream("sea") as chunks:
+        assert_type(chunks, Chunks)
+        assert_type(list(chunks), list[str])
+    assert_type(lines("sea"), Chunks)
+    async for item in await stream_async("sea"):
+        assert_type(item, str)
+    stream(1)  # type: ignore[arg-type]

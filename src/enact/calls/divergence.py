@@ -38,7 +38,10 @@ def left(
     """
     live = f"{call.target.name} {describe_input(call)}"
     then = "no further call" if recorded is None else describe(recorded, source)
-    cause = "the code that leads to it has changed"
+    cause = (
+        "which call comes next depends on something that is not recorded "
+        f"{_found(caller)}, or the code that leads to it has changed"
+    )
     if recorded is not None and recorded.invokable == call.invokable:
         cause = (
             f"its arguments depend on something that is not recorded {_found(caller)}, "

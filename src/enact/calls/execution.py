@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from enact.calls import layout
 from enact.calls.calling import call, call_async
+from enact.calls.client_streams import read_client_stream
 from enact.calls.endings import INTERRUPTS, interrupt
 from enact.calls.frames import Top
 from enact.calls.lanes import CURRENT, leave_lane
@@ -20,7 +21,7 @@ from enact.calls.rest import is_cancellation
 from enact.calls.runs import Origin, Run
 from enact.calls.session import Session
 from enact.calls.targets import FUNCTION, UNREGISTERED, Target, find, target_of
-from enact.calls.tracked_streams import tracked_stream
+from enact.calls.tracked_streams import now, tracked_stream
 from enact.errors import InvokableTypeError, NotReplayable, Signal, Suspension
 from enact.stores import Overlay, ValueStore
 from enact.values import active_store, decode, find_live, qualified_name, shown
@@ -106,6 +107,11 @@ class _Execution:
         _, *call = self.call_arguments()
         return tracked_stream(*call)
 
+    async def client_stream(self, in_loop: bool = False) -> None:
+        """The same for the stream of a client."""
+        _, target, _, args, kwargs = self.call_arguments()
+        await read_client_stream(target, args, kwargs, in_loop)
+
     def end(self, error: BaseException | None) -> Outcome:
         leave_lane(self.token)
         error = self.session.error or error
@@ -148,7 +154,9 @@ def execute(task: Task) -> Outcome:
         )
     error = None
     try:
-        if execution.target.is_stream:
+        if execution.target.reads is not None:
+            now(execution.client_stream())
+        elif execution.target.is_stream:
             for _ in execution.stream():
                 pass
         else:
@@ -174,7 +182,9 @@ async def execute_async(task: Task) -> Outcome:
     if not (execution.target.registered or execution.target.is_async):
         execution.target = _awaiting(execution.target)
     try:
-        if execution.target.is_async_stream:
+        if execution.target.reads is not None:
+            await execution.client_stream(in_loop=True)
+        elif execution.target.is_async_stream:
             async for _ in execution.stream():
                 pass
         elif execution.target.is_stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import types
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
@@ -12,6 +13,7 @@ from typing import Any, TypeVar, overload
 from enact.calls import targets
 from enact.calls.calling import call, call_async
 from enact.calls.children import CHILD_OF, warn_in_child
+from enact.calls.client_streams import client_stream, client_stream_async
 from enact.calls.lanes import CURRENT
 from enact.calls.targets import Target
 from enact.calls.tracked_streams import tracked_stream
@@ -35,6 +37,7 @@ def register(
     deterministic: bool = False,
     retry: str | None = None,
     memoize: bool = False,
+    stream: bool | str = False,
 ) -> F: ...
 
 
@@ -46,6 +49,7 @@ def register(
     deterministic: bool = False,
     retry: str | None = None,
     memoize: bool = False,
+    stream: bool | str = False,
 ) -> Callable[[F], F]: ...
 
 
@@ -58,6 +62,7 @@ def register(
     deterministic: bool = False,
     retry: str | None = None,
     memoize: bool = False,
+    stream: bool | str = False,
 ) -> Any:
     """Register a function or a class.
 
@@ -77,6 +82,10 @@ def register(
             need not branch on it.
         retry: ``"never"`` if it must not run twice for one recorded call.
         memoize: an answer in the store to the same request may stand for a call.
+        stream: what it gives is the stream of a client: an iterator or a context
+            manager, plain or async, or what gives one when it is awaited. Its items
+            are recorded as they are read. ``"text_stream"`` if they are those of an
+            attribute, ``"iter_lines()"`` if they are those of a method.
 
     Returns:
         What takes the place of ``obj``: classes themselves; for functions one with
@@ -103,8 +112,14 @@ def register(
             deterministic=deterministic,
             retry=retry,
             memoize=memoize,
+            stream=stream,
         )
     if isinstance(obj, type):
+        if stream is not False:
+            raise InvokableTypeError(
+                f"{obj.__qualname__} is a class, and no stream: register a function "
+                "that gives an object of it"
+            )
         return register_type(obj, name=name, former=tuple(former))
     again = functools.partial(
         register,
@@ -113,6 +128,7 @@ def register(
         deterministic=deterministic,
         retry=retry,
         memoize=memoize,
+        stream=stream,
     )
     if isinstance(obj, (staticmethod, classmethod)):
         return type(obj)(again(obj.__func__))
@@ -139,9 +155,29 @@ def register(
     target.deterministic = deterministic
     target.retry = retry
     target.memoize = memoize
+    if stream is not False:
+        _note_stream(target, stream)
     target.wrapper = wrapped(target)
     targets.add(target, tuple(former))
     return target.wrapper
+
+
+def _note_stream(target: Target, stream: Any) -> None:
+    if not (stream is True or (isinstance(stream, str) and _NAME.fullmatch(stream))):
+        raise InvokableTypeError(
+            "stream must be True, the name of an attribute, or that of a method with "
+            f"brackets behind it, as in 'iter_lines()'; not {stream!r}"
+        )
+    if target.is_stream:
+        raise InvokableTypeError(
+            f"{target.name!r} is a generator function, and so a stream as it is: "
+            "register it without `stream`"
+        )
+    target.is_stream = True
+    target.reads = "" if stream is True else stream
+
+
+_NAME = re.compile(r"[^\W\d]\w*(\(\))?")
 
 
 def _name(obj: Any) -> str:
@@ -159,7 +195,27 @@ def wrapped(target: Target) -> Callable[..., Any]:
     current = CURRENT.get
 
     tracked: Any
-    if target.is_stream:
+    if target.reads is not None and target.is_async:
+
+        async def tracked_client_async(*args: Any, **kwargs: Any) -> Any:
+            if current() is None:
+                if CHILD_OF:
+                    warn_in_child(target.name)
+                return await fn(*args, **kwargs)
+            return await client_stream_async(target, args, kwargs)
+
+        tracked = tracked_client_async
+    elif target.reads is not None:
+
+        def tracked_client(*args: Any, **kwargs: Any) -> Any:
+            if current() is None:
+                if CHILD_OF:
+                    warn_in_child(target.name)
+                return fn(*args, **kwargs)
+            return client_stream(target, args, kwargs)
+
+        tracked = tracked_client
+    elif target.is_stream:
 
         def tracked_generator(*args: Any, **kwargs: Any) -> Any:
             if current() is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from enact.calls.answers import Answer
 from enact.calls.calling import Early, arrive, give, give_async, turns_at
-from enact.calls.divergence import another_reader, forbidden
+from enact.calls.divergence import another_reader, forbidden, where
 from enact.calls.endings import fail
 from enact.calls.frames import Frame
 from enact.calls.lanes import CURRENT
@@ -17,6 +17,7 @@ from enact.calls.stream_value import BROKEN, CLOSED, Stream
 from enact.calls.streams import (
     CLOSE,
     SEND,
+    STEPS,
     THROW,
     Call,
     End,
@@ -28,7 +29,7 @@ from enact.calls.streams import (
     strike_off,
 )
 from enact.calls.verdicts import REQUEST_CHANGED
-from enact.errors import ReplayError
+from enact.errors import CallError, ReplayError
 from enact.values import decode
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Handed:
 
     async def go_on(self, how: str, value: Any) -> Any:
         """The next item, or an ``End``."""
+        if how in STEPS:
+            return None
         if how != SEND:
             self._items = iter(())
             return after_end(how, value)
@@ -90,6 +93,11 @@ class Replayed:
         if self._over:
             return after_end(how, value)
         number = self._count
+        if how in STEPS:
+            step = self._known.step(number)
+            if step is not None and step[0] == how:  # which failed
+                return await self._end_as_recorded(how, value)
+            return None
         if not self._is_as_recorded(number, how, value):
             if how == CLOSE:
                 self._close_early()
@@ -101,7 +109,7 @@ class Replayed:
             return await self._end_as_recorded(how, value)
         turns, kind = answer.turns, ITEM + number - self._first_noted
         if turns is not None and kind >= ITEM:
-            if self._call.target.is_async_stream:
+            if self._call.is_async:
                 await turns.wait(answer.lane, answer.index, kind)
             else:
                 answer.wait_in_thread(turns, kind)
@@ -113,7 +121,7 @@ class Replayed:
     async def _end_as_recorded(self, how: str, value: Any) -> End:
         self._end()
         try:
-            if self._call.target.is_async_stream:
+            if self._call.is_async:
                 await give_async(self._answer)
             else:
                 give(self._answer)
@@ -153,6 +161,21 @@ class Replayed:
         count = self._count
         sent = [one for one in known.sent if one[0] < count]
         return Stream(known.items[:count], None, CLOSED, sent)
+
+    def failed(self, what: str) -> CallError:
+        """The program does with the stream what no record can answer.
+
+        Args:
+            what: it does, in words that go on from "the program".
+        """
+        answer = self._answer
+        path = answer.path()
+        return answer.lane.frame.run.session.failed(
+            ReplayError(
+                f"call {where(path)} of {answer.target.name!r}: the program {what}",
+                path,
+            )
+        )
 
     def _leave_record(self) -> Frame:
         """From here on the stream is another call than the recorded one.
@@ -255,14 +278,14 @@ async def begin(call: Call) -> Player:
     lane = CURRENT.get()
     if lane is None:
         return Untracked(call)
-    is_async = call.target.is_async_stream
-    arrival = arrive(lane, *call)
+    is_async = call.is_async
+    arrival = arrive(lane, *call[:4])
     if type(arrival) is Early:
         if is_async:
             await arrival.turns.wait(arrival.lane, arrival.index, False)
         else:
             arrival.turns.wait_in_thread(arrival.index, False)
-        arrival = arrive(lane, *call, has_waited=True)
+        arrival = arrive(lane, *call[:4], has_waited=True)
     if arrival is None:
         return Untracked(call)
     if isinstance(arrival, Answer):

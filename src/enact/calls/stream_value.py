@@ -26,7 +26,9 @@ class Stream(ImmutableResource):
             ``"broken"``, it raised something or was cut off.
         sent: what came in by ``send`` and ``throw``: the number of items that were
             handed out before, ``"send"``, ``"throw"`` or ``"close"``, and the value
-            that was sent, or the exception in words.
+            that was sent, or the exception in words. ``"open"``, ``"await"`` or
+            ``"enter"``, with the exception, for the stream of a client that could not
+            be had.
 
     Example:
         >>> import enact

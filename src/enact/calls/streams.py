@@ -32,11 +32,15 @@ from enact.values import ATOMIC, Lowered, cid_of
 from enact.values.cbor import decode_form
 
 if TYPE_CHECKING:
+    from enact.calls.client_streams import Reader
     from enact.calls.layout import Blocks
     from enact.calls.targets import Target
     from enact.calls.turns import Turns
 
 SEND, THROW, CLOSE = "send", "throw", "close"
+#: What only the stream of a client is asked for: see ``client_streams.py``.
+OPEN, AWAIT, ENTER = "open", "await", "enter"
+STEPS = OPEN, AWAIT, ENTER
 
 
 class End(NamedTuple):
@@ -52,22 +56,35 @@ class Call(NamedTuple):
         target: what is called.
         receiver: of a method that was found through its object.
         args, kwargs: for it.
+        client: how the program reads it, if it is the stream of a client.
     """
 
     target: Target
     receiver: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    client: Reader | None = None
+
+    def make(self, frame: Frame | None) -> Any:
+        """Call what gives the stream."""
+        if self.receiver is None:
+            return self.target.fn(*self.args, **self.kwargs)
+        args = self.args if frame is None else frame.args()
+        return self.target.fn(self.receiver, *args, **self.kwargs)
 
     def body(self, frame: Frame | None) -> Body:
-        """The generator that runs."""
-        target = self.target
-        if self.receiver is None:
-            made = target.fn(*self.args, **self.kwargs)
-        else:
-            args = self.args if frame is None else frame.args()
-            made = target.fn(self.receiver, *args, **self.kwargs)
-        return AsyncBody(made) if target.is_async_stream else Body(made)
+        """What runs."""
+        if self.client is not None:
+            return self.client.new_body(frame)
+        made = self.make(frame)
+        return AsyncBody(made) if self.target.is_async_stream else Body(made)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether its reader awaits items."""
+        if self.client is not None:
+            return self.client.is_async
+        return self.target.is_async_stream
 
 
 class Body:
@@ -75,6 +92,15 @@ class Body:
 
     def __init__(self, generator: Any) -> None:
         self.generator = generator
+
+    @property
+    def is_async(self) -> bool:
+        """Whether its reader awaits items."""
+        return False
+
+    def drop(self) -> None:
+        """Nobody holds it any more."""
+        self.generator.close()
 
     async def go_on(self, how: str, value: Any) -> Any:
         """The next item, or an ``End``."""
@@ -91,6 +117,13 @@ class Body:
 
 class AsyncBody(Body):
     """An async generator that runs."""
+
+    @property
+    def is_async(self) -> bool:
+        return True
+
+    def drop(self) -> None:
+        """The event loop takes care of it, in the context that is current."""
 
     async def go_on(self, how: str, value: Any) -> Any:
         try:
@@ -190,6 +223,8 @@ class Live:
             got = await body.go_on(how, value)
         except BaseException as error:
             leave_lane(token)
+            if how in STEPS:
+                self._sent.append((0, how, in_words(error)))
             self._end()
             if self._unwinds:
                 interrupt(frame, "incomplete")
@@ -206,6 +241,8 @@ class Live:
         finally:
             self._runs = False
         leave_lane(token)
+        if how in STEPS:
+            return got
         if how == CLOSE or type(got) is End:
             await self._settle()
             await self._turn(True)
@@ -264,13 +301,13 @@ class Live:
     async def _settle(self) -> None:
         frame = self._frame
         if frame.pending and frame.started_work:
-            if frame.target.is_async_stream:
+            if self._body is not None and self._body.is_async:
                 await settle_async(frame)
             else:
                 settle(frame)
 
     def _note(self, how: str, value: Any) -> None:
-        if how == SEND and value is None:
+        if (how == SEND and value is None) or how in STEPS:
             return
         if how == THROW:
             value = in_words(value)
@@ -355,10 +392,7 @@ class Live:
 def _let_go(held: list[Body], lane: Lane) -> None:
     """Let a generator be closed, outside of the call that it belonged to."""
     CURRENT.set(lane)
-    body = held.pop()
-    if not isinstance(body, AsyncBody):
-        body.generator.close()
-    # Of an async one, the event loop takes care, in the context that is current.
+    held.pop().drop()
 
 
 def in_words(error: BaseException) -> str:

@@ -53,6 +53,8 @@ class Target:
         is_async: whether ``fn`` is a coroutine function.
         is_stream: whether it is a generator function, plain or async.
         is_async_stream: whether it is an async one.
+        reads: of a client's function that gives a stream, what of that gives the items:
+            "" for the stream itself; None for any other function.
         ordered_kwargs: ``fn`` takes ``**kwargs``, so their order is part of the input.
         method: the attribute name if ``fn`` was defined in a class body.
         former: identifiers that the function had under former names.
@@ -90,6 +92,7 @@ class Target:
         "method",
         "name",
         "ordered_kwargs",
+        "reads",
         "registered",
         "retry",
         "takes_value",
@@ -115,6 +118,7 @@ class Target:
         self.is_stream = self.is_async_stream or _is_kind(
             inspect.isgeneratorfunction, fn
         )
+        self.reads: str | None = None
         self.ordered_kwargs = _takes_any_kwargs(fn)
         self.method = _method_name(fn)
         self.takes_value = False

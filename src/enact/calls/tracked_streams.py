@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from enact.calls.targets import Target
 
 
-class _Tracked:
+class Tracked:
     """A stream that may not have begun."""
 
     def __init__(self, call: Call) -> None:
@@ -49,29 +49,29 @@ class _Tracked:
         return f"<stream of {self._call.target.name}>"
 
 
-class TrackedGenerator(_Tracked, Generator[Any, Any, Any]):
+class TrackedGenerator(Tracked, Generator[Any, Any, Any]):
     """A registered generator that runs within an invocation."""
 
     def __next__(self) -> Any:
         return self.send(None)
 
     def send(self, value: Any) -> Any:
-        got = _now(self._go_on(SEND, value))
+        got = now(self._go_on(SEND, value))
         if type(got) is End:
             raise StopIteration(got.returned)
         return got
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        got = _now(self._go_on(THROW, _error(typ, val, tb)))
+        got = now(self._go_on(THROW, _error(typ, val, tb)))
         if type(got) is End:
             raise StopIteration(got.returned)
         return got
 
     def close(self) -> None:
-        _now(self._go_on(CLOSE, None))
+        now(self._go_on(CLOSE, None))
 
 
-class TrackedAsyncGenerator(_Tracked, AsyncGenerator[Any, Any]):
+class TrackedAsyncGenerator(Tracked, AsyncGenerator[Any, Any]):
     """A registered async generator that runs within an invocation."""
 
     async def asend(self, value: Any) -> Any:
@@ -106,7 +106,7 @@ def tracked_stream(
     return TrackedGenerator(call)
 
 
-def _now(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def now(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine that does not wait for anything."""
     try:
         coroutine.send(None)
@@ -128,4 +128,4 @@ def _error(typ: Any, val: Any, tb: Any) -> BaseException:
     return error if tb is None else error.with_traceback(tb)
 
 
-__all__ = ["TrackedAsyncGenerator", "TrackedGenerator", "tracked_stream"]
+__all__ = ["Tracked", "TrackedAsyncGenerator", "TrackedGenerator", "tracked_stream"]
