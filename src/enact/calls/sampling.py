@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane
     from enact.calls.layout import Recorded
+    from enact.calls.standing import Place
 
 BANKED = "banked"
 """The outcome is a sample that was drawn for the same request before."""
@@ -35,6 +36,10 @@ adapter("enact/Parked", [Parked], lambda _: {}, lambda _: Parked())
 
 class Sampler(Protocol):
     """Decides about calls that would run live; has to be safe for threads."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where an execution that is parked may stand; None to unwind it."""
 
     def arrive(self, lane: Lane, call: Input) -> Recorded | Suspension | int | None:
         """A call comes that no record answers.

@@ -40,6 +40,12 @@ def write(
     run = frame.run
     blocks = call_input.blocks
     children = frame.children
+    # What is parked is recorded as it stood: what it does when it unwinds, if it does,
+    # is no part of it.
+    is_sampled = run.session.policy.sampler is not None
+    is_parked = is_sampled and status == "paused"
+    if is_parked:
+        frame.unwound = None
     if frame.lanes is not None or frame.unwound or frame.origin:
         details = _add_order(frame, details or layout.Details())
     if frame.plan is not None and status != "completed":
@@ -47,7 +53,7 @@ def write(
     if frame.player is not None and output is None:
         details = frame.player.add_items(details, blocks)
     after = call_input.invokable
-    if call_input.receiver is not None:
+    if call_input.receiver is not None and not is_parked:
         after, details = _state_after(frame, call_input, details)
     subtree = None if frame.below is None else run.subtree(frame.below, blocks)
     if children or details is not None or subtree is not None:
@@ -67,8 +73,9 @@ def write(
     blocks.append((cid, invocation_data))
     frame.closed = True
     parent = caller.frame
-    parent.ran(target.version, frame.below or ())
     slot = frame.slot
+    if slot >= 0 or not is_sampled:
+        parent.ran(target.version, frame.below or ())
     if not parent.announced:
         announce(parent)
     waits = frame.may_wait and slot >= 0 and _is_due(run, duration)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from enact.search.budget import Account
     from enact.search.earlier import CutOff
     from enact.search.ledger import Ledger
+    from enact.search.parking import Seat
 
 
 class Grounds:
@@ -69,6 +70,8 @@ class Drawing:
         calls: how many ran that count.
         usage: what they told.
         learned: functions that were not known to make calls.
+        place: where the execution may stand when it is parked; None to unwind it.
+        in_call: keys of draws that run now.
     """
 
     def __init__(
@@ -91,6 +94,8 @@ class Drawing:
         self.calls = 0
         self.usage: list[dict[str, object]] = []
         self.learned: list[str] = []
+        self.in_call: set[str] = set()
+        self.place: Seat | None = None
         self._made = 0
         # Calls that were counted, and may turn out to be no leaves: by key. With the
         # request of those that were drawn.
@@ -178,7 +183,11 @@ class Drawing:
         if known is not None and self.grounds.branch_on:
             return known
         refused = self._pay(lane, call, drawn=True)
-        return number if refused is None else refused
+        if refused is not None:
+            return refused
+        if self.place is not None:
+            self.in_call.add(key)
+        return number
 
     def _pay(self, lane: Lane, call: Input, drawn: bool = False) -> Suspension | None:
         name = call.target.name
@@ -226,7 +235,10 @@ class Drawing:
 
     def ended(self, frame: Frame, status: str) -> None:
         """A call has come to its end."""
-        if frame.usage:
+        if self.in_call:
+            self.in_call.discard(frame.key())
+        # What did not come to its end runs again when it is replayed.
+        if frame.usage and status in ("completed", "failed"):
             with self._lock:
                 self.usage.append(frame.usage)
             self.account.charge(frame.usage)

@@ -63,6 +63,8 @@ class Meter:
         earlier: spent by scores that were cut off, by their place.
     """
 
+    place: None = None  # nothing is parked
+
     def __init__(self, account: Account, earlier: dict[_Key, Spent]) -> None:
         self._account = account
         self._earlier = earlier

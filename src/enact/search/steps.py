@@ -29,6 +29,7 @@ from enact.search.budget import OutOfBudget, Spent
 from enact.search.drawing import Drawing, Grounds
 from enact.search.earlier import STEP, Earlier
 from enact.search.marks import Discarded
+from enact.search.parking import Lot
 from enact.values import Ref, redact
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Stepper:
         grounds: of the search.
         earlier: what earlier tries of the search did.
         loop: for async programs; None to start one when needed.
+        parked: how many executions may stand at their branch points.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Stepper:
         grounds: Grounds,
         earlier: Earlier,
         loop: asyncio.AbstractEventLoop | None = None,
+        parked: int = 0,
     ) -> None:
         self._store = store
         self._grounds = grounds
@@ -123,6 +126,7 @@ class Stepper:
         self._ran: set[int] = set()
         self._target = Target(self._run, STEP, builtin=True)
         self._lock = threading.Lock()
+        self._lot = Lot(parked)
 
     def step(self, job: Job) -> Step:
         """Make a step, or take it from the record."""
@@ -179,25 +183,32 @@ class Stepper:
             drawing.catch_up(cut_off, job.request)
             origin = origin_of(cut_off.row, store)
         policy = Policy(sampler=drawing)
-        fun, args, kwargs = job.program
-        outcome = self._execute(Task(fun, args, kwargs, recorded, policy, origin))
+        outcome = None
+        if cut_off is None and job.start is not None and job.draws != 0:
+            outcome = self._lot.go_on(job.start, drawing, policy, origin)
+        if outcome is None:
+            fun, args, kwargs = job.program
+            task = Task(fun, args, kwargs, recorded, policy, origin)
+            outcome = self._execute(task, drawing)
         frame.ran(None, outcome.below)
         return _step_of(outcome, drawing, time.monotonic() - began, job)
 
     # --- running ----------------------------------------------------------------
 
-    def _execute(self, task: Task) -> Outcome:
+    def _execute(self, task: Task, drawing: Drawing) -> Outcome:
         target, _ = resolve(task.fun, tuple(task.args))
-        if not target.is_async:
-            context = contextvars.copy_context()
-            context.run(CURRENT.set, None)
+        context = contextvars.copy_context()
+        context.run(CURRENT.set, None)
+        loop = None
+        if target.is_async:
+            loop = self._loop or self._start_loop()
+        if drawing.draws is not None and self._lot.capacity:
+            return self._lot.start(task, drawing, context, loop)
+        if loop is None:
             outcome: Outcome = context.run(execute, task)
             return outcome
         import asyncio
 
-        loop = self._loop or self._start_loop()
-        context = contextvars.copy_context()
-        context.run(CURRENT.set, None)
         future = context.run(
             asyncio.run_coroutine_threadsafe, execute_async(task), loop
         )
@@ -214,7 +225,8 @@ class Stepper:
             return self._own_loop
 
     def close(self) -> None:
-        """Stop the event loop, if one was started."""
+        """Let go of what is parked, and stop the event loop, if one was started."""
+        self._lot.close()
         loop = self._own_loop
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
