@@ -32,12 +32,13 @@ from enact.calls.layout import Recorded, plain_call_args
 from enact.calls.memo import find_answer
 from enact.calls.replayer import Given, Plan, path_of_next, same
 from enact.calls.rest import forever, is_cancellation
-from enact.calls.sampling import BANKED, Parked
+from enact.calls.sampling import Known, Parked
 from enact.calls.settling import settle, settle_async
 from enact.calls.standing import Standing, can_stand
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
 from enact.calls.verdicts import (
+    BANKED,
     CODE_CHANGED,
     EDITED,
     MEMOIZED,
@@ -48,6 +49,7 @@ from enact.calls.verdicts import (
     REUSED,
     decide,
 )
+from enact.calls.writing import announce, note_banked
 from enact.errors import InvokableTypeError, RefError, Signal, Suspension
 from enact.values import LIVE, Ref, decode, require_written, shown
 
@@ -434,9 +436,11 @@ def _live(
     draw = None
     if policy.sampler is not None and target.draws:
         decided = policy.sampler.arrive(lane, call_input)
-        if isinstance(decided, Recorded):
+        if isinstance(decided, Known):
             session.explain(path, BANKED)
-            return Answer(lane, call_input, decided)
+            if run.tells_order:
+                note_banked(lane, call_input, decided, recorded)
+            return Answer(lane, call_input, decided.recorded)
         if isinstance(decided, Suspension):
             frame = Frame(lane, target, given, verdict, recorded)
             place = policy.sampler.place
@@ -448,6 +452,9 @@ def _live(
     frame = Frame(lane, target, given, verdict, recorded)
     if draw is not None:
         frame.draw = draw
+        if policy.sampler is not None and policy.sampler.tells_draws:
+            frame.usage, frame.plain = {"draw": draw}, False
+            announce(frame)
     if verdict is not None:
         session.tell(frame)
     return frame

@@ -64,6 +64,7 @@ class Meter:
     """
 
     place: None = None  # nothing is parked
+    tells_draws = False
 
     def __init__(self, account: Account, earlier: dict[_Key, Spent]) -> None:
         self._account = account

@@ -86,7 +86,7 @@ def search_program(search: Search) -> Found:
     ledger = Ledger(store, bank, run.started)
     grounds = Grounds(account, ledger, frozenset(search.branch_on))
     earlier = Earlier(frame, grounds, store)
-    stepper = Stepper(store, grounds, earlier, around.loop, around.parked)
+    stepper = Stepper(store, grounds, earlier, around.loop, around.parked, search.width)
     meter = Meter(account, spent_before(run, store))
     judge = Judge(search.score, store, run.id, meter)
     run.sampler = meter

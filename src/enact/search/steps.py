@@ -27,7 +27,7 @@ from enact.calls.targets import Target, add
 from enact.errors import ReplayError, Signal
 from enact.search.budget import OutOfBudget, Spent
 from enact.search.drawing import Drawing, Grounds
-from enact.search.earlier import STEP, Earlier
+from enact.search.earlier import DRAW, STEP, Earlier
 from enact.search.marks import Discarded
 from enact.search.parking import Lot
 from enact.values import Ref, redact
@@ -107,6 +107,7 @@ class Stepper:
         earlier: what earlier tries of the search did.
         loop: for async programs; None to start one when needed.
         parked: how many executions may stand at their branch points.
+        width: how many executions are extended at a time.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Stepper:
         earlier: Earlier,
         loop: asyncio.AbstractEventLoop | None = None,
         parked: int = 0,
+        width: int = 1,
     ) -> None:
         self._store = store
         self._grounds = grounds
@@ -127,6 +129,9 @@ class Stepper:
         self._target = Target(self._run, STEP, builtin=True)
         self._lock = threading.Lock()
         self._lot = Lot(parked)
+        # One at a time draws in the same order each time.
+        outlives = getattr(store.backend, "outlives_process", True)
+        self._tells_draws = width > 1 and outlives
 
     def step(self, job: Job) -> Step:
         """Make a step, or take it from the record."""
@@ -171,17 +176,22 @@ class Stepper:
         drawing = Drawing(
             self._grounds, job.at, job.number, job.draws,
             fresh=recorded is None or job.draws == 0,
+            tells_draws=self._tells_draws and job.draws is None,
         )  # fmt: skip
         lane = CURRENT.get()
         assert lane is not None
         frame = lane.frame
         key = f"{frame.run.branch}/{frame.key()}"
-        origin = Origin(job.start, "search", within=key)
+        first = None
+        if job.place is not None:
+            request = None if job.request is None else job.request.hex()
+            first = {DRAW: [job.place, job.number, request]}
+        origin = Origin(job.start, "search", within=key, meta=first)
         cut_off = self._earlier.cut_off.pop(key, None)
         if cut_off is not None:
             recorded = edits.read(cut_off.partial, store)
             drawing.catch_up(cut_off, job.request)
-            origin = origin_of(cut_off.row, store)
+            origin = origin_of(cut_off.row, store)._replace(meta=first)
         policy = Policy(sampler=drawing)
         outcome = None
         if cut_off is None and job.start is not None and job.draws != 0:
