@@ -13,11 +13,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def searched(path: Path, strategy: str, executor: int, kill_at: int) -> str | None:
+def searched(
+    path: Path, strategy: str, executor: int, kill_at: int, program: str = "number"
+) -> str | None:
     """What the process prints; None if it was killed."""
     module = "tests.search.killed_search"
     done = subprocess.run(
-        [sys.executable, "-m", module, path, strategy, str(executor), str(kill_at)],
+        [
+            sys.executable, "-m", module, path, strategy, str(executor), str(kill_at),
+            program,
+        ],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     if done.returncode == -9:
@@ -26,15 +31,22 @@ def searched(path: Path, strategy: str, executor: int, kill_at: int) -> str | No
     return done.stdout
 
 
-def check(tmp_path: Path, strategy: str, executor: int, kills: list[int]) -> None:
-    whole = searched(tmp_path / "whole.db", strategy, executor, 0)
+def check(
+    tmp_path: Path,
+    strategy: str,
+    executor: int,
+    kills: list[int],
+    program: str = "number",
+) -> None:
+    whole = searched(tmp_path / "whole.db", strategy, executor, 0, program)
     for number, at in enumerate(kills):
         path = tmp_path / f"{number}.db"
-        found = searched(path, strategy, executor, at)
+        found = searched(path, strategy, executor, at, program)
         tries = 0
         while found is None:  # the second kill comes soon after the first
             tries += 1
-            found = searched(path, strategy, executor, 3 if tries == 1 else 0)
+            then = 3 if tries == 1 else 0
+            found = searched(path, strategy, executor, then, program)
         assert found == whole, f"killed at call {at}"
 
 
@@ -47,17 +59,31 @@ def test_a_search_that_was_killed_goes_on(
     check(tmp_path, strategy, executor, [14])
 
 
+@pytest.mark.parametrize("strategy", ["best_of", "mcts"])
+def test_executions_that_ran_to_their_end_side_by_side_go_on(
+    tmp_path: Path, strategy: str
+) -> None:
+    check(tmp_path, strategy, 3, [17], "talk")
+
+
+def test_no_number_is_drawn_twice_where_who_is_first_is_chance(tmp_path: Path) -> None:
+    # The process asserts that, and that the budget holds.
+    path = tmp_path / "number.db"
+    assert searched(path, "best_of", 3, 16) is None
+    assert searched(path, "best_of", 3, 0) is not None
+
+
 @pytest.mark.soak
 def test_a_search_that_was_killed_at_200_points_goes_on(tmp_path: Path) -> None:
     chance = random.Random(5)
     strategies = ["beam(width=2, expand=3)", "mcts", "best_of", "smc(particles=6)"]
     # Several executions that run to their end at a time number what they both draw in
-    # the order in which they come to it.
+    # the order in which they come to it; those that talk draw nothing that others do.
     for number, strategy in enumerate(strategies):
         for executor in (1, 3):
-            if executor == 3 and strategy in ("best_of", "mcts"):
-                continue
+            alike = executor == 3 and strategy in ("best_of", "mcts")
+            program = "talk" if alike else "number"
             folder = tmp_path / f"{number}-{executor}"
             folder.mkdir()
             kills = [chance.randint(1, 40) for _ in range(34)]
-            check(folder, strategy, executor, kills)
+            check(folder, strategy, executor, kills, program)

@@ -40,11 +40,13 @@ from enact.calls.layout import Recorded, plain_call_args
 from enact.calls.memo import find_answer
 from enact.calls.replayer import Given, Plan, path_of_next, same
 from enact.calls.rest import forever, is_cancellation
-from enact.calls.sampling import BANKED
+from enact.calls.sampling import Known, Parked
 from enact.calls.settling import settle, settle_async
+from enact.calls.standing import Standing, can_stand
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
 from enact.calls.verdicts import (
+    BANKED,
     CODE_CHANGED,
     EDITED,
     MEMOIZED,
@@ -55,6 +57,7 @@ from enact.calls.verdicts import (
     REUSED,
     decide,
 )
+from enact.calls.writing import announce, note_banked
 from enact.errors import InvokableTypeError, RefError, Signal, Suspension
 from enact.values import LIVE, Ref, decode, require_written, shown
 
@@ -102,6 +105,9 @@ def call(
         arrival.begin()
         return give(arrival)
     if type(arrival) is not Frame:
+        if type(arrival) is Standing:
+            arrival.place.wait(arrival)
+            return call(lane, target, receiver, args, kwargs)
         return _run_untracked(target, receiver, args, kwargs)
     frame = arrival
     token = CURRENT.set(frame)
@@ -168,6 +174,9 @@ async def call_async(
     if type(arrival) is Given:
         return arrival.value
     if type(arrival) is not Frame:
+        if type(arrival) is Standing:
+            await arrival.place.wait_async(arrival)
+            return await call_async(lane, target, receiver, args, kwargs)
         return await _run_untracked(target, receiver, args, kwargs)
     frame = arrival
     frame.in_loop = True
@@ -300,11 +309,12 @@ def arrive(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     has_waited: bool = False,
-) -> Frame | Answer | Given | Early | None:
+) -> Frame | Answer | Given | Early | Standing | None:
     """Begin a call: gives the frame that is to run, or the recorded answer.
 
     None means that the call cannot be placed, since the frame of its lane has ended;
-    ``Early``, that it is to come again when its turn has come.
+    ``Early``, that it is to come again when its turn has come; ``Standing``, when
+    somebody goes on with the execution.
     """
     thread = _get_ident()
     if lane.thread != thread:
@@ -371,7 +381,7 @@ def begin(
 
 def _replayed(
     lane: Lane, target: Target, given: Input | PlainInput, plan: Plan
-) -> Frame | Answer | Given:
+) -> Frame | Answer | Given | Standing:
     """Begin a call in a frame that has a recording."""
     session = plan.session
     if session.error is not None:
@@ -435,7 +445,7 @@ def _live(
     given: Input | PlainInput,
     verdict: str | None,
     recorded: Recorded | None = None,
-) -> Frame | Answer:
+) -> Frame | Answer | Standing:
     """Begin a call that the recording does not answer.
 
     Args:
@@ -467,15 +477,25 @@ def _live(
     draw = None
     if policy.sampler is not None and target.draws:
         decided = policy.sampler.arrive(lane, call_input)
-        if isinstance(decided, Recorded):
+        if isinstance(decided, Known):
             session.explain(path, BANKED)
-            return Answer(lane, call_input, decided)
+            if run.tells_order:
+                note_banked(lane, call_input, decided, recorded)
+            return Answer(lane, call_input, decided.recorded)
         if isinstance(decided, Suspension):
-            raise fail(Frame(lane, target, given, verdict, recorded), decided)
+            frame = Frame(lane, target, given, verdict, recorded)
+            place = policy.sampler.place
+            if place is not None and type(decided) is Parked:
+                if can_stand(frame, place):
+                    return Standing(frame, decided, place)
+            raise fail(frame, decided)
         draw = decided
     frame = Frame(lane, target, given, verdict, recorded)
     if draw is not None:
         frame.draw = draw
+        if policy.sampler is not None and policy.sampler.tells_draws:
+            frame.usage, frame.plain = {"draw": draw}, False
+            announce(frame)
     if verdict is not None:
         session.tell(frame)
     return frame

@@ -148,7 +148,7 @@ def pause(frame: Frame, duration: float) -> BaseException:
     details = layout.Details()
     details.status = "paused"
     write(frame, details, duration, None, raised_cid, False, "paused")
-    _tell_caller_pending(frame, raised_cid, signal)
+    tell_caller_pending(frame, raised_cid, signal)
     return signal
 
 
@@ -197,7 +197,7 @@ def _ask(frame: Frame, signal: Signal, duration: float) -> BaseException:
     details = layout.Details()
     details.status = "paused"
     write(frame, details, duration, None, raised_cid, True, "paused")
-    _tell_caller_pending(frame, raised_cid, signal)
+    tell_caller_pending(frame, raised_cid, signal)
     return signal
 
 
@@ -210,7 +210,8 @@ def _tell_caller(frame: Frame, error: BaseException, raised_cid: bytes) -> None:
         above.failures.append(Failure(error, frame.slot, raised_cid))
 
 
-def _tell_caller_pending(frame: Frame, raised_cid: bytes, signal: Signal) -> None:
+def tell_caller_pending(frame: Frame, raised_cid: bytes, signal: Signal) -> None:
+    """Note above ``frame`` that an answer, or somebody to go on, is missing here."""
     caller = frame.caller
     caller.unwinding = True
     above = caller.frame
@@ -321,4 +322,11 @@ def _changed_input(frame: Frame) -> InputChanged | None:
     )
 
 
-__all__ = ["INTERRUPTS", "complete", "end_as", "fail", "interrupt"]
+__all__ = [
+    "INTERRUPTS",
+    "complete",
+    "end_as",
+    "fail",
+    "interrupt",
+    "tell_caller_pending",
+]

@@ -91,6 +91,8 @@ class _Execution:
         self.session.explained = self.session.changed = origin.changed
         self.run = Run(self.store, self.session, origin)
         self.top = Top(self.run)
+        self.top.execution = self
+        self.is_written = False
         if recorded is not None:
             TopPlan(recorded, self.session, self.store).start(self.top)
         self.name = self.target.name
@@ -121,10 +123,19 @@ class _Execution:
         if cid is not None and type(cid) is not bytes:  # cut off, say by recursion
             interrupt(cid, "incomplete")
             cid = top.children[0]
-        self.run.end(self.name, _status(error), cid)
+        if not self.is_written:
+            self.run.end(self.name, _status(error), cid)
+        return self._outcome(cid, error)
+
+    def stand(self, signal: Suspension, cid: bytes) -> Outcome:
+        """It waits, recorded as ``cid`` as if ``signal`` had ended it."""
+        self.run.end(self.name, _status(signal), cid)
+        return self._outcome(cid, signal)
+
+    def _outcome(self, cid: bytes | None, error: BaseException | None) -> Outcome:
         return Outcome(
             cid, self.store, error, self.session.verdicts, self.run.branch,
-            self.run.id, frozenset(top.below or ()),
+            self.run.id, frozenset(self.top.below or ()),
         )  # fmt: skip
 
 

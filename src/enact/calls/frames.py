@@ -384,9 +384,14 @@ class Frame(Lane):
 
 
 class Top(Frame):
-    """The frame above the first call: it neither runs nor ends."""
+    """The frame above the first call: it neither runs nor ends.
+
+    Attributes:
+        execution: that it is the top of.
+    """
 
     announced = True  # there is nothing to announce
+    execution: Any = None
 
     def __init__(self, run: Run) -> None:
         self.frame = self

@@ -9,7 +9,7 @@ import secrets
 import time
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from enact.calls import layout
@@ -76,6 +76,7 @@ class Origin(NamedTuple):
         row: of the run that is resumed, in place of a new one.
         next_number: of the first call that is new to it.
         changed: an earlier try of it took another way than what it replays.
+        meta: further facts to note of the run.
     """
 
     derived_from: bytes | None = None
@@ -85,6 +86,7 @@ class Origin(NamedTuple):
     row: RunRow | None = None
     next_number: int = 0
     changed: bool = False
+    meta: Mapping[str, Any] | None = None
 
 
 class Run:
@@ -210,6 +212,7 @@ class Run:
             meta["branch"] = self.branch
         if self.origin.within is not None:
             meta["within"] = self.origin.within
+        meta.update(self.origin.meta or {})
         return meta
 
     def _row(

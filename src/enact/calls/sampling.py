@@ -8,7 +8,7 @@ those that run, and parks a program at the next place where it could branch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from enact.errors import Suspension
 from enact.values import adapter
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane
     from enact.calls.layout import Recorded
-
-BANKED = "banked"
-"""The outcome is a sample that was drawn for the same request before."""
+    from enact.calls.standing import Place
 
 
 class Parked(Suspension):
@@ -33,10 +31,30 @@ class Parked(Suspension):
 adapter("enact/Parked", [Parked], lambda _: {}, lambda _: Parked())
 
 
+class Known(NamedTuple):
+    """A sample that was drawn before.
+
+    Attributes:
+        recorded: the call that drew it.
+        number: of the draw that gets it.
+    """
+
+    recorded: Recorded
+    number: int
+
+
 class Sampler(Protocol):
     """Decides about calls that would run live; has to be safe for threads."""
 
-    def arrive(self, lane: Lane, call: Input) -> Recorded | Suspension | int | None:
+    @property
+    def place(self) -> Place | None:
+        """Where an execution that is parked may stand; None to unwind it."""
+
+    @property
+    def tells_draws(self) -> bool:
+        """Whether the journal is told the number of a draw before it runs."""
+
+    def arrive(self, lane: Lane, call: Input) -> Known | Suspension | int | None:
         """A call comes that no record answers.
 
         Args:
@@ -44,9 +62,8 @@ class Sampler(Protocol):
             call: what it asks.
 
         Returns:
-            A recorded call whose outcome it gets; a signal to raise in its place; the
-            number of the draw, if it runs as a sample of its request; else None: it
-            runs.
+            A sample that it gets; a signal to raise in its place; the number of the
+            draw, if it runs as a sample of its request; else None: it runs.
         """
 
     def ended(self, frame: Frame, status: str) -> None:

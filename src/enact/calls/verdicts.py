@@ -32,6 +32,8 @@ NOT_STORED = "rerun: not stored"
 """A part of its input or output could not be stored."""
 NEW = "new"
 """Nothing like it was recorded."""
+BANKED = "banked"
+"""The outcome is a sample that was drawn for the same request before."""
 
 CHANGES = (CODE_CHANGED, EDITED, REQUEST_CHANGED)
 """After these the program may take another way than the recorded one."""

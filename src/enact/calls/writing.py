@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import layout
 from enact.calls.fixed_blocks import INVOCATION_HEAD, INVOCATION_MIDDLE
 from enact.calls.layout import READY
+from enact.calls.verdicts import BANKED
 from enact.errors import UnstorableValue
 from enact.stores import CallRow
 from enact.values import cid_of
@@ -17,8 +20,11 @@ from enact.values.cids import CID_PREFIX
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
+    from enact.calls.lanes import Lane
+    from enact.calls.layout import Recorded
     from enact.calls.replayer import Plan
     from enact.calls.runs import Run
+    from enact.calls.sampling import Known
     from enact.calls.targets import Target
 
 # Skips the argument handling of the named tuple's own constructor.
@@ -40,6 +46,12 @@ def write(
     run = frame.run
     blocks = call_input.blocks
     children = frame.children
+    # What is parked is recorded as it stood: what it does when it unwinds, if it does,
+    # is no part of it.
+    is_sampled = run.session.policy.sampler is not None
+    is_parked = is_sampled and status == "paused"
+    if is_parked:
+        frame.unwound = None
     if frame.lanes is not None or frame.unwound or frame.origin:
         details = _add_order(frame, details or layout.Details())
     if frame.plan is not None and status != "completed":
@@ -47,7 +59,7 @@ def write(
     if frame.player is not None and output is None:
         details = frame.player.add_items(details, blocks)
     after = call_input.invokable
-    if call_input.receiver is not None:
+    if call_input.receiver is not None and not is_parked:
         after, details = _state_after(frame, call_input, details)
     subtree = None if frame.below is None else run.subtree(frame.below, blocks)
     if children or details is not None or subtree is not None:
@@ -67,8 +79,9 @@ def write(
     blocks.append((cid, invocation_data))
     frame.closed = True
     parent = caller.frame
-    parent.ran(target.version, frame.below or ())
     slot = frame.slot
+    if slot >= 0 or not is_sampled:
+        parent.ran(target.version, frame.below or ())
     if not parent.announced:
         announce(parent)
     waits = frame.may_wait and slot >= 0 and _is_due(run, duration)
@@ -246,7 +259,39 @@ def _announce(frame: Frame) -> None:
         CallRow(
             run.id, frame.number, parent.number, caller.path, frame.position_there,
             frame.slot, target.name, request, None, target.code_bytes, "running",
-            run.epoch + frame.begun, 0.0, frame.verdict, frame.replaces,
+            run.epoch + frame.begun, 0.0, frame.verdict, frame.replaces, None,
+            frame.usage_text(),
+        ),
+    )  # fmt: skip
+
+
+def note_banked(
+    lane: Lane, call_input: Input, known: Known, instead_of: Recorded | None
+) -> None:
+    """Write the row of a call that gets a known sample.
+
+    No recording that the run goes on from tells of it, should the run be cut off.
+
+    Args:
+        lane: that makes the call.
+        call_input: what it asks.
+        known: the sample.
+        instead_of: the recorded call whose place it takes.
+    """
+    frame = lane.frame
+    run = frame.run
+    if not frame.announced:
+        announce(frame)
+    recorded = known.recorded
+    target = call_input.target
+    run.record(
+        [],
+        CallRow(
+            run.id, run.next_number(), frame.number, lane.path, lane.position,
+            len(frame.children), target.name, recorded.request, recorded.cid,
+            target.code_bytes, recorded.status, time.time(), 0.0, BANKED,
+            None if instead_of is None else instead_of.cid, None,
+            json.dumps({"draw": known.number}),
         ),
     )  # fmt: skip
 

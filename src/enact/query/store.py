@@ -10,6 +10,7 @@ from typing import Any
 
 from enact.calls import Invocation, Request
 from enact.calls.invocation import from_cid
+from enact.calls.verdicts import BANKED
 from enact.calls.views import name_of_invokable
 from enact.errors import FrameworkError, MalformedBlock, NotFound
 from enact.human import PendingRequest, pending_requests
@@ -173,6 +174,7 @@ class Store(CaredFor):
             )
         rows = self.backend.calls(request=request.cid)
         ended = [row for row in rows if row.status in ("completed", "failed")]
+        ended = [row for row in ended if row.verdict != BANKED]  # drawn once
         ended.sort(key=lambda row: (row.started, row.run, row.number))
         return [from_cid(row.invocation, self) for row in ended if row.invocation]
 

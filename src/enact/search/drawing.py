@@ -6,18 +6,18 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from enact.calls.sampling import Parked, key_of_next
+from enact.calls.sampling import Known, Parked, key_of_next
 from enact.search.budget import OutOfBudget
 
 if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane
-    from enact.calls.layout import Recorded
     from enact.errors import Suspension
     from enact.search.budget import Account
     from enact.search.earlier import CutOff
     from enact.search.ledger import Ledger
+    from enact.search.parking import Seat
 
 
 class Grounds:
@@ -60,6 +60,7 @@ class Drawing:
         number: of that draw; None to ask the ledger.
         draws: how many samples may be drawn: 0, 1, or None for all.
         fresh: the program starts from its beginning.
+        tells_draws: the journal is told the numbers of draws before they run.
 
     Attributes:
         score: what the program told last; only after the first draw if not fresh.
@@ -69,6 +70,8 @@ class Drawing:
         calls: how many ran that count.
         usage: what they told.
         learned: functions that were not known to make calls.
+        place: where the execution may stand when it is parked; None to unwind it.
+        in_call: keys of draws that run now.
     """
 
     def __init__(
@@ -78,12 +81,14 @@ class Drawing:
         number: int | None = None,
         draws: int | None = 1,
         fresh: bool = False,
+        tells_draws: bool = False,
     ) -> None:
         self.grounds = grounds
         self.at = at
         self.number = number
         self.draws = draws
         self.fresh = fresh
+        self.tells_draws = tells_draws
         self.score: float | None = None
         self.accepted = False
         self.drawn: list[tuple[bytes, int]] = []
@@ -91,7 +96,11 @@ class Drawing:
         self.calls = 0
         self.usage: list[dict[str, object]] = []
         self.learned: list[str] = []
+        self.in_call: set[str] = set()
+        self.place: Seat | None = None
         self._made = 0
+        # Numbers of draws that were under way when this step was cut off, by key.
+        self._promised: dict[str, int] = {}
         # Calls that were counted, and may turn out to be no leaves: by key. With the
         # request of those that were drawn.
         self._unsure: dict[str, bytes | None] = {}
@@ -115,8 +124,14 @@ class Drawing:
         self.usage += cut_off.usage
         if self.number is not None and first in drawn:
             drawn.remove(first)
+            if self.number in cut_off.numbers.get(first, ()):
+                cut_off.numbers[first].remove(self.number)
         ledger = self.grounds.ledger
-        self.drawn = [(request, ledger.next_number(request)) for request in drawn]
+        for request in drawn:
+            told = cut_off.numbers.get(request)
+            number = told.pop(0) if told else ledger.next_number(request)
+            self.drawn.append((request, number))
+        self._promised = cut_off.promised
 
     def tell_score(self, value: float) -> bool:
         """The program told how good it is so far; false if it did so before.
@@ -128,7 +143,7 @@ class Drawing:
             return True
         return False
 
-    def arrive(self, lane: Lane, call: Input) -> Recorded | Suspension | int | None:
+    def arrive(self, lane: Lane, call: Input) -> Known | Suspension | int | None:
         """Decide about a call that no record answers."""
         grounds = self.grounds
         target = call.target
@@ -162,23 +177,28 @@ class Drawing:
 
     def _draw(
         self, lane: Lane, call: Input, key: str
-    ) -> Recorded | Suspension | int | None:
+    ) -> Known | Suspension | int | None:
         ledger = self.grounds.ledger
         if key == self.at and self.number is not None:
             number = self.number
         else:
             request = call.request()
-            number = ledger.next_number(request)
+            promised = self._promised.pop(key, None)
+            number = ledger.next_number(request) if promised is None else promised
             self.drawn.append((request, number))
         self._made += 1
         known = ledger.sample(call, number)
         if known is not None and not known.has_calls:
             self.grounds.leaves.add(call.target.name)
-            return known
+            return Known(known, number)
         if known is not None and self.grounds.branch_on:
-            return known
+            return Known(known, number)
         refused = self._pay(lane, call, drawn=True)
-        return number if refused is None else refused
+        if refused is not None:
+            return refused
+        if self.place is not None:
+            self.in_call.add(key)
+        return number
 
     def _pay(self, lane: Lane, call: Input, drawn: bool = False) -> Suspension | None:
         name = call.target.name
@@ -226,7 +246,10 @@ class Drawing:
 
     def ended(self, frame: Frame, status: str) -> None:
         """A call has come to its end."""
-        if frame.usage:
+        if self.in_call:
+            self.in_call.discard(frame.key())
+        # What did not come to its end runs again when it is replayed.
+        if frame.usage and status in ("completed", "failed"):
             with self._lock:
                 self.usage.append(frame.usage)
             self.account.charge(frame.usage)

@@ -164,8 +164,9 @@ class Driver:
         step = self._stepper.step(Job(self._programs[0], start, draws=0))
         if step.ending not in ("parked", "cut"):
             raise SearchError(
-                f"the program ran to its end ({step.ending}) where it was to stop at "
-                "its first branch point: it does other things when it runs again"
+                f"the program ran to its end ({step.why or step.ending}) where it was "
+                "to stop at its first branch point: it does other things when it runs "
+                "again"
             )
         return self._add(None, step)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from enact.calls import edits
 from enact.calls.invocation import from_cid
 from enact.calls.partial import recorded_by
+from enact.calls.verdicts import BANKED
 from enact.search.walk import draws_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from enact.stores import CallRow, RunRow, ValueStore
 
 STEP = "enact/search/Extend"
+
+DRAW = "draw"
+"""What a run notes of its first draw: place of the step, number and request of it."""
 
 Key = tuple[tuple[int, ...], int]
 """Lane and position of a call among those of the search."""
@@ -37,6 +41,10 @@ class CutOff(NamedTuple):
         drawn: requests of the samples that it drew.
         calls: how many calls ran.
         usage: what they told.
+        numbers: of draws that came to their end, as far as the journal tells, in their
+            order, by request.
+        promised: of draws that were under way, by key.
+        rows: of its calls.
     """
 
     row: RunRow
@@ -44,6 +52,9 @@ class CutOff(NamedTuple):
     drawn: list[bytes]
     calls: int
     usage: list[dict[str, Any]]
+    numbers: dict[bytes, list[int]]
+    promised: dict[str, int]
+    rows: list[CallRow]
 
 
 class Earlier:
@@ -81,10 +92,25 @@ class Earlier:
                 if found is None:
                     continue
                 self.cut_off[str(within)] = found
+                self._reserve(found, grounds)
                 for _ in range(found.calls):
                     grounds.account.reserve()
                 for usage in found.usage:
                     grounds.account.charge(usage)
+
+    def _reserve(self, cut_off: CutOff, grounds: Grounds) -> None:
+        """No other draw gets the numbers of what was cut off."""
+        first = cut_off.row.meta.get(DRAW)
+        if first is None:
+            return  # the first execution: its samples are drawn again
+        place, number, request = first
+        if request is not None:
+            self.numbers[place] = number
+            grounds.ledger.reserve(bytes.fromhex(request), number)
+        for row in cut_off.rows:
+            number = _number_of(row)
+            if number is not None and row.request is not None:
+                grounds.ledger.reserve(row.request, number)
 
     def _note(self, cid: bytes, grounds: Grounds, store: ValueStore) -> None:
         step = from_cid(cid, store).output
@@ -122,10 +148,40 @@ def _cut_off(row: RunRow, grounds: Grounds, store: ValueStore) -> CutOff | None:
             before[draw.call.request] -= 1
         else:
             drawn.append(draw.call.request)
-    ran = [
+    rows = sorted(store.backend.calls(run=row.id), key=lambda one: one.number)
+    ended = [
         one
-        for one in store.backend.calls(run=row.id)
+        for one in rows
         if one.status in ("completed", "failed") and one.request in drawn
     ]
+    ran = [one for one in ended if one.verdict != BANKED]
     usage = [json.loads(one.usage) for one in ran if one.usage is not None]
-    return CutOff(row, cid, drawn, len(ran), usage)
+    numbers: dict[bytes, list[int]] = {}
+    promised: dict[str, int] = {}
+    by_number = {one.number: one for one in rows}
+    for one in rows:
+        number = _number_of(one)
+        if number is not None and one.request is not None:
+            if one.status == "running":
+                promised[_key_of(one, by_number)] = number
+            elif one in ended:
+                numbers.setdefault(one.request, []).append(number)
+    return CutOff(row, cid, drawn, len(ran), usage, numbers, promised, rows)
+
+
+def _number_of(row: CallRow) -> int | None:
+    """The number of a draw, if the journal was told."""
+    if row.usage is None:
+        return None
+    number = json.loads(row.usage).get(DRAW)
+    return number if type(number) is int else None
+
+
+def _key_of(row: CallRow, by_number: dict[int, CallRow]) -> str:
+    """Names a call in the same way as ``Frame.key``."""
+    steps: list[str] = []
+    one: CallRow | None = row
+    while one is not None:
+        steps.append(":".join(map(str, (*one.lane, one.position))))
+        one = None if one.parent is None else by_number[one.parent]
+    return "/".join(reversed(steps))

@@ -63,6 +63,9 @@ class Meter:
         earlier: spent by scores that were cut off, by their place.
     """
 
+    place: None = None  # nothing is parked
+    tells_draws = False
+
     def __init__(self, account: Account, earlier: dict[_Key, Spent]) -> None:
         self._account = account
         self._earlier = earlier

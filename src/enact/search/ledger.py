@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from enact.calls import layout
 from enact.calls.inputs import Input
 from enact.calls.layout import Recorded
+from enact.calls.verdicts import BANKED
 from enact.calls.versions import Versions
 from enact.stores import ValueStore
 from enact.values import Ref
@@ -36,6 +37,7 @@ class Ledger:
         self._drawn: dict[bytes, int] = {}
         self._taken: dict[bytes, set[int]] = {}
         self._known: dict[bytes, list[bytes]] = {}
+        self._stashed: dict[bytes, list[bytes]] = {}
         self._versions = Versions(store)
         self._lock = threading.Lock()
 
@@ -67,13 +69,11 @@ class Ledger:
 
         They count as not drawn yet.
         """
-        seen: dict[bytes, int] = {}
         for request, invocation in samples:
-            place = seen.get(request, 0)
-            seen[request] = place + 1
-            known = self._known.setdefault(request, [])
-            if place >= len(known):
-                known.append(invocation)
+            self._stashed.setdefault(request, []).append(invocation)
+            # They come behind those in the bank, which a search that is resumed may
+            # not have looked at.
+            self._known.pop(request, None)
             self._drawn.pop(request, None)
 
     def sample(self, call: Input, number: int) -> Recorded | None:
@@ -83,11 +83,15 @@ class Ledger:
         request = call.request()
         with self._lock:
             known = self._known.get(request)
-            if known is None and self._bank is not None:
-                known = self._known[request] = self._banked(call, request, self._bank)
-        if known is None or number >= len(known):
+            if known is None:
+                known = self._known[request] = self._known_of(call, request)
+        if number >= len(known):
             return None
         return layout.read_calls([known[number]], self._store)[0]
+
+    def _known_of(self, call: Input, request: bytes) -> list[bytes]:
+        known = [] if self._bank is None else self._banked(call, request, self._bank)
+        return known + self._stashed.get(request, [])[len(known) :]
 
     def _banked(self, call: Input, request: bytes, bank: ValueStore) -> list[bytes]:
         """What earlier executions drew for a request by the same code, oldest first."""
@@ -95,6 +99,7 @@ class Ledger:
             row
             for row in bank.journal.calls(request=request)
             if row.status in ("completed", "failed") and row.started < self._before
+            if row.verdict != BANKED
         ]
         rows.sort(key=lambda row: (row.started, row.run, row.number))
         found: list[bytes] = []

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 SEARCH = "enact/search"
 
+PARKED = 16
+"""How many executions stand at their branch points, unless told otherwise."""
+
 
 @dataclasses.dataclass
 class _Surroundings:
@@ -51,6 +54,8 @@ class _Surroundings:
         loop: for async programs.
         progress: is told of each outcome.
         driver: of the search, once it runs.
+        run: identifier of the search, once it runs.
+        parked: how many executions may stand at their branch points.
     """
 
     bank: ValueStore | None = None
@@ -59,6 +64,7 @@ class _Surroundings:
     progress: Callable[[Progress], None] | None = None
     driver: Driver | None = None
     run: str = ""
+    parked: int = PARKED
 
 
 _SURROUNDINGS: contextvars.ContextVar[_Surroundings | None] = contextvars.ContextVar(
@@ -80,7 +86,7 @@ def search_program(search: Search) -> Found:
     ledger = Ledger(store, bank, run.started)
     grounds = Grounds(account, ledger, frozenset(search.branch_on))
     earlier = Earlier(frame, grounds, store)
-    stepper = Stepper(store, grounds, earlier, around.loop)
+    stepper = Stepper(store, grounds, earlier, around.loop, around.parked, search.width)
     meter = Meter(account, spent_before(run, store))
     judge = Judge(search.score, store, run.id, meter)
     run.sampler = meter
@@ -116,6 +122,7 @@ def run(
     bank: Any = None,
     merge_on: Callable[[Invocation], Any] | None = None,
     progress: Callable[[Progress], None] | bool | None = None,
+    parked: int = PARKED,
 ) -> Result:
     """Search over the executions of a program for a better one.
 
@@ -146,6 +153,9 @@ def run(
             that can be stored; of executions in equal states one goes on.
         progress: is called after each outcome; True for a bar on standard error, False
             for nothing. By default that bar, if standard error is a terminal.
+        parked: how many executions may stand at their branch points, each in a thread
+            or task of its own, until they are extended; others unwind, and replay.
+            What is found is the same.
 
     Returns:
         The result, with ``best``, ``tree``, ``spent`` and ``stopped``.
@@ -172,7 +182,7 @@ def run(
     """
     search, around = _prepare(
         program, args, kwargs, score, strategy, budget, branch_on, executor, seed,
-        bank, merge_on, progress,
+        bank, merge_on, progress, parked,
     )  # fmt: skip
     return _with_store(bank, lambda: _searched(search, around))
 
@@ -199,6 +209,7 @@ def _prepare_call(
     given: dict[str, Any] = {
         "score": None, "strategy": "best_of", "budget": None, "branch_on": (),
         "executor": None, "seed": 0, "bank": None, "merge_on": None, "progress": None,
+        "parked": PARKED,
     }  # fmt: skip
     unknown = set(options) - set(given)
     if unknown:
@@ -210,7 +221,7 @@ def _prepare_call(
 def _prepare(
     program: Any, args: Sequence[Any], kwargs: dict[str, Any] | None, score: Any,
     strategy: Any, budget: Budget | None, branch_on: Any, executor: Any, seed: int,
-    bank: Any, merge_on: Any, progress: Any,
+    bank: Any, merge_on: Any, progress: Any, parked: Any,
 ) -> tuple[Search, _Surroundings]:  # fmt: skip
     chosen = strategy_of(strategy)
     budget = Budget() if budget is None else budget
@@ -223,6 +234,11 @@ def _prepare(
         raise SearchError(
             f"executor={executor!r}: give the number of executions that are to run at "
             "a time, 1 or more"
+        )
+    if type(parked) is not int or parked < 0:
+        raise SearchError(
+            f"parked={parked!r}: give the number of executions that may stand at their "
+            "branch points, 0 or more"
         )
     lane = CURRENT.get()
     sampler = None if lane is None else lane.frame.run.sampler
@@ -241,7 +257,7 @@ def _prepare(
         bank is not None, registered_function(merge_on),
     )  # fmt: skip
     shown = shown_progress(progress, budget.calls)
-    return search, _Surroundings(bank, account, None, shown)
+    return search, _Surroundings(bank, account, None, shown, parked=parked)
 
 
 def _with_store(bank: Any, search: Callable[[], Result]) -> Result:
@@ -334,6 +350,7 @@ def resume(
     *,
     bank: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
+    parked: int = PARKED,
 ) -> Result:
     """Go on with a search that was cut off, failed, or waited for a person.
 
@@ -342,7 +359,7 @@ def resume(
 
     Args:
         run: of the search, or its identifier in the active store.
-        bank, progress: as for ``run``.
+        bank, progress, parked: as for ``run``.
 
     Raises:
         SearchError: it is no search.
@@ -350,7 +367,7 @@ def resume(
         RunIsLive: somebody executes it.
     """
     found = recorded_run(run, SEARCH, "a search")
-    around = _Surroundings(bank, None, None, shown_progress(progress))
+    around = _Surroundings(bank, None, None, shown_progress(progress), parked=parked)
     return _followed(around, lambda: resume_run(found))
 
 
@@ -360,6 +377,7 @@ def extend(
     *,
     bank: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
+    parked: int = PARKED,
 ) -> Result:
     """Go on with a search that has come to its end, with more to spend.
 
@@ -367,7 +385,7 @@ def extend(
         run: the result of the search, its run, or the identifier of that in the
             active store.
         budget: in addition to what it had.
-        bank, progress: as for ``run``.
+        bank, progress, parked: as for ``run``.
 
     Returns:
         The result of a new run, which has all that the first one found.
@@ -400,7 +418,7 @@ def extend(
             f"search {id} did not come to its end: go on with "
             f"`enact.search.resume({id!r})`"
         )
-    around = _Surroundings(bank, None, None, shown_progress(progress))
+    around = _Surroundings(bank, None, None, shown_progress(progress), parked=parked)
     going_on = invocation.edit(asked[-1], output=budget)
     with store:
         return _followed(around, going_on.replay)

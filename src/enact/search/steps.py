@@ -27,8 +27,9 @@ from enact.calls.targets import Target, add
 from enact.errors import ReplayError, Signal
 from enact.search.budget import OutOfBudget, Spent
 from enact.search.drawing import Drawing, Grounds
-from enact.search.earlier import STEP, Earlier
+from enact.search.earlier import DRAW, STEP, Earlier
 from enact.search.marks import Discarded
+from enact.search.parking import Lot
 from enact.values import Ref, redact
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class Stepper:
         grounds: of the search.
         earlier: what earlier tries of the search did.
         loop: for async programs; None to start one when needed.
+        parked: how many executions may stand at their branch points.
+        width: how many executions are extended at a time.
     """
 
     def __init__(
@@ -113,6 +116,8 @@ class Stepper:
         grounds: Grounds,
         earlier: Earlier,
         loop: asyncio.AbstractEventLoop | None = None,
+        parked: int = 0,
+        width: int = 1,
     ) -> None:
         self._store = store
         self._grounds = grounds
@@ -123,6 +128,10 @@ class Stepper:
         self._ran: set[int] = set()
         self._target = Target(self._run, STEP, builtin=True)
         self._lock = threading.Lock()
+        self._lot = Lot(parked)
+        # One at a time draws in the same order each time.
+        outlives = getattr(store.backend, "outlives_process", True)
+        self._tells_draws = width > 1 and outlives
 
     def step(self, job: Job) -> Step:
         """Make a step, or take it from the record."""
@@ -167,37 +176,49 @@ class Stepper:
         drawing = Drawing(
             self._grounds, job.at, job.number, job.draws,
             fresh=recorded is None or job.draws == 0,
+            tells_draws=self._tells_draws and job.draws is None,
         )  # fmt: skip
         lane = CURRENT.get()
         assert lane is not None
         frame = lane.frame
         key = f"{frame.run.branch}/{frame.key()}"
-        origin = Origin(job.start, "search", within=key)
+        first = None
+        if job.place is not None:
+            request = None if job.request is None else job.request.hex()
+            first = {DRAW: [job.place, job.number, request]}
+        origin = Origin(job.start, "search", within=key, meta=first)
         cut_off = self._earlier.cut_off.pop(key, None)
         if cut_off is not None:
             recorded = edits.read(cut_off.partial, store)
             drawing.catch_up(cut_off, job.request)
-            origin = origin_of(cut_off.row, store)
+            origin = origin_of(cut_off.row, store)._replace(meta=first)
         policy = Policy(sampler=drawing)
-        fun, args, kwargs = job.program
-        outcome = self._execute(Task(fun, args, kwargs, recorded, policy, origin))
+        outcome = None
+        if cut_off is None and job.start is not None and job.draws != 0:
+            outcome = self._lot.go_on(job.start, drawing, policy, origin)
+        if outcome is None:
+            fun, args, kwargs = job.program
+            task = Task(fun, args, kwargs, recorded, policy, origin)
+            outcome = self._execute(task, drawing)
         frame.ran(None, outcome.below)
         return _step_of(outcome, drawing, time.monotonic() - began, job)
 
     # --- running ----------------------------------------------------------------
 
-    def _execute(self, task: Task) -> Outcome:
+    def _execute(self, task: Task, drawing: Drawing) -> Outcome:
         target, _ = resolve(task.fun, tuple(task.args))
-        if not target.is_async:
-            context = contextvars.copy_context()
-            context.run(CURRENT.set, None)
+        context = contextvars.copy_context()
+        context.run(CURRENT.set, None)
+        loop = None
+        if target.is_async:
+            loop = self._loop or self._start_loop()
+        if drawing.draws is not None and self._lot.capacity:
+            return self._lot.start(task, drawing, context, loop)
+        if loop is None:
             outcome: Outcome = context.run(execute, task)
             return outcome
         import asyncio
 
-        loop = self._loop or self._start_loop()
-        context = contextvars.copy_context()
-        context.run(CURRENT.set, None)
         future = context.run(
             asyncio.run_coroutine_threadsafe, execute_async(task), loop
         )
@@ -214,7 +235,8 @@ class Stepper:
             return self._own_loop
 
     def close(self) -> None:
-        """Stop the event loop, if one was started."""
+        """Let go of what is parked, and stop the event loop, if one was started."""
+        self._lot.close()
         loop = self._own_loop
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
