@@ -99,6 +99,23 @@ def test_searches_are_variants_too() -> None:
     assert all(row.score > 0 for row in found.rows)
 
 
+def test_searches_that_share_a_bank_draw_equally_many_samples() -> None:
+    names = ("best_of", "majority", "dfs(width=4)", "mcts")
+
+    def found(budget: enact.search.Budget) -> enact.experiments.Comparison:
+        variants = {name: Searched(programs.number, name, budget) for name in names}
+        with enact.InMemoryStore() as store:
+            return compare(variants, [2, 3], score=float, bank=store)
+
+    table = found(enact.search.Budget(draws=12))
+    assert all(0 < cell.draws <= 12 for cell in table.cells)
+    # What one of them draws, the others need not pay for.
+    assert table["majority"].calls == 0 < table["best_of"].calls
+    assert "draws" in str(table)
+    with pytest.raises(enact.SearchError, match=r"no equal cost.*Budget\(draws=12\)"):
+        found(enact.search.Budget(calls=12))
+
+
 def test_what_is_decided_is_stopped_early() -> None:
     worse = {"low": certain_low, "high": certain_high}
     found = compare(worse, list(range(50)), score=float, alpha=0.05)

@@ -250,6 +250,7 @@ def _add(cell: Cell, score: float | None, invocation: Invocation | None) -> None
 
 def _spend(cell: Cell, spent: Spent) -> None:
     cell.calls += spent.calls
+    cell.draws += spent.draws
     cell.seconds += spent.seconds
     cell.usd += spent.usd
     cell.tokens += spent.tokens
@@ -282,7 +283,8 @@ def compare(
         score: of an output or an invocation, as for ``enact.search.run``.
         n: executions of each variant on each input.
         bank: a store; draw number k of a request gets the k-th sample that it has, so
-            variants have the same luck where they ask the same.
+            variants have the same luck where they ask the same. What it has costs no
+            calls: searches are held to equal cost by ``Budget(draws=...)``.
         failure: the score of an execution that did not come to its end.
         threshold: a score that is a success; the table then has pass@k.
         confidence: of the bootstrap intervals, over inputs.
@@ -328,6 +330,15 @@ def compare(
                 raise SearchError(
                     f"with a bank, {n} searches of variant {name!r} would all draw the "
                     "same samples: use n=1, or no bank"
+                )
+    if bank is not None:
+        for name, one in variants.items():
+            budget = one.budget if isinstance(one, Searched) else None
+            if budget is not None and budget.calls is not None and budget.draws is None:
+                raise SearchError(
+                    f"with a bank, {budget.calls} calls are no equal cost: what it has "
+                    "costs none, so whoever comes later draws more. Next: give variant "
+                    f"{name!r} Budget(draws={budget.calls})"
                 )
     for one in variants.values():
         require_registered(one.program if isinstance(one, Searched) else one)

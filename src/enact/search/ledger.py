@@ -36,6 +36,7 @@ class Ledger:
         self._drawn: dict[bytes, int] = {}
         self._taken: dict[bytes, set[int]] = {}
         self._known: dict[bytes, list[bytes]] = {}
+        self._spare: dict[bytes, int] = {}
         self._versions = Versions(store)
         self._lock = threading.Lock()
 
@@ -75,6 +76,11 @@ class Ledger:
             if place >= len(known):
                 known.append(invocation)
             self._drawn.pop(request, None)
+        self._spare = seen
+
+    def is_spare(self, request: bytes, number: int) -> bool:
+        """Whether a draw was paid for before: it is of the first execution."""
+        return number < self._spare.get(request, 0)
 
     def sample(self, call: Input, number: int) -> Recorded | None:
         """Sample ``number`` of the request of ``call``, if it is known."""
