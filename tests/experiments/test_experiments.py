@@ -99,6 +99,23 @@ def test_searches_are_variants_too() -> None:
     assert all(row.score > 0 for row in found.rows)
 
 
+def test_searches_that_share_a_bank_draw_equally_many_samples() -> None:
+    names = ("best_of", "majority", "dfs(width=4)", "mcts")
+
+    def found(budget: enact.search.Budget) -> enact.experiments.Comparison:
+        variants = {name: Searched(programs.number, name, budget) for name in names}
+        with enact.InMemoryStore() as store:
+            return compare(variants, [2, 3], score=float, bank=store)
+
+    table = found(enact.search.Budget(draws=12))
+    assert all(0 < cell.draws <= 12 for cell in table.cells)
+    # What one of them draws, the others need not pay for.
+    assert table["majority"].calls == 0 < table["best_of"].calls
+    assert "draws" in str(table)
+    with pytest.raises(enact.SearchError, match=r"no equal cost.*Budget\(draws=12\)"):
+        found(enact.search.Budget(calls=12))
+
+
 def test_what_is_decided_is_stopped_early() -> None:
     worse = {"low": certain_low, "high": certain_high}
     found = compare(worse, list(range(50)), score=float, alpha=0.05)
@@ -186,6 +203,64 @@ def test_without_a_library_it_says_how_to_install_it(
         use(given, tmp_path / "rows")
 
 
+@enact.register(name="experiments/doomed")
+def doomed(topic: str) -> int:
+    ask(topic)
+    raise ValueError("doomed")
+
+
+def test_what_fails_costs_what_it_cost() -> None:
+    doom = Searched(doomed, "best_of(n=3)")
+    found = compare({"plain": doomed, "searched": doom}, TOPICS[:2], score=float, n=2)
+    assert [row.failures for row in found.rows] == [4, 4]
+    assert [row.calls for row in found.rows] == [1, 3]
+
+
+@enact.register(name="experiments/noted", deterministic=True)
+def noted(topic: str) -> int:
+    return len(topic)
+
+
+@enact.register(name="experiments/constant")
+def constant(topic: str) -> int:
+    return noted(topic)
+
+
+@enact.register(name="experiments/at_length")
+def at_length(invocation: enact.Invocation) -> float:
+    return float(invocation.output)
+
+
+async def later(output: int) -> float:
+    return float(output)
+
+
+@pytest.mark.parametrize("score", [at_length, later])
+def test_what_draws_nothing_is_scored_like_the_rest(score: Any) -> None:
+    found = compare([constant], ["abc", "a"], score=score)
+    assert [cell.scores for cell in found.cells] == [[3.0], [1.0]]
+
+
+def test_scores_that_are_missing_or_no_numbers_are_errors() -> None:
+    for program in (constant, once):
+        with pytest.raises(enact.SearchError, match="has no score: give `score=`"):
+            compare([program], TOPICS[:1])
+        with pytest.raises(enact.InvalidScore, match="nan"):
+            compare([program], TOPICS[:1], score=lambda output: math.nan)
+        with pytest.raises(enact.InvalidScore, match="ZeroDivisionError"):
+            compare([program], TOPICS[:1], score=lambda output: 1 / 0)
+
+
+@enact.register(name="experiments/person")
+def person(output: int) -> float:
+    return float(enact.request_input(int, for_value=output, context="How good?"))
+
+
+def test_a_comparison_waits_for_nobody() -> None:
+    with pytest.raises(enact.SearchError, match="'once' asks a person"):
+        compare({"once": once}, TOPICS[:1], score=person)
+
+
 def test_arguments_that_make_no_sense_are_refused() -> None:
     with pytest.raises(enact.SearchError, match="at least one"):
         compare([], [1], score=float)
@@ -266,6 +341,9 @@ def test_calls_become_rows(found: Any, tmp_path: Path) -> None:
     assert [row["prompt"] for row in rows] == ["x", inv[0].output, inv[1].output]
     assert rows[2]["completion"] == inv.output
     assert all(row["root"] == inv.request.id for row in rows)
+    # Also of a part of an execution: else a split would tear it apart.
+    (part,) = enact.experiments.prompt_completions([inv[1]], model)
+    assert (part["root"], part["invocation"]) == (inv.request.id, inv[1].ref.id)
     chats = enact.experiments.chats([inv], model)
     assert chats[0]["messages"][0] == {"role": "user", "content": "x"}
     path = tmp_path / "rows.jsonl"
@@ -287,6 +365,7 @@ def test_rows_load_with_datasets(
             enact.experiments.groups(found),
             enact.experiments.step_values(found),
             enact.experiments.chats([found.best.invocation], model),
+            enact.experiments.prompt_completions([found.best.invocation], model),
         ):
             path = tmp_path / f"rows.{kind}"
             if kind == "json":
@@ -333,6 +412,51 @@ def test_values_of_steps_are_means_of_what_is_below(found: Any) -> None:
     for row in first:
         below = [digits(t) for t in outputs if t.startswith(row["completion"])]
         assert row["value"] == pytest.approx(sum(below) / len(below))
+
+
+@enact.register(name="experiments/chat")
+def chat(messages: list[dict[str, str]], temperature: float = 0.8) -> str:
+    return messages[-1]["content"].upper() + str(sample(messages))
+
+
+@enact.register(name="experiments/about")
+def about(topic: str, before: str, temperature: float) -> str:
+    return f"{before} {topic} {sample(topic, before)}"
+
+
+@enact.register(name="experiments/talk")
+def talk(topic: str) -> str:
+    first = chat([{"role": "user", "content": topic}], temperature=0.5)
+    return about(topic, first, 0.9)
+
+
+def test_what_a_call_was_asked_is_no_setting_of_the_model() -> None:
+    with enact.InMemoryStore():
+        result = enact.search.run(talk, ("sea",), score=len, strategy="bfs(width=2)")
+        inv = result.best.invocation
+    first = chat_of(inv)
+    rows = enact.experiments.prompt_completions([inv], about)
+    assert rows[0]["prompt"] == json.dumps(["sea", first, 0.9])
+    rows = enact.experiments.prompt_completions(
+        [inv], about, prompt=lambda view: view.input.args[1], completion=len_of
+    )
+    assert (rows[0]["prompt"], rows[0]["completion"]) == (first, str(len(inv.output)))
+    chats = enact.experiments.chats([inv], chat)
+    assert [one["role"] for one in chats[0]["messages"]] == ["user", "assistant"]
+    with pytest.raises(enact.SearchError, match="neither one text nor a list of mess"):
+        enact.experiments.chats([inv], about)
+    for make in (enact.experiments.groups, enact.experiments.step_values):
+        rows = make(result, prompt=lambda view: view.name)
+        names = {row["prompt"] for row in rows}
+        assert names == {"experiments/chat", "experiments/about"}
+
+
+def chat_of(inv: enact.Invocation) -> str:
+    return str(inv[0].output)
+
+
+def len_of(view: enact.Invocation) -> int:
+    return len(view.output)
 
 
 def test_credentials_are_taken_out_of_rows() -> None:

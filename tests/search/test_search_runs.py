@@ -240,6 +240,25 @@ def test_strategies_with_one_bank_have_the_same_luck() -> None:
         assert elsewhere.best.output == first.best.output
 
 
+@pytest.mark.parametrize("strategy", ["best_of", "dfs(width=6)", "mcts", "smc"])
+def test_a_budget_of_draws_counts_what_the_bank_has(strategy: str) -> None:
+    def searched(budget: Budget, bank: Any = None) -> enact.search.Result:
+        return enact.search.run(
+            programs.number, (3,), score=float, strategy=strategy, budget=budget,
+            bank=bank,
+        )  # fmt: skip
+
+    bank = enact.InMemoryStore()
+    alone = searched(Budget(calls=20))
+    first = searched(Budget(draws=20), bank)
+    again = searched(Budget(draws=20), bank)
+    assert shape(alone) == shape(first) == shape(again)
+    assert alone.spent.draws == first.spent.draws == again.spent.draws <= 20
+    assert (alone.spent.calls, again.spent.calls) == (alone.spent.draws, 0)
+    # Where only calls are counted, what is in the bank is free.
+    assert searched(Budget(calls=20), bank).spent.draws > 20
+
+
 def test_without_an_active_store_the_bank_keeps_what_is_drawn() -> None:
     bank = enact.InMemoryStore()
     options: dict[str, Any] = {"score": sum, "bank": bank, "strategy": "best_of(n=3)"}

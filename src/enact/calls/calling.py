@@ -368,7 +368,7 @@ def arrive(
 
 def begin(
     lane: Lane, target: Target, given: Input | PlainInput, plan: Plan | None
-) -> Frame | Answer | Given | None:
+) -> Frame | Answer | Given | Standing | None:
     """Begin a call whose place and input are known; see ``arrive``."""
     if plan is not None and not lane.unwinding:
         if plan.elsewhere is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,10 +18,11 @@ from enact.experiments.statistics import evidence
 from enact.query import Run, Store
 from enact.query import resume as resume_run
 from enact.render import Bar, is_watched
-from enact.search import Budget, Result, Strategy
+from enact.search import Budget, Progress, Result, Spent, Strategy
 from enact.search import run as search
 from enact.search.recorded import recorded_run
 from enact.search.registered import registered_function, require_registered
+from enact.search.scores import score_of
 from enact.stores import memory_backend
 from enact.values import ACTIVE, active_store
 
@@ -162,29 +164,27 @@ def _run_cell(
     cell = Cell(name, index, [], [])
     options: dict[str, Any] = {
         "score": experiment.score, "bank": bank, "executor": executor,
-        "progress": False,
     }  # fmt: skip
     if isinstance(variant, Searched):
         for number in range(experiment.n):
             seed = experiment.seed + number
-            try:
-                result = search(
-                    variant.program, args, strategy=variant.strategy, seed=seed,
-                    budget=variant.budget, branch_on=variant.branch_on, **options,
-                )  # fmt: skip
-            except NothingFound:
+            result = _search(
+                name, cell, variant.program, args, strategy=variant.strategy,
+                seed=seed, budget=variant.budget, branch_on=variant.branch_on,
+                **options,
+            )  # fmt: skip
+            if result is None:
                 _add(cell, None, None)
-                continue
-            # What a strategy goes by, such as votes, is not the score of the output.
-            score = result.best.node.score
-            _add(cell, score, result.best.invocation)
-            _spend(cell, result)
+            else:
+                # What a strategy goes by, such as votes, is not the output's score.
+                _add(cell, result.best.node.score, result.best.invocation)
         return cell
+    strategy = f"best_of(n={experiment.n})"
     try:
-        result = search(variant, args, strategy=f"best_of(n={experiment.n})", **options)
+        result = _search(name, cell, variant, args, strategy=strategy, **options)
     except NoBranchPoint:
         return _run_certain(experiment, variant, args, cell)
-    except NothingFound:
+    if result is None:
         cell.scores = [None] * experiment.n
         cell.invocations = [None] * experiment.n
         return cell
@@ -193,17 +193,45 @@ def _run_cell(
             done = node.kind == "complete"
             inv = result.tree.invocation(node) if done else None
             _add(cell, node.score if done else None, inv)
-    _spend(cell, result)
     return cell
+
+
+def _search(name: str, cell: Cell, *args: Any, **options: Any) -> Result | None:
+    """A search, which the cell pays for; None if nothing came to its end.
+
+    Raises:
+        SearchError: it waits for a person.
+    """
+    spent = Spent()
+
+    def note(progress: Progress) -> None:
+        nonlocal spent
+        spent = progress.spent
+
+    options["progress"] = note
+    try:
+        result = search(*args, **options)
+    except NothingFound:
+        _spend(cell, spent)
+        return None
+    _spend(cell, result.spent)
+    if result.stopped == "waits for an answer":
+        raise SearchError(
+            f"an execution of variant {name!r} asks a person, for which a comparison "
+            "does not wait. Next: let the program and the score ask nobody"
+        )
+    return result
 
 
 def _run_certain(
     experiment: Experiment, variant: Any, args: tuple[Any, ...], cell: Cell
 ) -> Cell:
     """A variant that draws nothing: one execution stands for all."""
+    began = time.monotonic()
     invocation = invoke(variant, args, wrap_exceptions=True)
+    cell.seconds += time.monotonic() - began
     if invocation.status == "completed":
-        score = float(experiment.score(invocation.output))
+        score = score_of(experiment.score, invocation)
         _add(cell, score, invocation)
     else:
         _add(cell, None, None)
@@ -211,15 +239,21 @@ def _run_certain(
 
 
 def _add(cell: Cell, score: float | None, invocation: Invocation | None) -> None:
+    if score is None and invocation is not None:
+        raise SearchError(
+            f"variant {cell.variant!r} has no score: give `score=`, or let the program "
+            "tell it (`enact.score`)"
+        )
     cell.scores.append(score)
     cell.invocations.append(None if invocation is None else invocation.ref)
 
 
-def _spend(cell: Cell, result: Result) -> None:
-    cell.calls += result.spent.calls
-    cell.seconds += result.spent.seconds
-    cell.usd += result.spent.usd
-    cell.tokens += result.spent.tokens
+def _spend(cell: Cell, spent: Spent) -> None:
+    cell.calls += spent.calls
+    cell.draws += spent.draws
+    cell.seconds += spent.seconds
+    cell.usd += spent.usd
+    cell.tokens += spent.tokens
 
 
 def compare(
@@ -249,7 +283,8 @@ def compare(
         score: of an output or an invocation, as for ``enact.search.run``.
         n: executions of each variant on each input.
         bank: a store; draw number k of a request gets the k-th sample that it has, so
-            variants have the same luck where they ask the same.
+            variants have the same luck where they ask the same. What it has costs no
+            calls: searches are held to equal cost by ``Budget(draws=...)``.
         failure: the score of an execution that did not come to its end.
         threshold: a score that is a success; the table then has pass@k.
         confidence: of the bootstrap intervals, over inputs.
@@ -295,6 +330,15 @@ def compare(
                 raise SearchError(
                     f"with a bank, {n} searches of variant {name!r} would all draw the "
                     "same samples: use n=1, or no bank"
+                )
+    if bank is not None:
+        for name, one in variants.items():
+            budget = one.budget if isinstance(one, Searched) else None
+            if budget is not None and budget.calls is not None and budget.draws is None:
+                raise SearchError(
+                    f"with a bank, {budget.calls} calls are no equal cost: what it has "
+                    "costs none, so whoever comes later draws more. Next: give variant "
+                    f"{name!r} Budget(draws={budget.calls})"
                 )
     for one in variants.values():
         require_registered(one.program if isinstance(one, Searched) else one)

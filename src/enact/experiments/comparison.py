@@ -33,7 +33,7 @@ class Cell:
         input: index of the input.
         scores: one for each execution; None for one that failed.
         invocations: likewise, of those that came to their end.
-        calls, seconds, usd, tokens: spent by all of them.
+        calls, seconds, usd, tokens, draws: spent by all of them.
     """
 
     variant: str
@@ -44,6 +44,7 @@ class Cell:
     seconds: float = 0.0
     usd: float = 0.0
     tokens: int = 0
+    draws: int = 0
 
 
 class Comparison:
@@ -123,6 +124,7 @@ class Comparison:
             sum(cell.seconds for cell in cells) / made,
             sum(cell.usd for cell in cells) / made,
             sum(cell.tokens for cell in cells) / made,
+            sum(cell.draws for cell in cells) / made,
         )
 
     def _passes(self, cells: list[Cell]) -> dict[int, float]:
@@ -157,6 +159,7 @@ class Comparison:
                         "seconds": cell.seconds / made,
                         "usd": cell.usd / made,
                         "tokens": cell.tokens / made,
+                        "draws": cell.draws / made,
                         "invocation": None if ref is None else ref.id,
                     }
                 )
@@ -214,10 +217,14 @@ class Comparison:
         head = ["variant", "score", percent, "difference", percent, "wins", "e-value"]
         ks = list(self.rows[0].passes) if self.rows else []
         head += [f"pass@{k}" for k in ks]
-        head += ["failed", "calls", "s"]
-        if any(row.usd for row in self.rows):
-            head.append("USD")
-        table = [head, *(self._line(row, ks, "USD" in head) for row in self.rows)]
+        costs = {"calls": "calls", "seconds": "s"}
+        if any(row.draws > row.calls for row in self.rows):
+            costs = {"draws": "draws", **costs}
+        for cost, title in [("usd", "USD"), ("tokens", "tokens")]:
+            if any(getattr(row, cost) for row in self.rows):
+                costs[cost] = title
+        head += ["failed", *costs.values()]
+        table = [head, *(self._line(row, ks, list(costs)) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = [
             "  ".join(
@@ -229,13 +236,12 @@ class Comparison:
         plural = "" if inputs == 1 else "s"
         return "\n".join([*lines, "", f"{inputs} input{plural}; {self.stopped}"])
 
-    def _line(self, row: Row, ks: list[int], usd: bool) -> list[str]:
+    def _line(self, row: Row, ks: list[int], costs: list[str]) -> list[str]:
         cells = [row.name, _text(row.score), _span(row.interval)]
         cells += [_text(row.difference, "+.3g"), _span(row.difference_interval)]
         cells += ["" if row.wins is None else f"{row.wins:.0%}", _text(row.e_value)]
         cells += [_text(row.passes.get(k)) for k in ks]
-        cells += [str(row.failures), _text(row.calls), _text(row.seconds)]
-        return [*cells, _text(row.usd)] if usd else cells
+        return [*cells, str(row.failures), *(_text(getattr(row, c)) for c in costs)]
 
 
 def _text(value: float | None, form: str = ".3g") -> str:

@@ -20,7 +20,7 @@ class Row:
         e_value: evidence that it is better, or worse, more often: see ``evidence``.
         passes: unbiased pass@k, by k, where a threshold is given.
         failures: executions that did not come to their end.
-        calls, seconds, usd, tokens: of one execution, on average.
+        calls, seconds, usd, tokens, draws: of one execution, on average.
     """
 
     name: str
@@ -36,3 +36,4 @@ class Row:
     seconds: float
     usd: float
     tokens: float
+    draws: float

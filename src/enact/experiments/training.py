@@ -3,6 +3,9 @@
 
 Each row names the invocations that it comes from, and the request at the root, by which
 rows are split so that nothing leaks. Credentials are taken out of all of them.
+
+What a call was asked is its one argument that is no number; if there are several, it is
+all of them, as JSON. Other programs say it with ``prompt=``.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
+from types import NoneType
 from typing import Any
 
 from enact.calls import CallArgs, Invocation
@@ -19,22 +23,25 @@ from enact.errors import SearchError
 from enact.search import Node, Result
 from enact.values import redact, redacted_form
 
+_SETTINGS = (int, float, NoneType)  # of a model, such as its temperature
+
 Row = dict[str, Any]
+_Part = Callable[[Invocation], Any]
 
 
 def prompt_completions(
     invocations: Iterable[Invocation],
     call: Any,
     *,
-    prompt: Callable[[Invocation], str] | None = None,
-    completion: Callable[[Invocation], str] | None = None,
+    prompt: _Part | None = None,
+    completion: _Part | None = None,
 ) -> list[Row]:
     """Rows with ``prompt`` and ``completion``, one for each call of a function.
 
     Args:
         invocations: executions, or views of them.
         call: the registered function that asks the model, or its name.
-        prompt: of such a call; by default its first argument.
+        prompt: of such a call; by default its argument, see above.
         completion: of such a call; by default its output.
 
     Example:
@@ -73,7 +80,10 @@ def chats(
         invocations: executions, or views of them.
         call: the registered function that asks the model, or its name.
         messages: of such a call, dicts with ``role`` and ``content``; by default its
-            first argument, a text or such a list, and its output behind that.
+            argument that is such a list, or its one text, and its output behind that.
+
+    Raises:
+        SearchError: it is not clear what the messages are.
     """
     return [
         _safe(
@@ -87,7 +97,13 @@ def chats(
     ]
 
 
-def preferences(result: Result, *, margin: float = 0.0) -> list[Row]:
+def preferences(
+    result: Result,
+    *,
+    margin: float = 0.0,
+    prompt: _Part | None = None,
+    completion: _Part | None = None,
+) -> list[Row]:
     """Rows with ``prompt``, ``chosen`` and ``rejected``, as for DPO.
 
     They are pairs of samples that were drawn at one node, so under the same prefix: the
@@ -96,21 +112,23 @@ def preferences(result: Result, *, margin: float = 0.0) -> list[Row]:
     Args:
         result: of a search.
         margin: by how much the scores must differ.
+        prompt, completion: of a sample, as for ``prompt_completions``.
     """
+    asked, said = prompt or _prompt, completion or _completion
     rows: list[Row] = []
     for node, drawn in _siblings(result):
         ranked = sorted(drawn, key=lambda one: -one[1])
         for other in ranked[1:]:
             best = ranked[0]
-            same = _completion(best[2]) == _completion(other[2])
+            same = said(best[2]) == said(other[2])
             if same or not best[1] - other[1] > margin:
                 continue
             rows.append(
                 _safe(
                     {
-                        "prompt": _text(_prompt(best[2])),
-                        "chosen": _text(_completion(best[2])),
-                        "rejected": _text(_completion(other[2])),
+                        "prompt": _text(asked(best[2])),
+                        "chosen": _text(said(best[2])),
+                        "rejected": _text(said(other[2])),
                         "chosen_score": best[1],
                         "rejected_score": other[1],
                         "invocation": [best[2].ref.id, other[2].ref.id],
@@ -121,19 +139,23 @@ def preferences(result: Result, *, margin: float = 0.0) -> list[Row]:
     return rows
 
 
-def groups(result: Result) -> list[Row]:
+def groups(
+    result: Result, *, prompt: _Part | None = None, completion: _Part | None = None
+) -> list[Row]:
     """Rows with ``prompt``, ``completions`` and ``rewards``, as for GRPO.
 
     A group is what was drawn at one node; the reward is the mean score below it.
 
     Args:
         result: of a search.
+        prompt, completion: of a sample, as for ``prompt_completions``.
     """
+    asked, said = prompt or _prompt, completion or _completion
     return [
         _safe(
             {
-                "prompt": _text(_prompt(drawn[0][2])),
-                "completions": [_text(_completion(view)) for _, _, view, _ in drawn],
+                "prompt": _text(asked(drawn[0][2])),
+                "completions": [_text(said(view)) for _, _, view, _ in drawn],
                 "rewards": [average for _, _, _, average in drawn],
                 "invocation": [view.ref.id for _, _, view, _ in drawn],
                 "root": _root(result, node),
@@ -144,7 +166,9 @@ def groups(result: Result) -> list[Row]:
     ]
 
 
-def step_values(result: Result) -> list[Row]:
+def step_values(
+    result: Result, *, prompt: _Part | None = None, completion: _Part | None = None
+) -> list[Row]:
     """Rows with ``prompt``, ``completion``, ``value`` and ``count``, for value models.
 
     The value of a sample is the mean score of the complete executions below it, and
@@ -152,13 +176,15 @@ def step_values(result: Result) -> list[Row]:
 
     Args:
         result: of a search, as by ``mcts``.
+        prompt, completion: of a sample, as for ``prompt_completions``.
     """
+    asked, said = prompt or _prompt, completion or _completion
     counts = _below(result)
     return [
         _safe(
             {
-                "prompt": _text(_prompt(view)),
-                "completion": _text(_completion(view)),
+                "prompt": _text(asked(view)),
+                "completion": _text(said(view)),
                 "value": average,
                 "count": counts[child.id][0],
                 "invocation": view.ref.id,
@@ -203,19 +229,27 @@ def _calls(
     invocations: Iterable[Invocation], call: Any
 ) -> Iterator[tuple[Invocation, Invocation]]:
     name = call if isinstance(call, str) else name_of_invokable(call)
-    for root in invocations:
-        for view in root.walk():
+    for invocation in invocations:
+        for view in invocation.walk():
             if view.name == name and view.status == "completed":
-                yield root, view
+                yield invocation.root, view
 
 
 def _prompt(view: Invocation) -> Any:
+    given = _arguments(view)
+    asked = [one for one in given if not isinstance(one, _SETTINGS)]
+    if len(asked) == 1 or len(given) == 1:
+        return (asked or given)[0]
+    if isinstance(view.input, CallArgs) and view.input.kwargs:
+        return {"args": list(view.input.args), **view.input.kwargs}
+    return given
+
+
+def _arguments(view: Invocation) -> list[Any]:
     given = view.input
     if isinstance(given, CallArgs):
-        if given.args:
-            return given.args[0] if len(given.args) == 1 else list(given.args)
-        return next(iter(given.kwargs.values()), "")
-    return given
+        return [*given.args, *given.kwargs.values()]
+    return [given]
 
 
 def _completion(view: Invocation) -> Any:
@@ -223,17 +257,28 @@ def _completion(view: Invocation) -> Any:
 
 
 def _messages(view: Invocation) -> list[dict[str, str]]:
-    given = _prompt(view)
-    messages = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    is_chat = isinstance(messages, list) and all(
-        isinstance(one, dict) and {"role", "content"} <= set(one) for one in messages
+    answer = {"role": "assistant", "content": _text(_completion(view))}
+    given = _arguments(view)
+    chats = [one for one in given if _is_chat(one)]
+    texts = [one for one in given if isinstance(one, str)]
+    if chats:
+        return [*chats[0], answer]
+    if len(texts) == 1:
+        return [{"role": "user", "content": texts[0]}, answer]
+    raise SearchError(
+        f"among the arguments of {view.name!r} there is neither one text nor a list of "
+        "messages with role and content: say what it is with `messages=`"
     )
-    if not is_chat:
-        raise SearchError(
-            f"the first argument of {view.name!r} is neither a text nor a list of "
-            "messages with role and content: say what it is with `messages=`"
+
+
+def _is_chat(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(one, dict) and {"role", "content"} <= set(one) for one in value
         )
-    return [*messages, {"role": "assistant", "content": _text(_completion(view))}]
+    )
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from enact.search.budget import Account, Spent
+from enact.search.budget import LIMITS, Account, Spent
 from enact.search.strategy import Extend, Vary
 from enact.search.tree import Node, Tree
 
@@ -80,12 +80,12 @@ class Allowance:
         """The limit that so many more draws would exceed, as far as one can say."""
         account = self._account
         spent = dataclasses.replace(self.told, seconds=account.look().seconds)
-        for name in ("calls", "seconds", "usd", "tokens"):
+        for name in LIMITS:
             limit = getattr(account.budget, name)
             if limit is None:
                 continue
             used = getattr(spent, name)
-            each = 1 if name == "calls" else used / max(1, spent.calls)
+            each = 1 if name in ("calls", "draws") else used / max(1, spent.calls)
             if used >= limit or used + each * draws > limit:
                 return f"budget of {limit} {name}"
         if account.parent is not None and account.parent.calls_left() < draws:

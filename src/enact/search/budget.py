@@ -29,6 +29,9 @@ adapter(
 )
 
 
+LIMITS = ("calls", "seconds", "usd", "tokens", "draws")
+
+
 @register(name="enact/search/Budget")
 @dataclasses.dataclass(frozen=True)
 class Budget:
@@ -41,6 +44,9 @@ class Budget:
         usd: of what calls tell by ``enact.annotate(usd=...)``, also those that scores
             make. Exceeded at most by what is in flight.
         tokens: likewise, of ``input_tokens`` and ``output_tokens`` in sum.
+        draws: so many samples may be drawn, also those that a bank has and that cost
+            nothing: what strategies that share a bank are equally held to. Never
+            exceeded.
 
     Raises:
         SearchError: a limit is not above zero.
@@ -48,16 +54,17 @@ class Budget:
     Example:
         >>> import enact
         >>> enact.search.Budget(calls=200, seconds=60)
-        Budget(calls=200, seconds=60, usd=None, tokens=None)
+        Budget(calls=200, seconds=60, usd=None, tokens=None, draws=None)
     """
 
     calls: int | None = None
     seconds: float | None = None
     usd: float | None = None
     tokens: int | None = None
+    draws: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("calls", "seconds", "usd", "tokens"):
+        for name in LIMITS:
             limit = getattr(self, name)
             if limit is None:
                 continue
@@ -78,6 +85,7 @@ class Budget:
             total(self.seconds, more.seconds),
             total(self.usd, more.usd),
             total(self.tokens, more.tokens),
+            total(self.draws, more.draws),
         )
 
 
@@ -91,6 +99,7 @@ class Spent:
         seconds: of wall time.
         usd, tokens: as told by ``enact.annotate``, also by calls that scores made.
         score_calls: likewise as ``calls``, but made by scores; no budget limits them.
+        draws: samples that were drawn, also those that were in a bank.
     """
 
     calls: int = 0
@@ -98,6 +107,7 @@ class Spent:
     usd: float = 0.0
     tokens: int = 0
     score_calls: int = 0
+    draws: int = 0
 
     def add(self, other: Spent) -> None:
         """Add what something else has spent, but for time, which may overlap."""
@@ -105,6 +115,7 @@ class Spent:
         self.usd += other.usd
         self.tokens += other.tokens
         self.score_calls += other.score_calls
+        self.draws += other.draws
 
     def add_usage(self, usage: dict[str, Any] | None) -> None:
         """Add what one call told."""
@@ -116,6 +127,8 @@ class Spent:
 
     def __str__(self) -> str:
         parts = [f"{self.calls} calls", f"{self.seconds:.3g} s"]
+        if self.draws > self.calls:
+            parts.insert(1, f"{self.draws} draws")
         if self.usd:
             parts.append(f"{self.usd:.4g} USD")
         if self.tokens:
@@ -161,6 +174,28 @@ class Account:
         if why is not None and self.parent is not None:
             self.parent.release()
         return why
+
+    def draw(self) -> str | None:
+        """Take one sample out of the budget before it is drawn, or say why not."""
+        if self.parent is not None:
+            why = self.parent.draw()
+            if why is not None:
+                return why
+        limit = self.budget.draws
+        with self._lock:
+            if limit is None or self.spent.draws < limit:
+                self.spent.draws += 1
+                return None
+        if self.parent is not None:
+            self.parent.undraw()
+        return f"budget of {limit} draws"
+
+    def undraw(self) -> None:
+        """Put one sample back: it was none."""
+        with self._lock:
+            self.spent.draws -= 1
+        if self.parent is not None:
+            self.parent.undraw()
 
     def release(self) -> None:
         """Put one call back: it is not one that counts."""
@@ -210,6 +245,8 @@ class Account:
         left = math.inf
         if self.budget.calls is not None:
             left = self.budget.calls - self.spent.calls
+        if self.budget.draws is not None:
+            left = min(left, self.budget.draws - self.spent.draws)
         if self.parent is not None:
             left = min(left, self.parent.calls_left())
         return left

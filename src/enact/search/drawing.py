@@ -68,6 +68,7 @@ class Drawing:
         drawn: requests and numbers of the draws, but for the one that had its number.
         parked: key, request and name of each call that was parked.
         calls: how many ran that count.
+        draws_made: samples that count, also known ones.
         usage: what they told.
         learned: functions that were not known to make calls.
         place: where the execution may stand when it is parked; None to unwind it.
@@ -94,6 +95,7 @@ class Drawing:
         self.drawn: list[tuple[bytes, int]] = []
         self.parked: list[tuple[str, bytes, str]] = []
         self.calls = 0
+        self.draws_made = 0
         self.usage: list[dict[str, object]] = []
         self.learned: list[str] = []
         self.in_call: set[str] = set()
@@ -132,6 +134,13 @@ class Drawing:
             number = told.pop(0) if told else ledger.next_number(request)
             self.drawn.append((request, number))
         self._promised = cut_off.promised
+        draws = list(self.drawn)
+        if self.number is not None and first is not None and first in cut_off.drawn:
+            draws.append((first, self.number))
+        for draw in draws:
+            if not ledger.is_spare(*draw):
+                self.draws_made += 1
+                self.account.draw()
 
     def tell_score(self, value: float) -> bool:
         """The program told how good it is so far; false if it did so before.
@@ -179,13 +188,19 @@ class Drawing:
         self, lane: Lane, call: Input, key: str
     ) -> Known | Suspension | int | None:
         ledger = self.grounds.ledger
+        request = call.request()
         if key == self.at and self.number is not None:
             number = self.number
         else:
-            request = call.request()
             promised = self._promised.pop(key, None)
             number = ledger.next_number(request) if promised is None else promised
             self.drawn.append((request, number))
+        if not ledger.is_spare(request, number):
+            why = self.account.draw()
+            if why is not None:
+                self.parked.append((key, request, call.target.name))
+                return OutOfBudget(why)
+            self.draws_made += 1
         self._made += 1
         known = ledger.sample(call, number)
         if known is not None and not known.has_calls:
@@ -226,10 +241,15 @@ class Drawing:
             request = self._unsure.pop(key)
             if request is not None:  # the branch point is further inside
                 self._made -= 1
+                number = self.number
                 for draw in self.drawn:
                     if draw[0] == request:
                         self.drawn.remove(draw)
+                        number = draw[1]
                         break
+                if number is None or not self.grounds.ledger.is_spare(request, number):
+                    self.draws_made -= 1
+                    self.account.undraw()
         if name not in self.grounds.composite:
             self.learned.append(name)
             self.grounds.composite.add(name)

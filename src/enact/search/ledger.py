@@ -38,6 +38,7 @@ class Ledger:
         self._taken: dict[bytes, set[int]] = {}
         self._known: dict[bytes, list[bytes]] = {}
         self._stashed: dict[bytes, list[bytes]] = {}
+        self._spare: dict[bytes, int] = {}
         self._versions = Versions(store)
         self._lock = threading.Lock()
 
@@ -69,12 +70,19 @@ class Ledger:
 
         They count as not drawn yet.
         """
+        spare: dict[bytes, int] = {}
         for request, invocation in samples:
+            spare[request] = spare.get(request, 0) + 1
             self._stashed.setdefault(request, []).append(invocation)
             # They come behind those in the bank, which a search that is resumed may
             # not have looked at.
             self._known.pop(request, None)
             self._drawn.pop(request, None)
+        self._spare = spare
+
+    def is_spare(self, request: bytes, number: int) -> bool:
+        """Whether a draw was paid for before: it is of the first execution."""
+        return number < self._spare.get(request, 0)
 
     def sample(self, call: Input, number: int) -> Recorded | None:
         """Sample ``number`` of the request of ``call``, if it is known."""

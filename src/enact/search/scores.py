@@ -12,7 +12,7 @@ from typing import Any
 
 from enact.calls import Invocation
 from enact.errors import InvalidScore
-from enact.values import shown
+from enact.values import redact, shown
 
 
 def checked(value: Any, what: str) -> float:
@@ -43,3 +43,24 @@ def wants_invocation(fn: Callable[..., Any]) -> bool:
     except (NameError, TypeError, ValueError, AttributeError):
         return False
     return first is not None and hints.get(first) is Invocation
+
+
+def score_of(fn: Callable[..., Any] | None, invocation: Invocation) -> float | None:
+    """The score of an execution that is no part of a search; None without a function.
+
+    Raises:
+        InvalidScore: the function raised, or gave no finite number.
+    """
+    if fn is None:
+        return None
+    given = invocation if wants_invocation(fn) else invocation.output
+    try:
+        value = fn(given)
+        if inspect.iscoroutine(value):
+            import asyncio
+
+            value = asyncio.run(value)
+    except Exception as error:
+        raised = redact(f"{type(error).__name__}: {error}")
+        raise InvalidScore(f"the score of {shown(given)} raised {raised}") from error
+    return checked(value, "the score")

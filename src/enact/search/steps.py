@@ -277,7 +277,7 @@ def _step_of(outcome: Outcome, drawing: Drawing, seconds: float, job: Job) -> St
         ending = "waiting"
     else:
         ending, why = "failed", redact(f"{type(error).__name__}: {error}")
-    spent = Spent(drawing.calls, seconds)
+    spent = Spent(drawing.calls, seconds, draws=drawing.draws_made)
     for usage in drawing.usage:
         spent.add_usage(usage)
     return Step(

@@ -6,10 +6,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
+from collections.abc import Iterable
 
 from enact.calls import register
 from enact.search.strategies.iterating import Iterating
-from enact.search.tree import Node, Tree
+from enact.search.strategy import at_least
+from enact.search.tree import OPEN, Node, Tree
 
 
 @register(name="enact/search/Seen")
@@ -31,6 +33,11 @@ class Seen:
         self.count += 1
         self.total += value
         self.squares += value * value
+
+    @property
+    def mean(self) -> float:
+        """Of them; 0.0 of none."""
+        return self.total / self.count if self.count else 0.0
 
     def draw(self, chance: random.Random, low: float, span: float) -> float:
         """A draw from what the mean may be, with scores scaled to 0..1.
@@ -64,11 +71,20 @@ class AbMcts(Iterating):
         iterations: how many nodes are made; None for as many as the budget allows.
         rollout: judge a node by an execution run to its end from there; without, by
             what the program told (``enact.score``).
+        breadth: at a node with more children than this, draws are made for so many:
+            half of them the best so far, the others by chance. Else a long search would
+            become slower and slower.
     """
 
     rollout: bool = True
+    breadth: int = 64
     below: dict[int, Seen] = dataclasses.field(default_factory=dict, init=False)
     fresh: dict[int, Seen] = dataclasses.field(default_factory=dict, init=False)
+    leaders: dict[int, list[int]] = dataclasses.field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, breadth=2)
 
     def select(self, tree: Tree) -> Node:
         low, span = 0.0, 1.0
@@ -78,8 +94,9 @@ class AbMcts(Iterating):
         while True:
             wider = self.fresh.get(node.id, Seen()).draw(tree.random, low, span)
             best, chosen = wider, None
-            for child in tree.children(node):
-                if child.is_open and not child.rollout:
+            for id in self._candidates(tree, node):
+                child = tree[id]
+                if child.kind == OPEN and not child.rollout:
                     deeper = self.below.get(child.id, Seen())
                     drawn = deeper.draw(tree.random, low, span)
                     if drawn > best:
@@ -87,6 +104,26 @@ class AbMcts(Iterating):
             if chosen is None:
                 return node
             node = chosen
+
+    def _candidates(self, tree: Tree, node: Node) -> Iterable[int]:
+        if len(node.children) <= self.breadth:
+            return node.children
+        leaders = self.leaders.get(node.id, [])
+        others = tree.random.choices(node.children, k=self.breadth - len(leaders))
+        return dict.fromkeys(leaders + others)
+
+    def _lead(self, parent: int, child: int) -> None:
+        """Note a child among the best of its parent, if it is."""
+        leaders = self.leaders.setdefault(parent, [])
+        if child in leaders:
+            return
+        if len(leaders) < self.breadth // 2:
+            leaders.append(child)
+            return
+        means = [self.below[id].mean for id in leaders]
+        lowest = min(means)
+        if self.below[child].mean > lowest:
+            leaders[means.index(lowest)] = child
 
     def tell(self, tree: Tree, node: Node) -> None:
         if node.is_open and self.rollout and not node.rollout:
@@ -103,3 +140,5 @@ class AbMcts(Iterating):
             self.fresh.setdefault(made.parent, Seen()).add(value)
         for each in tree.path(made):
             self.below.setdefault(each.id, Seen()).add(value)
+            if each.parent is not None and each.kind == OPEN:
+                self._lead(each.parent, each.id)

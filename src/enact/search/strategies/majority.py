@@ -34,6 +34,9 @@ class Majority(Strategy):
     told: int = dataclasses.field(default=0, init=False)
     votes: dict[str, float] = dataclasses.field(default_factory=dict, init=False)
     first: dict[str, int] = dataclasses.field(default_factory=dict, init=False)
+    most: float = dataclasses.field(default=0.0, init=False)
+    second: float = dataclasses.field(default=0.0, init=False)
+    leader: str = dataclasses.field(default="", init=False)
 
     def __post_init__(self) -> None:
         at_least(self, n=1)
@@ -52,8 +55,7 @@ class Majority(Strategy):
         assert self.n is not None
         if self.weighted:
             return False
-        first, second, *_ = [*sorted(self.votes.values(), reverse=True), 0, 0]
-        return first > second + self.n - self.told
+        return self.most > self.second + self.n - self.told
 
     def tell(self, tree: Tree, node: Node) -> None:
         self.told += 1
@@ -62,7 +64,13 @@ class Majority(Strategy):
         group = node.output.hex()
         self.first.setdefault(group, node.id)
         vote = node.value if self.weighted else 1.0
-        self.votes[group] = self.votes.get(group, 0.0) + vote
+        votes = self.votes[group] = self.votes.get(group, 0.0) + vote
+        if votes > self.most:
+            if group != self.leader:
+                self.leader, self.second = group, self.most
+            self.most = votes
+        elif group != self.leader:
+            self.second = max(self.second, votes)
 
     def best(self, tree: Tree) -> Node | None:
         if not self.votes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 from enact.calls import register
 from enact.search.strategies.iterating import Iterating
@@ -38,6 +39,7 @@ class Mcts(Iterating):
     visits: dict[int, int] = dataclasses.field(default_factory=dict, init=False)
     totals: dict[int, float] = dataclasses.field(default_factory=dict, init=False)
     drawn: dict[int, int] = dataclasses.field(default_factory=dict, init=False)
+    below: dict[int, list[int]] = dataclasses.field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,33 +50,45 @@ class Mcts(Iterating):
         while True:
             # The visit counts from now on: others that ask meanwhile go elsewhere.
             self.visits[node.id] = self.visits.get(node.id, 0) + 1
-            children = self._candidates(tree, node)
-            if not children or self._has_room(node):
+            chosen = None
+            if not self._has_room(node):
+                chosen = self._choose(tree, node)
+            if chosen is None:
                 self.drawn[node.id] = self.drawn.get(node.id, 0) + 1
                 return node
-            node = self._choose(tree, node, children)
-
-    def _candidates(self, tree: Tree, node: Node) -> list[Node]:
-        return [c for c in tree.children(node) if c.is_open and not c.rollout]
+            node = chosen
 
     def _has_room(self, node: Node) -> bool:
         allowed: float = self.widen * self.visits[node.id] ** self.alpha
         return self.drawn.get(node.id, 0) < max(1.0, allowed)
 
-    def _mean(self, tree: Tree, node: Node) -> float:
-        visits = self.visits.get(node.id, 0)
-        if not visits or node.id not in self.totals:
-            return 0.5
-        return tree.scaled(self.totals[node.id] / visits)
+    def _choose(self, tree: Tree, node: Node) -> Node | None:
+        """The child to go down to; None if there is none.
 
-    def _choose(self, tree: Tree, node: Node, children: list[Node]) -> Node:
-        above = math.log(self.visits[node.id] + 1)
+        This is what grows with a search, as nodes get more children: so it is one loop.
+        """
+        above = self.explore**2 * math.log(self.visits[node.id] + 1)
+        mean = self._means(tree)
+        best, chosen = -math.inf, None
+        for id in self.below.get(node.id, ()):
+            visits = self.visits[id]
+            rank = mean(id, visits) + math.sqrt(above / visits)
+            if rank > best:
+                best, chosen = rank, id
+        return None if chosen is None else tree[chosen]
 
-        def rank(child: Node) -> float:
-            bound = math.sqrt(above / max(1, self.visits.get(child.id, 0)))
-            return self._mean(tree, child) + self.explore * bound
+    def _means(self, tree: Tree) -> Callable[[int, int], float]:
+        """Means by id and visits, scaled to 0..1; 0.5 where nothing is known."""
+        if not tree.high > tree.low:
+            return lambda id, visits: 0.5
+        low, scale = tree.low, 1 / (tree.high - tree.low)
+        nothing = 0.5 / scale + low
+        totals = self.totals
 
-        return max(children, key=rank)
+        def mean(id: int, visits: int) -> float:
+            return (totals.get(id, nothing * visits) / visits - low) * scale
+
+        return mean
 
     def tell(self, tree: Tree, node: Node) -> None:
         lowest = tree.low if math.isfinite(tree.low) else 0.0
@@ -84,6 +98,8 @@ class Mcts(Iterating):
             self._back_up(tree, tree[node.parent], value)
             return
         self.visits[node.id] = self.visits.get(node.id, 0) + 1
+        if node.is_open and node.parent is not None:
+            self.below.setdefault(node.parent, []).append(node.id)
         if node.is_open and self.rollout:
             self.todo.append(node.id)
         elif node.is_open or node.kind == "complete":

@@ -28,21 +28,32 @@ class Puct(Mcts):
     """
 
     temperature: float = 1.0
+    priors: dict[int, list[float]] = dataclasses.field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, temperature=1e-9)
 
-    def _choose(self, tree: Tree, node: Node, children: list[Node]) -> Node:
-        top = max(child.value for child in children)
-        weights = {
-            child.id: math.exp((child.value - top) / self.temperature)
-            for child in children
-        }
-        above = math.sqrt(self.visits[node.id]) / sum(weights.values())
+    def _choose(self, tree: Tree, node: Node) -> Node | None:
+        children = self.below.get(node.id)
+        if not children:
+            return None
+        priors = self.priors.get(node.id, [])
+        if len(priors) != len(children):
+            priors = self.priors[node.id] = self._softmax(tree, children)
+        above = self.explore * math.sqrt(self.visits[node.id])
+        mean = self._means(tree)
+        best, chosen = -math.inf, None
+        for id, prior in zip(children, priors, strict=True):
+            visits = self.visits[id]
+            rank = mean(id, visits) + prior * above / (1 + visits)
+            if rank > best:
+                best, chosen = rank, id
+        return None if chosen is None else tree[chosen]
 
-        def rank(child: Node) -> float:
-            bound = weights[child.id] * above / (1 + self.visits.get(child.id, 0))
-            return self._mean(tree, child) + self.explore * bound
-
-        return max(children, key=rank)
+    def _softmax(self, tree: Tree, nodes: list[int]) -> list[float]:
+        values = [tree[id].value / self.temperature for id in nodes]
+        top = max(values)
+        weights = [math.exp(value - top) for value in values]
+        total = sum(weights)
+        return [weight / total for weight in weights]

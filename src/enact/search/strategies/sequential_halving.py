@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import deque
 from collections.abc import Sequence
 
 from enact.calls import register
@@ -35,9 +36,10 @@ class SequentialHalving(Strategy):
     asked: int = dataclasses.field(default=0, init=False)
     told: int = dataclasses.field(default=0, init=False)
     made: list[int] = dataclasses.field(default_factory=list, init=False)
+    known: set[bytes] = dataclasses.field(default_factory=set, init=False)
     left: list[int] = dataclasses.field(default_factory=list, init=False)
     rounds: int = dataclasses.field(default=0, init=False)
-    queue: list[int] = dataclasses.field(default_factory=list, init=False)
+    queue: deque[int] = dataclasses.field(default_factory=deque, init=False)
     waits_for: int = dataclasses.field(default=0, init=False)
     scores: dict[int, list[float]] = dataclasses.field(default_factory=dict, init=False)
 
@@ -46,7 +48,7 @@ class SequentialHalving(Strategy):
 
     def ask(self, tree: Tree, n: int) -> Sequence[Extend]:
         if self.queue:
-            return (Extend(self.queue.pop(0), to_end=True),)
+            return (Extend(self.queue.popleft(), to_end=True),)
         if self.left or self.asked == self.candidates:
             return ()
         self.asked += 1
@@ -57,11 +59,11 @@ class SequentialHalving(Strategy):
             self._tell_rollout(tree, node)
             return
         self.told += 1
-        known = {tree[id].cid for id in self.made}
-        if node.is_open and node.cid not in known:
+        if node.is_open and node.cid not in self.known:
             self.made.append(node.id)
+            self.known.add(node.cid)
         if self.told == self.candidates and self.made:
-            self.left, self.made = self.made, []
+            self.left, self.made, self.known = self.made, [], set()
             self.rounds = max(1, math.ceil(math.log2(len(self.left))))
             self._next_round()
 
@@ -87,5 +89,5 @@ class SequentialHalving(Strategy):
             self.asked = self.told = 0
             return
         each = max(1, self.rollouts // (self.rounds * len(self.left)))
-        self.queue = self.left * each
+        self.queue = deque(self.left * each)
         self.waits_for = len(self.queue)

@@ -20,12 +20,10 @@ class Particle:
     Attributes:
         node: where it stands.
         weight: logarithm of its weight.
-        is_under_way: it is being extended.
     """
 
     node: int
     weight: float = 0.0
-    is_under_way: bool = False
 
 
 @register(name="enact/search/Smc")
@@ -51,6 +49,9 @@ class Smc(Strategy):
     swarm: list[Particle] = dataclasses.field(default_factory=list, init=False)
     next: int = dataclasses.field(default=0, init=False)
     waits_for: int = dataclasses.field(default=0, init=False)
+    under_way: dict[int, list[int]] = dataclasses.field(
+        default_factory=dict, init=False
+    )
 
     def __post_init__(self) -> None:
         at_least(self, particles=1, ess=0, scale=0)
@@ -62,19 +63,18 @@ class Smc(Strategy):
             particle = self.swarm[self.next]
             self.next += 1
             if tree[particle.node].is_open:
-                particle.is_under_way = True
+                self.under_way.setdefault(particle.node, []).append(self.next - 1)
                 self.waits_for += 1
                 return (Extend(particle.node),)
         return ()
 
     def tell(self, tree: Tree, node: Node) -> None:
-        for particle in self.swarm:
-            if particle.is_under_way and particle.node == node.parent:
-                break
-        else:
+        if node.parent is None or not self.under_way.get(node.parent):
             return
+        # Those at one node are alike, but for what they weigh: the first goes first.
+        particle = self.swarm[self.under_way[node.parent].pop(0)]
         before = tree[particle.node].value
-        particle.node, particle.is_under_way = node.id, False
+        particle.node = node.id
         self.waits_for -= 1
         if node.kind in ("open", "complete"):
             particle.weight += self.scale * (node.value - before)
@@ -82,7 +82,7 @@ class Smc(Strategy):
             particle.weight = -math.inf
         if not self.waits_for and self.next == len(self.swarm):
             self._resample(tree)
-            self.next = 0
+            self.next, self.under_way = 0, {}
 
     def _resample(self, tree: Tree) -> None:
         top = max(particle.weight for particle in self.swarm)
