@@ -52,7 +52,7 @@ def details_of(scope: Scope, place: Place) -> dict[str, Any]:
         "request": view.request.id,
         "parent": path_text(path[:-1]) if path else None,
         "invokable": _state(view),
-        "input": parts_of_input(load(view, recorded.input)),
+        "input": parts_of_input(load(view, recorded.input), view=view),
         "input_ref": cid_text(recorded.input),
         "output": (
             parts_of(load(view, recorded.output)) if recorded.output is not None else []

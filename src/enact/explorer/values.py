@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from enact.calls import CallArgs, Invocation, NativeException, Program
 from enact.human import InputRequest
 from enact.render import PPrinter, as_json, short, visible
+from enact.render.parameters import arguments_of
 from enact.values import Opaque, Ref, Unknown, mark, name_rule, redact
 
 MOST = 20_000
@@ -62,13 +63,24 @@ def shown(value: Any, label: str = "", most: int = MOST) -> Shown:
     return _shown(value, most)._replace(label=label)
 
 
-def parts_of_input(value: Any, most: int = MOST) -> list[Shown]:
-    """What a call got, argument by argument."""
+def parts_of_input(
+    value: Any, most: int = MOST, view: Invocation | None = None
+) -> list[Shown]:
+    """What a call got, argument by argument.
+
+    Args:
+        value: its input.
+        most: characters of each that are shown.
+        view: the call, whose parameters name the arguments.
+    """
     if not isinstance(value, CallArgs):
         return [] if value is None else [shown(value, "", most)]
-    found = [shown(arg, "", most)._replace(label=str(n))
-             for n, arg in enumerate(value.args)]  # fmt: skip
-    return found + [shown(arg, str(key), most) for key, arg in value.kwargs.items()]
+    if view is None:
+        numbered = [(str(n), arg) for n, arg in enumerate(value.args)]
+        found: list[tuple[str, Any]] = [*numbered, *value.kwargs.items()]
+    else:
+        found = arguments_of(view, value)
+    return [shown(arg, str(label), most) for label, arg in found]
 
 
 def parts_of(value: Any, most: int = MOST) -> list[Shown]:

@@ -76,9 +76,7 @@ def list_chunks(form: dict[str, Form], source: Source | None) -> Iterator[list[F
         raise MalformedBlock("a list in chunks has fewer items than it says")
 
 
-def _chunks_back(
-    form: dict[str, Form], source: Source | None
-) -> Iterator[list[Form]]:
+def _chunks_back(form: dict[str, Form], source: Source | None) -> Iterator[list[Form]]:
     """The chunks of a list, the last one first."""
     tails: list[list[Form]] = form["tails"]  # type: ignore[assignment]
     for level, tail in enumerate(tails):
