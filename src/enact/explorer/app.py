@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from enact.errors import CorruptBlock, EnactError, MissingBlock, NoSuchCall, NotFound
 from enact.explorer import (
+    batch,
     branching,
     comparing,
     flat,
@@ -31,6 +32,7 @@ from enact.explorer.source import Source
 PARTS = (
     listing,
     questions,
+    batch,
     forking,
     comparing,
     flat,

@@ -16,6 +16,7 @@ from enact.errors import EnactError, WrongAnswer
 from enact.explorer.details import details
 from enact.explorer.forms import NOTHING, Form, field_for, filled, value_from
 from enact.explorer.jobs import Job
+from enact.explorer.multipart import FormData
 from enact.explorer.pages import Pages
 from enact.explorer.scope import Scope, path_in, scope_of_ref, scope_of_run
 from enact.query import Store, find
@@ -126,7 +127,7 @@ def _old(view: Invocation) -> Any:
     return NOTHING if cid is None else load(view, cid)
 
 
-def _partial(scope: Scope, call: str, form: dict[str, str]) -> Invocation:
+def _partial(scope: Scope, call: str, form: FormData) -> Invocation:
     """The recording to go on from."""
     assert scope.root is not None
     view = scope.place(path_in(call)).view
@@ -138,7 +139,7 @@ def _partial(scope: Scope, call: str, form: dict[str, str]) -> Invocation:
     if isinstance(old, Unknown):
         raise WrongAnswer(f"the call returned a {old.type}, which is not known here")
     wanted: Any = Any if old is NOTHING or old is None else type(old)
-    return scope.root.edit(view, output=value_from(form, wanted))
+    return scope.root.edit(view, output=value_from(form, wanted, old=old))
 
 
 def _preview(partial: Invocation) -> dict[str, Any]:

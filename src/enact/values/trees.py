@@ -11,7 +11,6 @@ from enact.values.cbor import Form, decode_form, unescape
 from enact.values.cids import cid_text, is_cid
 from enact.values.limits import MAX_NODES
 
-
 # So many chunks are read at once: most lists are looked at from one end.
 _TOGETHER = 16
 
