@@ -310,3 +310,48 @@ def test_a_store_that_is_taken_away_and_put_back(
     assert gone.status == 409 and "runs.db" in gone.text
     away.rename(path)
     assert client.get("/").status == 200
+
+
+def test_runs_are_sorted_by_what_they_took_and_used(page_of, tmp_path: Path) -> None:
+    @enact.register(name="page/spend")
+    def spend(usd: float) -> float:
+        if usd:
+            enact.annotate(usd=usd, tokens=int(usd * 100))
+        return usd
+
+    with enact.SQLiteStore(tmp_path / "runs.db") as store:
+        for usd in (0.5, 2.0, 0.0, 1.0):
+            enact.invoke(spend, (usd,))
+    store.close()
+    client = page_of(tmp_path / "runs.db")
+
+    def order(sort: str) -> list[str]:
+        return re.findall(r"spend\(([\d.]+)\)", text_of(client.page("/", sort=sort)))
+
+    assert order("") == ["1.0", "0.0", "2.0", "0.5"]
+    assert order("usd") == ["2.0", "1.0", "0.5", "0.0"]
+    assert order("-tokens") == ["0.5", "1.0", "2.0", "0.0"]
+    assert order("-started") == ["0.5", "2.0", "0.0", "1.0"]
+    page = client.page("/", sort="usd", name="spend")
+    assert "name=spend&amp;sort=-usd" in page and 'aria-sort="descending"' in page
+    assert ">200</td>" in page and ">tokens</a></th>" in page
+
+
+def test_stepping_along_calls_of_one_function(looking: Client, recorded: Path) -> None:
+    with enact.open_store(recorded, read_only=True) as store:
+        runs = {run.name.rpartition(":")[2]: run.id for run in store.runs()[::-1]}
+    store.close()
+
+    def step(run: str, call: str, to: str, **more: str) -> str:
+        answer = looking.get(f"/run/{runs[run]}/step", call=call, to=to, **more)
+        return answer.headers.get("location", str(answer.status)).partition("?")[2]
+
+    assert step("many", "3", "next") == "call=4#call-4"
+    assert step("many", "3", "before") == "call=2#call-2"
+    assert step("many", "0", "before") == "call=0#call-0"  # the first stays
+    assert step("many", "299", "next") == "call=299#call-299"
+    assert (
+        step("nest", "0.0", "next", open=".")
+        == "open=.%2C0%2C0.0&call=0.0.0#call-0.0.0"
+    )
+    assert step("nest", "0.0", "before") == "call=0#call-0"

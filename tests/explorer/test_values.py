@@ -35,7 +35,7 @@ def test_messages_have_images_and_calls_of_tools() -> None:
             {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
         ]},
         {"role": "assistant", "content": None, "tool_calls": [
-            {"id": "c1", "function": {"name": "weather", "arguments": '{"city":"Bern"}'}}
+            {"function": {"name": "weather", "arguments": '{"city":"Bern"}'}}
         ]},
         {"role": "user", "content": [
             {"type": "tool_result", "content": [{"type": "text", "text": "rain"}]}

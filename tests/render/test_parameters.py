@@ -17,7 +17,7 @@ from enact.render.parameters import Parameters, arguments_of, parameters_in
         ("def f(): ...", (), ""),
         ("def f(*, a): ...", (), ""),
         ("def f(a, b, /, c, *, d): ...", ("a", "b", "c"), ""),
-        ("@dec(x=1)\nasync def f(\n # no, c\n a: int = 3,\n *n: int): ...", ("a",), "n"),
+        ("@dec(1)\nasync def f(\n # no, c\n a: int = 3,\n *n: int): ...", ("a",), "n"),
         ("def f[T: (int, str)](a: T): ...", ("a",), ""),
         ("def f(a=(1, 2), b={'x': lambda q, r: 1}, c=lambda u, v: 2, **w): ...",
          ("a", "b", "c"), ""),

@@ -18,8 +18,8 @@ from enact.cli.running import resume_run
 from enact.cli.stores import changing, looking
 from enact.human import PendingRequest
 from enact.query import Store, find_run
-from enact.query.lookup import short_runs
 from enact.query.images import MOST_BYTES, is_file, read_file, without_none
+from enact.query.lookup import short_runs
 from enact.query.reading import read_value
 from enact.render.questions import (
     Question,

@@ -23,6 +23,7 @@ from enact.explorer import (
     questions,
     runs,
     searching,
+    steps,
     timeline,
 )
 from enact.explorer.pages import Pages
@@ -39,6 +40,7 @@ PARTS = (
     timeline,
     branching,
     searching,
+    steps,
     runs,
 )
 FILES = {

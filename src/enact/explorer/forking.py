@@ -18,7 +18,7 @@ from enact.explorer.forms import NOTHING, Form, field_for, filled, value_from
 from enact.explorer.jobs import Job
 from enact.explorer.multipart import FormData
 from enact.explorer.pages import Pages
-from enact.explorer.scope import Scope, path_in, scope_of_ref, scope_of_run
+from enact.explorer.scope import Scope, path_in, scope_at, scope_of_run
 from enact.query import Store, find
 from enact.query.reading import exception_in
 from enact.query.running import preview_now, replay_now, resume_now
@@ -34,7 +34,7 @@ def add(app: FastAPI, pages: Pages) -> None:
     @app.get("/{kind}/{id}/fork")
     def fork(request: Request, kind: str, id: str, call: str = "") -> Response:
         with pages.source.opened() as store:
-            scope = _scope(store, kind, id)
+            scope = scope_at(store, kind, id)
             return pages.show(request, "fork.html", **_fields(scope, call))
 
     @app.post("/{kind}/{id}/fork")
@@ -42,7 +42,7 @@ def add(app: FastAPI, pages: Pages) -> None:
         request: Request, kind: str, id: str, form: Form, call: str = ""
     ) -> Response:
         with pages.source.opened() as store, store:
-            scope = _scope(store, kind, id)
+            scope = scope_at(store, kind, id)
             fields = _fields(scope, call)
             try:
                 partial = _partial(scope, call, form)
@@ -93,12 +93,6 @@ def add(app: FastAPI, pages: Pages) -> None:
         if status is not None and (done or live):
             return RedirectResponse(f"/run/{status.id}", 303)
         return pages.show(request, "job.html", job=found, done=done)
-
-
-def _scope(store: Store, kind: str, id: str) -> Scope:
-    if kind not in ("run", "ref"):
-        raise HTTPException(404)
-    return scope_of_run(store, id) if kind == "run" else scope_of_ref(store, id)
 
 
 def _fields(scope: Scope, call: str) -> dict[str, Any]:

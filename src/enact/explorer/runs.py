@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from enact.calls import source as source_of
@@ -21,8 +21,8 @@ from enact.explorer.scope import (
     Scope,
     path_in,
     path_text,
+    scope_at,
     scope_of_ref,
-    scope_of_run,
 )
 from enact.explorer.values import MOST_ON_A_PAGE, parts_of, parts_of_input
 from enact.query import find
@@ -39,12 +39,7 @@ def add(app: FastAPI, pages: Pages) -> None:
     @contextmanager
     def opened(kind: str, id: str) -> Iterator[Scope]:
         with pages.source.opened() as store:
-            if kind == "run":
-                yield scope_of_run(store, id)
-            elif kind == "ref":
-                yield scope_of_ref(store, id)
-            else:
-                raise HTTPException(404)
+            yield scope_at(store, kind, id)
 
     @app.get("/ref/{id}/raw")
     def raw(id: str) -> Response:

@@ -53,6 +53,19 @@ class Scope:
         return self.places.top(self.root[path] if path else self.root)
 
 
+def scope_at(store: Store, kind: str, id: str) -> Scope:
+    """What an address such as ``/run/ID`` is about.
+
+    Raises:
+        NotFound: there is no such thing.
+    """
+    if kind == "run":
+        return scope_of_run(store, id)
+    if kind == "ref":
+        return scope_of_ref(store, id)
+    raise NotFound("there is no such page")
+
+
 def scope_of_run(store: Store, id: str) -> Scope:
     """A run by its whole identifier.
 

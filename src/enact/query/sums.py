@@ -20,8 +20,8 @@ class Sums(NamedTuple):
     """What all calls of a run come to.
 
     Attributes:
-        calls: how many ran; None if there are more than `MOST`, and nothing was
-            summed up.
+        calls: how many ran; None if there are more than were to be looked at, and
+            nothing was summed up.
         verdicts: why they ran, with how many did.
         usage: sums of the numbers that they told.
     """
@@ -31,23 +31,24 @@ class Sums(NamedTuple):
     usage: Mapping[str, float]
 
 
-def sums_of(store: Store, run: Run) -> Sums:
+def sums_of(store: Store, run: Run, most: int = MOST) -> Sums:
     """Sum up the calls of a run; of huge runs that takes too long.
 
     Args:
         store: with the journal.
         run: that made the calls.
+        most: calls that are looked at.
     """
     usage: dict[str, float] = {}
     verdicts: Counter[str] = Counter()
     count = 0
-    for call in islice(store.calls(run=run.id), MOST + 1):
+    for call in islice(store.calls(run=run.id, limit=most + 1), most + 1):
         count += 1
         if call.verdict:
             verdicts[call.verdict] += 1
         for key, value in call.usage.items():
             if type(value) in (int, float):
                 usage[key] = usage.get(key, 0) + value
-    if count > MOST:
+    if count > most:
         return Sums(None, {}, {})
     return Sums(count, verdicts, usage)
