@@ -150,8 +150,10 @@ def test_every_link_on_the_pages_leads_somewhere(
             continue
         headers = {"host": "127.0.0.1:7000", "cookie": "enact-7000=" + "t" * 32}
         answer = looking.send("GET", path, headers, query)
-        expected = 303 if path.endswith("/step") else 200
-        assert answer.status == expected, (link, answer.text[-300:])
+        if path.endswith("/step"):
+            todo.append(answer.headers["location"].partition("#")[0])
+            continue
+        assert answer.status == 200, (link, answer.text[-300:])
         if not answer.headers["content-type"].startswith("text/html"):
             continue
         found = re.findall(r'(?:href|src|hx-get|action)="([^"#]+)"', answer.text)
