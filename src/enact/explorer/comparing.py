@@ -130,8 +130,7 @@ def _facts(store: Store, old: Found, new: Found) -> list[tuple[str, str, str, st
         return []
     sums = sums_of(store, old.run), sums_of(store, new.run)
     rows = [("took (s)", old.run.duration, new.run.duration)]
-    if sums[0].calls is not None and sums[1].calls is not None:
-        rows.append(("calls that ran", sums[0].calls, sums[1].calls))
+    rows.append(("calls that ran", sums[0].calls, sums[1].calls))
     for name in dict.fromkeys([*sums[0].usage, *sums[1].usage]):
         rows.append((name, sums[0].usage.get(name, 0), sums[1].usage.get(name, 0)))
     return [

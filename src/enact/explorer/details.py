@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from enact.calls import Invocation, NativeException
-from enact.explorer.scope import Path, Scope, path_text
+from enact.explorer.growing import Path
+from enact.explorer.scope import Scope, path_text
 from enact.explorer.values import Shown, parts_of, parts_of_input, shown
 from enact.query import Call, Place
 from enact.render import load, short_name, visible

@@ -12,7 +12,7 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
 from enact.calls import Invocation
-from enact.errors import EnactError, WrongAnswer
+from enact.errors import EnactError, NotFound, WrongAnswer
 from enact.explorer.details import details
 from enact.explorer.forms import NOTHING, Form, field_for, filled, value_from
 from enact.explorer.jobs import Job
@@ -123,7 +123,8 @@ def _old(view: Invocation) -> Any:
 
 def _partial(scope: Scope, call: str, form: FormData) -> Invocation:
     """The recording to go on from."""
-    assert scope.root is not None
+    if scope.root is None:
+        raise NotFound("the run goes on, and is large: fork it when it has ended")
     view = scope.place(path_in(call)).view
     if form.get("do") == "anew":
         return scope.root.rewind(to=view) if view.path else scope.root.rewind(0)

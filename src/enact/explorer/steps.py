@@ -9,8 +9,9 @@ from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from enact.explorer.flat import Paths
+from enact.explorer.growing import Path
 from enact.explorer.pages import Pages, address
-from enact.explorer.scope import Path, Scope, path_in, path_text, scope_at
+from enact.explorer.scope import Scope, path_in, path_text, scope_at
 from enact.explorer.tree import NOTHING
 from enact.query import Place
 from enact.stores import CallRow

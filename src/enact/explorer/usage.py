@@ -39,8 +39,8 @@ class Usages:
             usage = self._known.get(key)
             if usage is None and left > 0:
                 left_before, sums = left, sums_of(store, run, left)
-                left -= left if sums.calls is None else sums.calls
-                usage = None if sums.calls is None else sums.usage
+                left -= sums.calls if sums.whole else 0
+                usage = sums.usage if sums.whole else None
                 if usage is None and left_before < _MOST_AT_ONCE:
                     break  # it may fit the next time, as the first
                 if run.status != "running":
