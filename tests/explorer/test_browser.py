@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -90,6 +91,14 @@ def go(page: Any, path: str) -> None:
     page.goto(re.sub(r"(//[^/]+)/.*", r"\1", page.url) + path)
 
 
+def artefacts(tmp_path: Path) -> Path:
+    """Where screenshots are kept: of CI where it says, else with the test."""
+    kept = os.environ.get("ENACT_SCREENSHOTS")
+    where = Path(kept) if kept else tmp_path
+    where.mkdir(parents=True, exist_ok=True)
+    return where
+
+
 def no_wider_than_the_screen(page: Any) -> bool:
     wide = page.evaluate("document.documentElement.scrollWidth")
     return bool(wide <= page.viewport_size["width"])
@@ -104,7 +113,7 @@ def test_find_open_fold_choose_and_come_back(
     page.get_by_label("Function").fill("many")
     expect(rows).to_have_count(1)
     assert "name=many" in page.url and "token" not in page.url
-    page.screenshot(path=tmp_path / "list.png")
+    page.screenshot(path=artefacts(tmp_path) / "list.png")
     rows.locator("a.call").click()
 
     tree = page.get_by_role("tree")
@@ -176,6 +185,41 @@ def test_nothing_that_is_stored_runs(
         expect(page.get_by_role("heading", name="Input").first).to_be_visible()
 
 
+def test_a_large_file_shows_what_is_looked_at(
+    opened: Any, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("enact.explorer.file.MOST_INERT", 0)
+    pages = {}
+    for what in ("many", "nest", "hostile", "values"):
+        file = tmp_path / f"{what}.html"
+        arguments = ["export", "--html", "--store", str(recorded), what, str(file)]
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+        pages[what] = opened(file.as_uri())
+    page = pages["many"]
+    nodes = page.locator("details.node")
+    expect(nodes).to_have_count(101)
+    page.get_by_role("button", name="200 more").click()
+    expect(nodes).to_have_count(201)
+    nodes.nth(3).locator("> summary").click()
+    nodes.nth(3).get_by_text("details", exact=True).click()
+    expect(nodes.nth(3)).to_contain_text("page_app:price")
+    page.get_by_label("Function").fill("price")
+    expect(page.locator("#calls li")).to_have_count(200)
+    page.get_by_role("button", name="Later").click()
+    expect(page.locator("#calls li")).to_have_count(100)
+    page.locator("#calls button", has_text="299 price").click()
+    expect(nodes.last.locator("> summary")).to_be_focused()
+    page.screenshot(path=artefacts(tmp_path) / "file.png")
+    deep = pages["nest"]
+    deep.get_by_role("button", name="Log").click()
+    deep.locator("#calls button").last.click()
+    expect(deep.locator("details[open]").last).to_contain_text("nest(0) = 0")
+    for page in (pages["hostile"], pages["values"]):
+        page.get_by_text("details", exact=True).first.click()
+        expect(page.get_by_role("heading", name="Input").first).to_be_visible()
+        assert page.title() != "ran"
+
+
 def test_without_javascript_lists_and_trees_are_there(
     opened: Any, serve: Any, recorded: Path
 ) -> None:
@@ -196,7 +240,7 @@ def test_a_narrow_screen_is_wide_enough(
     page = opened(serve(recorded), viewport=NARROW, color_scheme="dark")
     links = page.locator("td.id a")
     paths = [links.nth(n).get_attribute("href") for n in range(12)]
-    page.screenshot(path=tmp_path / "narrow.png")
+    page.screenshot(path=artefacts(tmp_path) / "narrow.png")
     for path in ["/", "/questions", "/compare", *paths, f"{paths[5]}/log",
                  f"{paths[0]}/timeline", f"{paths[9]}/branches"]:  # fmt: skip
         go(page, path)
@@ -284,7 +328,7 @@ def test_questions_are_answered(acting: str, opened: Any, tmp_path: Path) -> Non
     expect(page.locator(".summary .status")).to_have_text("paused")
     page.get_by_role("link", name="Questions 1").click()
     page.get_by_role("link", name="Which tone?").click()
-    page.screenshot(path=tmp_path / "answer.png")
+    page.screenshot(path=artefacts(tmp_path) / "answer.png")
     page.get_by_label("Value Tone").select_option("WARM")
     page.get_by_role("button", name="Answer").click()
     expect(page.locator(".summary .status")).to_have_text("completed")
