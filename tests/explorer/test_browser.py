@@ -3,14 +3,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,90 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from enact.cli import main
-from enact.explorer import Server, Source, listen, make_app
-from tests.explorer.conftest import APP, TOKEN
+from tests.explorer import browsing
+from tests.explorer.browsing import NARROW, artefacts, go, no_wider_than_the_screen
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs the browser chromium on the PATH"
-)
+pytestmark = browsing.NEEDS_CHROMIUM
 expect = sync_api.expect
-WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 400, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
-               "--disable-dev-shm-usage"]  # fmt: skip
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Path], str]]:
-    """Serves a store to be looked at; gives the address of its list."""
-    running: list[Any] = []
-
-    def start(path: Path) -> str:
-        listener = listen("127.0.0.1", 0)
-        port = listener.getsockname()[1]
-        source = Source(str(path))
-        server = Server(make_app(source, port=port, token=TOKEN), listener)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        running.append((server, thread, source))
-        return f"http://127.0.0.1:{port}/?token={TOKEN}"
-
-    yield start
-    for server, thread, source in running:
-        server.stop()
-        thread.join(20)
-        source.close()
-
-
-@pytest.fixture
-def opened(chromium: Any, serve: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a page; what it complains about fails the test."""
-    contexts, told = [], []
-
-    def open_page(url: str, **options: Any) -> Any:
-        context = chromium.new_context(**{"viewport": WIDE, **options})
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        page = context.new_page()
-        page.on(
-            "console", lambda message: told.append(f"{message.text} {message.location}")
-        )
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("dialog", lambda dialog: told.append(dialog.message))
-        page.goto(url)
-        return page
-
-    expect.set_options(timeout=20_000)
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert told == []
-
-
-def go(page: Any, path: str) -> None:
-    page.goto(re.sub(r"(//[^/]+)/.*", r"\1", page.url) + path)
-
-
-def artefacts(tmp_path: Path) -> Path:
-    """Where screenshots are kept: of CI where it says, else with the test."""
-    kept = os.environ.get("ENACT_SCREENSHOTS")
-    where = Path(kept) if kept else tmp_path
-    where.mkdir(parents=True, exist_ok=True)
-    return where
-
-
-def no_wider_than_the_screen(page: Any) -> bool:
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    return bool(wide <= page.viewport_size["width"])
 
 
 def test_find_open_fold_choose_and_come_back(
@@ -300,23 +216,6 @@ def test_a_program_runs_while_the_page_is_open(
             for n in range(3):
                 (tmp_path / f"go-{n}").touch()
             program.wait(20)
-
-
-@pytest.fixture
-def acting(recorded: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a page with the program, served by the command."""
-    shutil.copy(recorded, tmp_path / "runs.db")
-    shutil.copy(APP, tmp_path)
-    command = [sys.executable, "-m", "enact", "ui", "runs.db", "--app", APP.name,
-               "--port", "0", "--no-open", "--json"]  # fmt: skip
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        told = json.loads("".join(iter(server.stdout.readline, "}\n")) + "}")
-        yield told["url"]
-        server.terminate()
-        server.wait(20)
 
 
 def test_questions_are_answered(acting: str, opened: Any, tmp_path: Path) -> None:
