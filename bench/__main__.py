@@ -9,11 +9,11 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import durable, flat, idle, load, per_call, search, size
+from bench import durable, flat, idle, load, page, per_call, search, size
 from bench.table import Row, show
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("calls", "idle", "size", "flat", "load", "search", "durable")
+PARTS = ("calls", "idle", "size", "flat", "load", "page", "search", "durable")
 
 
 def arguments() -> argparse.Namespace:
@@ -58,6 +58,7 @@ def main() -> int:
     part("size", "On disk after close()", lambda: size.sizes(peer_python))
     part("flat", "Long runs", lambda: flat.flatness(long, long_passes))
     part("load", "Many at once", load.load)
+    part("page", f"A store with {long:,} calls", lambda: page.page(long, long_passes))
     part(
         "search",
         "Searches",

@@ -20,7 +20,7 @@ import pytest
 from enact.explorer import Server, Source, listen, make_app
 from tests.explorer.browsing import CHROMIUM, WIDE
 
-APP = Path(__file__).with_name("page_app.py")
+APP = Path(__file__).parents[1] / "shop_app.py"
 PORT = 7000
 TOKEN = "t" * 32
 HOST = f"127.0.0.1:{PORT}"
@@ -32,7 +32,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that another process made: its types are not known here."""
     directory = tmp_path_factory.mktemp("recorded")
     shutil.copy(APP, directory)
-    command = [sys.executable, APP.name, "runs.db"]
+    command = [sys.executable, APP.name, "all", "runs.db"]
     subprocess.run(command, cwd=directory, check=True, timeout=60)
     return directory / "runs.db"
 
@@ -141,7 +141,7 @@ def page_of() -> Iterator[Callable[..., Client]]:
         source.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would be in the way of others
 def chromium() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",

@@ -32,7 +32,7 @@ def pages(recorded: Path) -> dict[str, str]:
     """Addresses of all kinds of pages, by what they are called."""
     with enact.open_store(recorded, read_only=True) as store:
         runs = {run.name.rpartition(":")[2]: run.id for run in store.runs()[::-1]}
-        handled = [run.id for run in store.runs(name="page_app:handle")][::-1]
+        handled = [run.id for run in store.runs(name="shop_app:handle")][::-1]
         tags = {tag: store.runs(tag=tag)[0].id for tag in ("chat", "values")}
         call = store.run(handled[0]).invocation
         assert call is not None

@@ -17,9 +17,9 @@ from enact.explorer.forms import field_for, value_from
 from enact.explorer.multipart import FormData, read_parts
 from enact.query.images import MOST_BYTES, image_kind, read_file
 from tests.explorer.conftest import COOKIE, HOST, Client
-from tests.explorer.page_app import PIXEL
 from tests.explorer.test_acting import wait_for_jobs
 from tests.explorer.test_pages import text_of
+from tests.shop_app import PIXEL
 
 
 @enact.register(name="page/Sketch")

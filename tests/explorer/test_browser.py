@@ -118,7 +118,7 @@ def test_a_large_file_shows_what_is_looked_at(
     expect(nodes).to_have_count(201)
     nodes.nth(3).locator("> summary").click()
     nodes.nth(3).get_by_text("details", exact=True).click()
-    expect(nodes.nth(3)).to_contain_text("page_app:price")
+    expect(nodes.nth(3)).to_contain_text("shop_app:price")
     page.get_by_label("Function").fill("price")
     expect(page.locator("#calls li")).to_have_count(200)
     page.get_by_role("button", name="Later").click()
@@ -221,7 +221,7 @@ def test_a_program_runs_while_the_page_is_open(
 def test_questions_are_answered(acting: str, opened: Any, tmp_path: Path) -> None:
     page = opened(acting)
     page.get_by_role("link", name="Questions 1").click()
-    page.get_by_role("link", name="Which title?").click()
+    page.get_by_role("link", name="Title?").click()
     page.get_by_label("Value str").fill("Five\nseas")
     page.get_by_role("button", name="Answer").click()
     expect(page.locator(".summary .status")).to_have_text("paused")

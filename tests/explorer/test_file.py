@@ -73,7 +73,7 @@ def test_a_file_is_inert(recorded: Path, tmp_path: Path, what: str) -> None:
 
 def test_a_file_has_all_calls_with_their_values(recorded: Path, tmp_path: Path) -> None:
     seen = exported(recorded, "many", tmp_path / "run.html")
-    assert seen.text.count("page_app:price") == 300
+    assert seen.text.count("shop_app:price") == 300
     assert "many(300) = 1794" in seen.text.replace("\n", "")
     assert "301 calls" in seen.text and "svg" in seen.tags
     hostile = exported(recorded, "hostile", tmp_path / "hostile.html")
@@ -127,7 +127,7 @@ def test_a_large_file_has_one_script_and_all_calls(
     script = text.rpartition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in html.unescape(policy)
-    assert text.count("<script>") == 1 and "page_app:price" not in text
+    assert text.count("<script>") == 1 and "shop_app:price" not in text
     pieces = re.findall(r'id="piece-\d+">([^<]+)<', text)
     calls = [
         call
@@ -136,7 +136,7 @@ def test_a_large_file_has_one_script_and_all_calls(
     ]
     assert len(calls) == 301 and calls[0][0] == "many(300)"
     assert [call[4] for call in calls[1:4]] == ["0", "1", "2"]
-    assert "page_app:price" in calls[1][5]
+    assert "shop_app:price" in calls[1][5]
 
 
 def test_a_file_says_that_it_was_cut(

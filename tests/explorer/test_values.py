@@ -11,7 +11,7 @@ import pytest
 import enact
 from enact.explorer.pages import environment
 from enact.explorer.values import Shown, parts_of, parts_of_input, shown
-from tests.explorer.page_app import PIXEL
+from tests.shop_app import PIXEL
 
 ADDRESS = "data:image/png;base64," + base64.b64encode(PIXEL).decode()
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
