@@ -164,8 +164,8 @@ def _memory() -> float:
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            number, _, rest = stat.read_text().partition(" (")
-            parents[int(number)] = int(rest.rpartition(") ")[2].split()[1])
+            begin, _, rest = stat.read_text().partition(" (")
+            parents[int(begin)] = int(rest.rpartition(") ")[2].split()[1])
         except OSError:  # it has ended
             continue
     total = 0
