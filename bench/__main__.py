@@ -9,11 +9,24 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import concurrency, durable, flat, idle, load, per_call, search, size
+from bench import (
+    concurrency,
+    durable,
+    flat,
+    idle,
+    load,
+    page,
+    per_call,
+    search,
+    size,
+)
 from bench.table import Row, show
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("calls", "idle", "size", "flat", "load", "search", "durable", "concurrency")
+PARTS = (
+    "calls", "idle", "size", "flat", "load", "page", "search", "durable",
+    "concurrency",
+)  # fmt: skip
 
 
 def arguments() -> argparse.Namespace:
@@ -58,6 +71,7 @@ def main() -> int:
     part("size", "On disk after close()", lambda: size.sizes(peer_python))
     part("flat", "Long runs", lambda: flat.flatness(long, long_passes))
     part("load", "Many at once", load.load)
+    part("page", f"A store with {long:,} calls", lambda: page.page(long, long_passes))
     part(
         "search",
         "Searches",

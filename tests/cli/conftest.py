@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from enact.cli import main
 
-APP = Path(__file__).with_name("shop_app.py")
+APP = Path(__file__).parents[1] / "shop_app.py"
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that another process made: its types are not known here."""
     directory = tmp_path_factory.mktemp("recorded")
     shutil.copy(APP, directory)
-    command = [sys.executable, "shop_app.py", "runs.db"]
+    command = [sys.executable, "shop_app.py", "some", "runs.db"]
     subprocess.run(command, cwd=directory, check=True, timeout=60)
     return directory / "runs.db"
 

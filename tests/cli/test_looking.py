@@ -150,7 +150,7 @@ def test_cat_of_parts_of_a_call(lines, data, enact):
     assert lines("cat", "handled/0") == [
         "ValueError: no tea",
         "for 3",
-        "  __main__:35 in refuse",
+        "  __main__:49 in refuse",
     ]
     assert data("cat", "handled/1", "--part", "input")["args"] == [3]
     assert data("cat", "handled", "--part", "all")["$"] == "enact/Invocation"

@@ -219,7 +219,7 @@ def test_a_failed_run_is_tried_again(acting: Any) -> None:
 def test_a_program_that_is_not_there_is_told(page_of: Any, recorded: Path) -> None:
     client = page_of(recorded, apps=["app"])
     with enact.open_store(recorded, read_only=True) as store:
-        run = store.runs(name="page_app:broken")[0].id
+        run = store.runs(name="shop_app:broken")[0].id
     store.close()
     assert post(client, f"/run/{run}/retry", "").status == 303
     wait_for_jobs()

@@ -3,13 +3,8 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,82 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from enact.cli import main
-from enact.explorer import Server, Source, listen, make_app
-from tests.explorer.conftest import APP, TOKEN
+from tests.explorer import browsing
+from tests.explorer.browsing import NARROW, artefacts, go, no_wider_than_the_screen
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs the browser chromium on the PATH"
-)
+pytestmark = browsing.NEEDS_CHROMIUM
 expect = sync_api.expect
-WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 400, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
-               "--disable-dev-shm-usage"]  # fmt: skip
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Path], str]]:
-    """Serves a store to be looked at; gives the address of its list."""
-    running: list[Any] = []
-
-    def start(path: Path) -> str:
-        listener = listen("127.0.0.1", 0)
-        port = listener.getsockname()[1]
-        source = Source(str(path))
-        server = Server(make_app(source, port=port, token=TOKEN), listener)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        running.append((server, thread, source))
-        return f"http://127.0.0.1:{port}/?token={TOKEN}"
-
-    yield start
-    for server, thread, source in running:
-        server.stop()
-        thread.join(20)
-        source.close()
-
-
-@pytest.fixture
-def opened(chromium: Any, serve: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a page; what it complains about fails the test."""
-    contexts, told = [], []
-
-    def open_page(url: str, **options: Any) -> Any:
-        context = chromium.new_context(**{"viewport": WIDE, **options})
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        page = context.new_page()
-        page.on(
-            "console", lambda message: told.append(f"{message.text} {message.location}")
-        )
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("dialog", lambda dialog: told.append(dialog.message))
-        page.goto(url)
-        return page
-
-    expect.set_options(timeout=20_000)
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert told == []
-
-
-def go(page: Any, path: str) -> None:
-    page.goto(re.sub(r"(//[^/]+)/.*", r"\1", page.url) + path)
-
-
-def no_wider_than_the_screen(page: Any) -> bool:
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    return bool(wide <= page.viewport_size["width"])
 
 
 def test_find_open_fold_choose_and_come_back(
@@ -104,7 +29,7 @@ def test_find_open_fold_choose_and_come_back(
     page.get_by_label("Function").fill("many")
     expect(rows).to_have_count(1)
     assert "name=many" in page.url and "token" not in page.url
-    page.screenshot(path=tmp_path / "list.png")
+    page.screenshot(path=artefacts(tmp_path) / "list.png")
     rows.locator("a.call").click()
 
     tree = page.get_by_role("tree")
@@ -176,6 +101,41 @@ def test_nothing_that_is_stored_runs(
         expect(page.get_by_role("heading", name="Input").first).to_be_visible()
 
 
+def test_a_large_file_shows_what_is_looked_at(
+    opened: Any, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("enact.explorer.file.MOST_INERT", 0)
+    pages = {}
+    for what in ("many", "nest", "hostile", "values"):
+        file = tmp_path / f"{what}.html"
+        arguments = ["export", "--html", "--store", str(recorded), what, str(file)]
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+        pages[what] = opened(file.as_uri())
+    page = pages["many"]
+    nodes = page.locator("details.node")
+    expect(nodes).to_have_count(101)
+    page.get_by_role("button", name="200 more").click()
+    expect(nodes).to_have_count(201)
+    nodes.nth(3).locator("> summary").click()
+    nodes.nth(3).get_by_text("details", exact=True).click()
+    expect(nodes.nth(3)).to_contain_text("shop_app:price")
+    page.get_by_label("Function").fill("price")
+    expect(page.locator("#calls li")).to_have_count(200)
+    page.get_by_role("button", name="Later").click()
+    expect(page.locator("#calls li")).to_have_count(100)
+    page.locator("#calls button", has_text="299 price").click()
+    expect(nodes.last.locator("> summary")).to_be_focused()
+    page.screenshot(path=artefacts(tmp_path) / "file.png")
+    deep = pages["nest"]
+    deep.get_by_role("button", name="Log").click()
+    deep.locator("#calls button").last.click()
+    expect(deep.locator("details[open]").last).to_contain_text("nest(0) = 0")
+    for page in (pages["hostile"], pages["values"]):
+        page.get_by_text("details", exact=True).first.click()
+        expect(page.get_by_role("heading", name="Input").first).to_be_visible()
+        assert page.title() != "ran"
+
+
 def test_without_javascript_lists_and_trees_are_there(
     opened: Any, serve: Any, recorded: Path
 ) -> None:
@@ -196,7 +156,7 @@ def test_a_narrow_screen_is_wide_enough(
     page = opened(serve(recorded), viewport=NARROW, color_scheme="dark")
     links = page.locator("td.id a")
     paths = [links.nth(n).get_attribute("href") for n in range(12)]
-    page.screenshot(path=tmp_path / "narrow.png")
+    page.screenshot(path=artefacts(tmp_path) / "narrow.png")
     for path in ["/", "/questions", "/compare", *paths, f"{paths[5]}/log",
                  f"{paths[0]}/timeline", f"{paths[9]}/branches"]:  # fmt: skip
         go(page, path)
@@ -258,33 +218,16 @@ def test_a_program_runs_while_the_page_is_open(
             program.wait(20)
 
 
-@pytest.fixture
-def acting(recorded: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a page with the program, served by the command."""
-    shutil.copy(recorded, tmp_path / "runs.db")
-    shutil.copy(APP, tmp_path)
-    command = [sys.executable, "-m", "enact", "ui", "runs.db", "--app", APP.name,
-               "--port", "0", "--no-open", "--json"]  # fmt: skip
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        told = json.loads("".join(iter(server.stdout.readline, "}\n")) + "}")
-        yield told["url"]
-        server.terminate()
-        server.wait(20)
-
-
 def test_questions_are_answered(acting: str, opened: Any, tmp_path: Path) -> None:
     page = opened(acting)
     page.get_by_role("link", name="Questions 1").click()
-    page.get_by_role("link", name="Which title?").click()
+    page.get_by_role("link", name="Title?").click()
     page.get_by_label("Value str").fill("Five\nseas")
     page.get_by_role("button", name="Answer").click()
     expect(page.locator(".summary .status")).to_have_text("paused")
     page.get_by_role("link", name="Questions 1").click()
     page.get_by_role("link", name="Which tone?").click()
-    page.screenshot(path=tmp_path / "answer.png")
+    page.screenshot(path=artefacts(tmp_path) / "answer.png")
     page.get_by_label("Value Tone").select_option("WARM")
     page.get_by_role("button", name="Answer").click()
     expect(page.locator(".summary .status")).to_have_text("completed")

@@ -19,7 +19,7 @@ from tests.explorer.test_pages import text_of
 def handled(recorded: Path) -> list[str]:
     """A run, its replay, and the replay of an edit, oldest first."""
     with enact.open_store(recorded, read_only=True) as store:
-        found = [run.id for run in store.runs(name="page_app:handle")]
+        found = [run.id for run in store.runs(name="shop_app:handle")]
     store.close()
     return found[::-1]
 

@@ -3,8 +3,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
+import json
+import re
 import subprocess
 import sys
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -67,7 +73,7 @@ def test_a_file_is_inert(recorded: Path, tmp_path: Path, what: str) -> None:
 
 def test_a_file_has_all_calls_with_their_values(recorded: Path, tmp_path: Path) -> None:
     seen = exported(recorded, "many", tmp_path / "run.html")
-    assert seen.text.count("page_app:price") == 300
+    assert seen.text.count("shop_app:price") == 300
     assert "many(300) = 1794" in seen.text.replace("\n", "")
     assert "301 calls" in seen.text and "svg" in seen.tags
     hostile = exported(recorded, "hostile", tmp_path / "hostile.html")
@@ -99,3 +105,52 @@ def test_a_file_needs_the_extra(recorded: Path) -> None:
     )
     assert done.returncode == 1
     assert "--html needs jinja2" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of a few calls are made like those of many."""
+    from enact.explorer import file
+
+    monkeypatch.setattr(file, "MOST_INERT", 5)
+
+
+def test_a_large_file_has_one_script_and_all_calls(
+    recorded: Path, tmp_path: Path, large: None
+) -> None:
+    path = tmp_path / "run.html"
+    arguments = ["export", "--html", "--store", str(recorded), "many", str(path)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.output == f"wrote 301 calls to {path}\n"
+    text = path.read_text("utf-8")
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
+    script = text.rpartition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html.unescape(policy)
+    assert text.count("<script>") == 1 and "shop_app:price" not in text
+    pieces = re.findall(r'id="piece-\d+">([^<]+)<', text)
+    calls = [
+        call
+        for piece in pieces
+        for call in json.loads(zlib.decompress(base64.b64decode(piece)))
+    ]
+    assert len(calls) == 301 and calls[0][0] == "many(300)"
+    assert [call[4] for call in calls[1:4]] == ["0", "1", "2"]
+    assert "shop_app:price" in calls[1][5]
+
+
+def test_a_file_says_that_it_was_cut(
+    recorded: Path, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from enact.explorer import large_file
+
+    monkeypatch.setattr(large_file, "MOST_CALLS", 100)
+    path = tmp_path / "run.html"
+    arguments = ["export", "--html", "--store", str(recorded), "many", str(path)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.stdout == f"wrote 100 calls to {path}\n"
+    assert "there are more calls, which are not in the file" in done.stderr
+    text = " ".join(path.read_text("utf-8").split())
+    assert "Only the first 100 calls are in this file, of 301 calls that ran." in text
+    told = CliRunner().invoke(main, [*arguments, "--force", "--json"])
+    assert json.loads(told.stdout)["whole"] is False

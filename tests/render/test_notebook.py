@@ -7,8 +7,12 @@ import html.parser
 import pathlib
 import subprocess
 import sys
+import types
+
+import pytest
 
 import enact
+from enact.render import Bar, is_watched
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -141,3 +145,52 @@ def test_nothing_is_shown_by_itself_and_nothing_is_imported_for_it(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_text_stands_beside_the_html():
+    with enact.InMemoryStore() as store:
+        inv = enact.invoke(say, ("sea",))
+        for shown_value in (inv, inv.ref, store.runs()[0]):
+            found = shown_value._repr_mimebundle_()
+            assert found["text/plain"] == repr(shown_value)
+            assert found["text/html"] == shown_value._repr_html_()
+
+
+def test_ipython_shows_html_and_text():
+    shells = pytest.importorskip(
+        "IPython.core.interactiveshell", reason="needs IPython"
+    )
+    shell = shells.InteractiveShell.instance()
+    try:
+        with enact.InMemoryStore():
+            inv = enact.invoke(say, ("<b>sea",))
+            data, _ = shell.display_formatter.format(inv)
+        assert set(data) >= {"text/plain", "text/html"}
+        assert "&lt;b&gt;sea" in data["text/html"]
+    finally:
+        shells.InteractiveShell.clear_instance()
+
+
+def test_progress_in_a_notebook(monkeypatch):
+    """A kernel of IPython: what is shown there is updated, and goes."""
+    told = []
+
+    class Handle:
+        def update(self, html):
+            told.append(html)
+
+    display = types.SimpleNamespace(
+        HTML=str, display=lambda html, display_id: told.append(html) or Handle()
+    )
+    shell = types.SimpleNamespace(kernel=object())
+    fake = types.SimpleNamespace(get_ipython=lambda: shell, display=display)
+    monkeypatch.setitem(sys.modules, "IPython", fake)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    assert is_watched()
+    bar = Bar("search", 10)
+    bar.show("<3 of 10>", 3)
+    bar.close()
+    assert told[0] == "" == told[2]
+    assert '<progress value="3" max="10">' in told[1] and "&lt;3 of 10&gt;" in told[1]
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    assert not is_watched()

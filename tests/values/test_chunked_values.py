@@ -178,3 +178,19 @@ def test_a_long_list_of_links_is_read_as_far_as_it_is_looked_at() -> None:
     assert cids[777] in links
     with pytest.raises(IndexError):
         links[30_000]
+
+
+def test_links_are_read_from_the_nearer_end() -> None:
+    cids = [values.cid_of(i.to_bytes(4, "big")) for i in range(3000)]
+    blocks = Blocks()
+    form = encode_links(cids, blocks.emit)
+    for at in (0, 1, 1499, 1500, 2990, 2999):
+        assert values.read_links(form, blocks)[at] == cids[at]
+    links = values.read_links(form, blocks)
+    for at in (2999, 0, 2000, 1000, 1500, 1501):
+        assert links[at] == cids[at]
+    assert links[-40:] == cids[-40:] and links[1490:1510] == cids[1490:1510]
+    assert list(links) == cids
+    before = blocks.loads
+    assert values.read_links(form, blocks)[2900] == cids[2900]
+    assert blocks.loads - before < 30

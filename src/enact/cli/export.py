@@ -12,7 +12,7 @@ import click
 
 from enact.cli.errors import Failure
 from enact.cli.options import json_option, name_argument, store_option
-from enact.cli.output import json_text, show_json
+from enact.cli.output import json_text, note, show_json
 from enact.cli.stores import looking
 from enact.cli.ui import require_extra
 from enact.query import Place, Places, Store, find
@@ -40,7 +40,7 @@ def export(
     """Write a run, or a part of it, to FILE as JSON.
 
     All its calls and values are in it; with --html it is a page that needs no server,
-    with the first 5,000 calls and the beginnings of long values. What looks like a
+    with up to 100,000 calls and the beginnings of long values. What looks like a
     credential is left out. The file is for reading; it cannot be replayed. - stands for
     standard output.
     """
@@ -49,7 +49,9 @@ def export(
     write = _write_html if as_html else _write
     with looking(url) as store:
         if file == "-":
-            count = write(store, what, sys.stdout)
+            _, cut = write(store, what, sys.stdout)
+            if cut:
+                note(cut)
             return
         if os.path.exists(file) and not force:
             raise Failure(f"{file} is there already: --force writes over it")
@@ -57,7 +59,7 @@ def export(
         part = f"{file}.part-{os.getpid()}"
         try:
             with open(part, "w", encoding="utf-8") as stream:
-                count = write(store, what, stream)
+                count, cut = write(store, what, stream)
             os.replace(part, file)
         except OSError as error:
             raise Failure(f"cannot write {file}: {error.strerror or error}") from None
@@ -65,12 +67,15 @@ def export(
             if os.path.exists(part):
                 os.unlink(part)
         if as_data:
-            show_json({"file": os.path.abspath(file), "calls": count})
+            path = os.path.abspath(file)
+            show_json({"file": path, "calls": count, "whole": not cut})
         else:
             click.echo(f"wrote {counted(count, 'call')} to {file}")
+            if cut:
+                note(cut)
 
 
-def _write(store: Store, what: str, stream: IO[str]) -> int:
+def _write(store: Store, what: str, stream: IO[str]) -> tuple[int, str]:
     """Write call by call: a run may be larger than memory."""
     found = find(store, what)
     if found.invocation is None:
@@ -90,16 +95,23 @@ def _write(store: Store, what: str, stream: IO[str]) -> int:
         stream.write(json_text(place_data(place)))
         count += 1
     stream.write("\n]}\n")
-    return count
+    return count, ""
 
 
-def _write_html(store: Store, what: str, stream: IO[str]) -> int:
+def _write_html(store: Store, what: str, stream: IO[str]) -> tuple[int, str]:
+    """Write a page; gives how many calls are in it, and what is to be told of that."""
     from enact.explorer.file import write_html
 
     found = find(store, what)
     if found.invocation is None:
         raise Failure(f"{what} is no run and no call: `enact cat --json` prints values")
-    return write_html(store, found, stream)
+    written = write_html(store, found, stream)
+    if not written.cut:
+        return written.calls, ""
+    return written.calls, (
+        "there are more calls, which are not in the file: name a part of the run, such"
+        " as @latest/0, or export it without --html"
+    )
 
 
 def _places(places: Places, top: Place) -> Iterator[Place]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, Any
 
 import click
 
+from enact.calls import type_in_words
 from enact.cli.app import app_option, load_apps
 from enact.cli.errors import Failure
 from enact.cli.options import Name, json_option, store_option
@@ -17,6 +18,7 @@ from enact.cli.running import resume_run
 from enact.cli.stores import changing, looking
 from enact.human import PendingRequest
 from enact.query import Store, find_run
+from enact.query.images import MOST_BYTES, is_file, read_file, without_none
 from enact.query.lookup import short_runs
 from enact.query.reading import read_value
 from enact.render.questions import (
@@ -56,7 +58,7 @@ def inbox(as_data: bool, url: str | None) -> None:
 @click.argument("what", type=Name(), required=False)
 @click.argument("value", required=False)
 @click.option("--decline", metavar="WHY", help="Refuse to answer, and say why.")
-@click.option("--file", type=click.File("r"), help="Answer with a file, or - (stdin).")
+@click.option("--file", type=click.File("rb"), help="Answer with a file, or - (stdin).")
 @click.option("--resume", is_flag=True, help="Let the run go on with the answer.")
 @app_option
 @json_option
@@ -65,7 +67,7 @@ def answer(
     what: str | None,
     value: str | None,
     decline: str | None,
-    file: IO[str] | None,
+    file: IO[bytes] | None,
     resume: bool,
     apps: Sequence[str],
     as_data: bool,
@@ -91,10 +93,12 @@ def answer(
         if decline is not None:
             pending.decline(decline)
         else:
-            text = file.read().removesuffix("\n") if file is not None else value
-            if text is None:
-                text = _ask(store, question)
-            pending.answer(read_value(text, pending.requested_type))
+            wanted = pending.requested_type
+            if file is not None:
+                pending.answer(_in_file(file, wanted))
+            else:
+                text = _ask(store, question) if value is None else value
+                pending.answer(read_value(text, wanted))
         if resume:
             resume_run(store, question.run, as_data=as_data)
             return
@@ -107,6 +111,21 @@ def answer(
         verb = "waits" if len(left) == 1 else "wait"
         click.echo(f"{done}; {more} {verb}" if left else
                    f"{done}; `enact resume {question.run}` goes on")  # fmt: skip
+
+
+def _in_file(file: IO[bytes], wanted: Any) -> Any:
+    """The value that a file stands for: an image or bytes as they are, else text."""
+    kind = without_none(wanted)
+    data = file.read(MOST_BYTES + 1) if is_file(kind) else file.read()
+    if is_file(kind):
+        return read_file(data, kind)
+    try:
+        text = data.decode("utf-8").replace("\r\n", "\n").removesuffix("\n")
+    except UnicodeDecodeError:
+        raise Failure(
+            f"{file.name} is no text (UTF-8), and {type_in_words(wanted)} is asked for"
+        ) from None
+    return read_value(text, wanted)
 
 
 def _find(store: Store, what: str | None) -> Question:

@@ -26,7 +26,7 @@ from enact.cli.stores import looking
 from enact.query import Call, Found, Place, Places, Run, Store, find, name_fits
 from enact.query.lookup import LATEST, tags_by_ref
 from enact.query.places import walk
-from enact.query.sums import MOST, sums_of
+from enact.query.sums import sums_of
 from enact.render import visible
 from enact.render.data import place_data, run_data
 from enact.render.lines import usage_text
@@ -120,11 +120,8 @@ def _show_usage(place: Place) -> None:
 
 
 def _show_sums(store: Store, run: Run) -> None:
-    """How many calls ran, and what they used; of huge runs that takes too long."""
+    """How many calls ran; of all but huge runs also why, and what they used."""
     sums = sums_of(store, run)
-    if sums.calls is None:
-        show_fact("ran", f"more than {MOST:,} calls")
-        return
     why = ", ".join(f"{number} {verdict}" for verdict, number in sums.verdicts.items())
     show_fact("ran", counted(sums.calls, "call") + (f" ({why})" if why else ""))
     if sums.usage:

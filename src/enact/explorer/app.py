@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from enact.errors import CorruptBlock, EnactError, MissingBlock, NoSuchCall, NotFound
 from enact.explorer import (
+    batch,
     branching,
     comparing,
     flat,
@@ -22,6 +23,7 @@ from enact.explorer import (
     questions,
     runs,
     searching,
+    steps,
     timeline,
 )
 from enact.explorer.pages import Pages
@@ -31,12 +33,14 @@ from enact.explorer.source import Source
 PARTS = (
     listing,
     questions,
+    batch,
     forking,
     comparing,
     flat,
     timeline,
     branching,
     searching,
+    steps,
     runs,
 )
 FILES = {

@@ -122,19 +122,27 @@ def marked(lines: list[str]) -> list[tuple[str, str]]:
     ]
 
 
-def _facts(store: Store, old: Found, new: Found) -> list[tuple[str, str, str]]:
-    """What two runs took and used."""
+def _facts(store: Store, old: Found, new: Found) -> list[tuple[str, str, str, str]]:
+    """What two runs took and used, and how much more the second did."""
     if old.run is None or new.run is None:
         return []
     if any(one.invocation is None or one.invocation.path for one in (old, new)):
         return []
     sums = sums_of(store, old.run), sums_of(store, new.run)
     rows = [("took (s)", old.run.duration, new.run.duration)]
-    if sums[0].calls is not None and sums[1].calls is not None:
-        rows.append(("calls that ran", sums[0].calls, sums[1].calls))
+    rows.append(("calls that ran", sums[0].calls, sums[1].calls))
     for name in dict.fromkeys([*sums[0].usage, *sums[1].usage]):
         rows.append((name, sums[0].usage.get(name, 0), sums[1].usage.get(name, 0)))
-    return [(visible(name), f"{a:.6g}", f"{b:.6g}") for name, a, b in rows]
+    return [
+        (visible(name), f"{a:.6g}", f"{b:.6g}", _change(a, b)) for name, a, b in rows
+    ]
+
+
+def _change(before: float, after: float) -> str:
+    if before == after:
+        return "="
+    share = f" ({(after - before) / before:+.0%})" if before else ""
+    return f"{after - before:+.6g}{share}"
 
 
 def _code(before: Invocation, after: Invocation) -> list[tuple[str, str]]:

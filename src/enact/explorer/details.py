@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from enact.calls import Invocation, NativeException
-from enact.explorer.scope import Path, Scope, path_text
+from enact.explorer.growing import Path
+from enact.explorer.scope import Scope, path_text
 from enact.explorer.values import Shown, parts_of, parts_of_input, shown
 from enact.query import Call, Place
 from enact.render import load, short_name, visible
@@ -52,7 +53,7 @@ def details_of(scope: Scope, place: Place) -> dict[str, Any]:
         "request": view.request.id,
         "parent": path_text(path[:-1]) if path else None,
         "invokable": _state(view),
-        "input": parts_of_input(load(view, recorded.input)),
+        "input": parts_of_input(load(view, recorded.input), view=view),
         "input_ref": cid_text(recorded.input),
         "output": (
             parts_of(load(view, recorded.output)) if recorded.output is not None else []

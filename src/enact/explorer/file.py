@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run as one file for the browser: inert, and without a server."""
+"""A run as one file for the browser, without a server; inert, if it is not large."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import resources
+from itertools import islice
 from typing import IO, Any, NamedTuple
 
 from enact.explorer.details import details_of
+from enact.explorer.large_file import write_large
 from enact.explorer.pages import environment
 from enact.explorer.runs import head_fields
 from enact.explorer.scope import Scope
@@ -16,7 +18,7 @@ from enact.explorer.tree import line_of
 from enact.query import Found, Place, Store
 from enact.query.places import walk
 
-MOST_CALLS = 5_000
+MOST_INERT = 5_000
 # Browsers give up on what is nested deeper; further calls are beside each other.
 _MOST_DEPTH = 100
 _UNFOLDED = 2
@@ -32,38 +34,53 @@ class Entry(NamedTuple):
     unfolded: bool
 
 
-class Left(NamedTuple):
-    """Calls that are left out."""
+class Written(NamedTuple):
+    """How much a file has.
 
-    closes: int
-    left: int
+    Attributes:
+        calls: how many.
+        cut: whether there are more that it does not have.
+    """
+
+    calls: int
+    cut: bool
 
 
-def write_html(store: Store, found: Found, stream: IO[str]) -> int:
+def write_html(store: Store, found: Found, stream: IO[str]) -> Written:
     """Write a run, or a part of it, as HTML.
+
+    Up to `MOST_INERT` calls are there at once, in a file without any script; more are
+    unpacked as they are looked at.
 
     Args:
         store: that it is in.
         found: what to write: an invocation.
         stream: where to.
-
-    Returns:
-        How many calls are in it: at most `MOST_CALLS`.
     """
     assert found.invocation is not None
     scope = Scope(store, "", found.run, found.invocation.root)
-    file = _File(scope, found)
     whole = found.run is not None and not found.invocation.path
     head = head_fields(scope) if whole else {"run": None, "scope": scope}
-    time = timeline_fields(scope) if whole else {"bars": []}
+    fields = head | (timeline_fields(scope) if whole else {"bars": []})
+    top = scope.places.top(found.invocation)
+    if _is_large(scope, top):
+        pieces = write_large(stream, scope, found, fields)
+        return Written(pieces.count, pieces.cut)
+    file = _File(scope, found)
     css = resources.files("enact.explorer").joinpath("static", "style.css")
     template = environment().get_template("file.html")
     for part in template.generate(
         entries=file.entries(), css=css.read_text("utf-8"), view=found.invocation,
-        file=file, most=MOST_CALLS, linked=False, **(head | time),
+        file=file, linked=False, **fields,
     ):  # fmt: skip
         stream.write(part)
-    return file.count
+    return Written(file.count, False)
+
+
+def _is_large(scope: Scope, top: Place) -> bool:
+    """Whether there are more calls than a file without a script takes."""
+    most = MOST_INERT + 1
+    return sum(1 for _ in islice(walk(scope.places, top, None, most), most)) == most
 
 
 class _File:
@@ -74,21 +91,15 @@ class _File:
         self._found = found
         self.count = 0
         self.depth = 0
-        self.cut = False
 
-    def entries(self) -> Iterator[Entry | Left]:
+    def entries(self) -> Iterator[Entry]:
         """The calls, parents first."""
         view = self._found.invocation
         assert view is not None
         top = self._scope.places.top(view)
         start = len(view.path)
-        for item in walk(self._scope.places, top, None, MOST_CALLS):
-            if not isinstance(item, Place):
-                yield Left(self._closes(item[0]), item[1])
-                continue
-            if self.count >= MOST_CALLS:
-                self.cut = True
-                return
+        for item in walk(self._scope.places, top, None, MOST_INERT):
+            assert isinstance(item, Place)
             self.count += 1
             level = len(item.view.path) - start
             closes = self._closes(level)

@@ -71,7 +71,7 @@ def _entries(
     assert scope.run is not None
     if scope.run.how is not None and scope.root is not None:
         return _walked(scope, name, status, begin)
-    paths = _Paths(scope)
+    paths = Paths(scope)
     rows = list(_rows(scope, name, status, begin))
     return [_entry(scope, row, paths.of(row)) for row in rows], 0
 
@@ -150,7 +150,7 @@ def _entry(scope: Scope, row: CallRow, path: str) -> Entry:
     )  # fmt: skip
 
 
-class _Paths:
+class Paths:
     """Finds the paths of calls, each caller once."""
 
     def __init__(self, scope: Scope) -> None:

@@ -12,12 +12,13 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
 from enact.calls import Invocation
-from enact.errors import EnactError, WrongAnswer
+from enact.errors import EnactError, NotFound, WrongAnswer
 from enact.explorer.details import details
 from enact.explorer.forms import NOTHING, Form, field_for, filled, value_from
 from enact.explorer.jobs import Job
+from enact.explorer.multipart import FormData
 from enact.explorer.pages import Pages
-from enact.explorer.scope import Scope, path_in, scope_of_ref, scope_of_run
+from enact.explorer.scope import Scope, path_in, scope_at, scope_of_run
 from enact.query import Store, find
 from enact.query.reading import exception_in
 from enact.query.running import preview_now, replay_now, resume_now
@@ -33,7 +34,7 @@ def add(app: FastAPI, pages: Pages) -> None:
     @app.get("/{kind}/{id}/fork")
     def fork(request: Request, kind: str, id: str, call: str = "") -> Response:
         with pages.source.opened() as store:
-            scope = _scope(store, kind, id)
+            scope = scope_at(store, kind, id)
             return pages.show(request, "fork.html", **_fields(scope, call))
 
     @app.post("/{kind}/{id}/fork")
@@ -41,7 +42,7 @@ def add(app: FastAPI, pages: Pages) -> None:
         request: Request, kind: str, id: str, form: Form, call: str = ""
     ) -> Response:
         with pages.source.opened() as store, store:
-            scope = _scope(store, kind, id)
+            scope = scope_at(store, kind, id)
             fields = _fields(scope, call)
             try:
                 partial = _partial(scope, call, form)
@@ -94,12 +95,6 @@ def add(app: FastAPI, pages: Pages) -> None:
         return pages.show(request, "job.html", job=found, done=done)
 
 
-def _scope(store: Store, kind: str, id: str) -> Scope:
-    if kind not in ("run", "ref"):
-        raise HTTPException(404)
-    return scope_of_run(store, id) if kind == "run" else scope_of_ref(store, id)
-
-
 def _fields(scope: Scope, call: str) -> dict[str, Any]:
     """The form: of the type of what was returned."""
     path = path_in(call)
@@ -126,9 +121,10 @@ def _old(view: Invocation) -> Any:
     return NOTHING if cid is None else load(view, cid)
 
 
-def _partial(scope: Scope, call: str, form: dict[str, str]) -> Invocation:
+def _partial(scope: Scope, call: str, form: FormData) -> Invocation:
     """The recording to go on from."""
-    assert scope.root is not None
+    if scope.root is None:
+        raise NotFound("the run goes on, and is large: fork it when it has ended")
     view = scope.place(path_in(call)).view
     if form.get("do") == "anew":
         return scope.root.rewind(to=view) if view.path else scope.root.rewind(0)
@@ -138,7 +134,7 @@ def _partial(scope: Scope, call: str, form: dict[str, str]) -> Invocation:
     if isinstance(old, Unknown):
         raise WrongAnswer(f"the call returned a {old.type}, which is not known here")
     wanted: Any = Any if old is NOTHING or old is None else type(old)
-    return scope.root.edit(view, output=value_from(form, wanted))
+    return scope.root.edit(view, output=value_from(form, wanted, old=old))
 
 
 def _preview(partial: Invocation) -> dict[str, Any]:

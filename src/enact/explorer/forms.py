@@ -15,24 +15,34 @@ from fastapi import Depends, HTTPException, Request
 
 from enact.calls import fits, type_in_words
 from enact.errors import WrongAnswer
+from enact.explorer.multipart import FormData, read_parts
+from enact.query.images import image_kind, is_file, is_picture, read_file, without_none
 from enact.query.reading import read_value
 from enact.render import as_json
 
-_TYPE = "application/x-www-form-urlencoded"
 _DEPTH = 4
+_IMAGES = "image/png,image/jpeg,image/gif,image/webp"
 NOTHING: Any = object()
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """What a page sent."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    if kind != _TYPE:
+async def read_form(request: Request) -> FormData:
+    """What a page sent.
+
+    Raises:
+        HTTPException: it is not what a form of ours sends.
+    """
+    kind, _, rest = request.headers.get("content-type", "").partition(";")
+    body = await request.body()
+    if kind.strip() == "application/x-www-form-urlencoded":
+        text = body.decode("utf-8", "replace")
+        return FormData(parse_qsl(text, keep_blank_values=True))
+    boundary = rest.partition("boundary=")[2].strip().strip('"')
+    if kind.strip() != "multipart/form-data" or not boundary:
         raise HTTPException(415, "this is not what a form of ours sends")
-    body = (await request.body()).decode("utf-8", "replace")
-    return dict(parse_qsl(body, keep_blank_values=True))
+    return read_parts(body, boundary)
 
 
-Form = Annotated[dict[str, str], Depends(read_form)]
+Form = Annotated[FormData, Depends(read_form)]
 
 
 class Field(NamedTuple):
@@ -41,10 +51,10 @@ class Field(NamedTuple):
     Attributes:
         name: of the input.
         label: for people; empty for the whole.
-        kind: ``text``, ``number``, ``yesno``, ``choice``, ``lines``, ``json`` or
-            ``group``.
+        kind: ``text``, ``number``, ``yesno``, ``choice``, ``lines``, ``json``,
+            ``file`` or ``group``.
         value: what is in it at first.
-        choices: of a choice.
+        choices: of a choice; of a file the one media type that it may have, if any.
         fields: of a group.
         hint: the type in words.
     """
@@ -56,6 +66,11 @@ class Field(NamedTuple):
     choices: list[str]
     fields: list[Field]
     hint: str
+
+    @property
+    def has_file(self) -> bool:
+        """Whether there is a file to be chosen in it."""
+        return self.kind == "file" or any(one.has_file for one in self.fields)
 
 
 def field_for(
@@ -83,6 +98,9 @@ def field_for(
     elif (found := _choices(wanted)) is not None:
         kind, choices = "choice", found
         text = value.name if isinstance(value, Enum) else text.strip('"')
+    elif is_file(without_none(wanted)):
+        kind, text = "file", "" if value is NOTHING or value is None else "as it was"
+        choices = [_IMAGES] if _wants_image(wanted, value) else []
     elif wanted == list[str]:
         kind = "lines"
         text = "\n".join(value) if _are_lines(value) else ""
@@ -102,13 +120,16 @@ def field_for(
     return Field(name, label, kind, text, choices, fields, type_in_words(wanted))
 
 
-def value_from(form: Mapping[str, str], wanted: Any, name: str = "value") -> Any:
+def value_from(
+    form: FormData, wanted: Any, name: str = "value", old: Any = NOTHING
+) -> Any:
     """The value that a form stands for.
 
     Args:
         form: what was sent.
         wanted: the type.
         name: of the input.
+        old: what was in it at first: files that nobody chose anew stay.
 
     Raises:
         WrongAnswer: it is no such value.
@@ -118,13 +139,20 @@ def value_from(form: Mapping[str, str], wanted: Any, name: str = "value") -> Any
     if field.kind == "group":
         hints = typing.get_type_hints(wanted)
         values = {
-            one.label: value_from(form, hints.get(one.label, Any), one.name)
+            one.label: value_from(
+                form,
+                hints.get(one.label, Any),
+                one.name,
+                NOTHING if old is NOTHING else getattr(old, one.label, NOTHING),
+            )
             for one in field.fields
         }
         try:
             return wanted(**values)
         except Exception as error:  # of the user's class
             raise WrongAnswer(f"{type(error).__name__}: {error}") from error
+    if field.kind == "file":
+        return _file(form.files.get(name), wanted, old)
     text = form.get(name, "").replace("\r\n", "\n")
     if field.kind == "lines":
         return [line for line in text.split("\n") if line]
@@ -136,8 +164,30 @@ def value_from(form: Mapping[str, str], wanted: Any, name: str = "value") -> Any
     return read_value(text, wanted)
 
 
+def _file(data: bytes | None, wanted: Any, old: Any) -> Any:
+    kind = without_none(wanted)
+    if data is not None:
+        return read_file(data, kind, image=_wants_image(wanted, old))
+    if old is not NOTHING:
+        return old
+    if kind is not wanted:
+        return None
+    raise WrongAnswer("no file was chosen: choose one")
+
+
+def _wants_image(wanted: Any, value: Any) -> bool:
+    """Whether only an image will do: where there was one, there is one again."""
+    if is_picture(without_none(wanted)):
+        return True
+    return (
+        isinstance(value, (bytes, bytearray)) and image_kind(bytes(value)) is not None
+    )
+
+
 def filled(field: Field, form: Mapping[str, str]) -> Field:
-    """A form with what somebody put into it."""
+    """A form with what somebody put into it; files have to be chosen again."""
+    if field.kind == "file":
+        return field
     return field._replace(
         value=form.get(field.name, field.value),
         fields=[filled(one, form) for one in field.fields],

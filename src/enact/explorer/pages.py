@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from enact.errors import EnactError
 from enact.explorer.jobs import Jobs
 from enact.explorer.source import Source
+from enact.explorer.usage import Usages
 from enact.render import short_name, visible
 from enact.render.questions import waiting_questions
 from enact.render.words import (
@@ -40,6 +41,7 @@ class Pages:
         source: of what they show.
         acting: whether the user's program is here, to be run.
         jobs: what was started.
+        usages: what runs used.
     """
 
     def __init__(self, source: Source, apps: Sequence[str] = ()) -> None:
@@ -47,6 +49,7 @@ class Pages:
         self.apps = tuple(apps)
         self.acting = bool(apps)
         self.jobs = Jobs(source)
+        self.usages = Usages()
 
     def show(
         self, request: Request, template: str, answer: int = 200, **fields: Any

@@ -19,6 +19,7 @@ from enact.explorer.forms import (
     value_from,
 )
 from enact.explorer.jobs import Job
+from enact.explorer.multipart import FormData
 from enact.explorer.pages import Pages
 from enact.explorer.scope import path_in
 from enact.explorer.values import parts_of, shown
@@ -41,7 +42,13 @@ def add(app: FastAPI, pages: Pages) -> None:
             found = waiting_questions(store)
             length = short_runs(store, [one.run for one in found])
             rows = [
-                (one, one.run[:length], _dotted(one), in_words(store, one, _WIDTH))
+                (
+                    one,
+                    one.run[:length],
+                    _dotted(one),
+                    in_words(store, one, _WIDTH),
+                    ".".join(filter(None, (one.run, _dotted(one)))),
+                )
                 for one in found
             ]
             return pages.show(request, "questions.html", rows=rows)
@@ -55,23 +62,18 @@ def _add_answers(app: FastAPI, pages: Pages) -> None:
     def asked(request: Request, id: str, call: str = "") -> Response:
         with pages.source.opened() as store, store:
             question = _find(store, id, call)
-            fields = _fields(store, question)
+            fields = fields_of(store, question)
             return pages.show(request, "answer.html", **fields)
 
     @app.post("/run/{id}/answer")
     def answered(request: Request, id: str, form: Form, call: str = "") -> Response:
         with pages.source.opened() as store, store:
             question = _find(store, id, call)
-            pending = _pending(store, question)
+            pending = pending_of(store, question)
             try:
-                if form.get("do") == "decline":
-                    pending.decline(form.get("why", "").strip())
-                elif form.get("do") == "accept":
-                    pending.answer(pending.for_value)
-                else:
-                    pending.answer(value_from(form, pending.requested_type))
+                settle(pending, form.get("do", ""), form)
             except (WrongAnswer, EnactError) as error:
-                fields = _fields(store, question)
+                fields = fields_of(store, question)
                 fields["field"] = filled(fields["field"], form)
                 fields["wrong"] = visible(str(error))
                 return pages.show(request, "answer.html", answer=422, **fields)
@@ -82,11 +84,12 @@ def _add_answers(app: FastAPI, pages: Pages) -> None:
             return RedirectResponse(f"/run/{id}", 303)
         job = Job(f"going on with run {id}", lambda store: id)
         job.run = id
-        number = pages.jobs.start(job, lambda store: _resumed(store, id))
+        number = pages.jobs.start(job, lambda store: resumed(store, id))
         return RedirectResponse(f"/job/{number}", 303)
 
 
-def _resumed(store: Store, run: str) -> Any:
+def resumed(store: Store, run: str) -> Any:
+    """Go on with a run."""
     return resume_now(store, run, wrap_exceptions=True)
 
 
@@ -100,15 +103,49 @@ def _find(store: Store, run: str, call: str) -> Question:
     )
 
 
-def _pending(store: Store, question: Question) -> PendingRequest:
+def pending_of(store: Store, question: Question) -> PendingRequest:
+    """A question, to be answered."""
     return PendingRequest(
         store, question.run, question.path,
         {"asked": question.asked, "request": question.request.id},
     )  # fmt: skip
 
 
-def _fields(store: Store, question: Question) -> dict[str, Any]:
-    pending = _pending(store, question)
+def settle(
+    pending: PendingRequest, do: str, form: FormData, name: str = "value"
+) -> None:
+    """Answer a question, or decline it.
+
+    Args:
+        pending: the question.
+        do: ``answer``, ``accept`` or ``decline``.
+        form: what somebody put into the form.
+        name: of the input.
+
+    Raises:
+        WrongAnswer: it is no value of the type.
+    """
+    wanted, value = pending.requested_type, pending.for_value
+    if do == "decline":
+        pending.decline(
+            form.get("why" if name == "value" else f"{name}.why", "").strip()
+        )
+    elif do == "accept":
+        pending.answer(value)
+    else:
+        old = value if may_accept(value, wanted) else NOTHING
+        pending.answer(value_from(form, wanted, name, old))
+
+
+def fields_of(store: Store, question: Question, name: str = "value") -> dict[str, Any]:
+    """What the form of a question needs.
+
+    Args:
+        store: with the question.
+        question: that waits.
+        name: of the input.
+    """
+    pending = pending_of(store, question)
     value = load_value(store, pending.request.for_value)
     wanted = pending.requested_type
     fits = may_accept(value, wanted)
@@ -120,7 +157,7 @@ def _fields(store: Store, question: Question) -> dict[str, Any]:
         "kind": visible(type_in_words(wanted)),
         "context": [] if context is None else [shown(context)],
         "about": [] if value is None else parts_of(value),
-        "field": field_for(wanted, value if fits else NOTHING),
+        "field": field_for(wanted, value if fits else NOTHING, name),
         "fits": fits,
         "left": len([q for q in waiting_questions(store) if q.run == question.run]),
         "wrong": None,

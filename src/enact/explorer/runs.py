@@ -8,21 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from enact.calls import source as source_of
 from enact.errors import EnactError
 from enact.explorer import tree
 from enact.explorer.details import details
+from enact.explorer.growing import Path
+from enact.explorer.growing_tree import (
+    growing_children,
+    growing_details,
+    growing_lines,
+)
 from enact.explorer.listing import took
 from enact.explorer.pages import Pages
 from enact.explorer.scope import (
     Scope,
     path_in,
     path_text,
+    scope_at,
     scope_of_ref,
-    scope_of_run,
 )
 from enact.explorer.values import MOST_ON_A_PAGE, parts_of, parts_of_input
 from enact.query import find
@@ -39,12 +45,7 @@ def add(app: FastAPI, pages: Pages) -> None:
     @contextmanager
     def opened(kind: str, id: str) -> Iterator[Scope]:
         with pages.source.opened() as store:
-            if kind == "run":
-                yield scope_of_run(store, id)
-            elif kind == "ref":
-                yield scope_of_ref(store, id)
-            else:
-                raise HTTPException(404)
+            yield scope_at(store, kind, id)
 
     @app.get("/ref/{id}/raw")
     def raw(id: str) -> Response:
@@ -83,7 +84,11 @@ def add(app: FastAPI, pages: Pages) -> None:
         request: Request, kind: str, id: str, at: str = "", start: int = 0
     ) -> Response:
         with opened(kind, id) as scope:
-            found = tree.children(scope, path_in(at), max(0, start))
+            path, start = path_in(at), max(0, start)
+            if scope.growing is not None:
+                found = growing_children(scope.growing, path, start)
+            else:
+                found = tree.children(scope, path, start)
             return pages.show(
                 request, "lines.html", lines=found, current=None, scope=scope
             )
@@ -91,7 +96,7 @@ def add(app: FastAPI, pages: Pages) -> None:
     @app.get("/{kind}/{id}/details")
     def one(request: Request, kind: str, id: str, call: str = "") -> Response:
         with opened(kind, id) as scope:
-            found = details(scope, path_in(call))
+            found = _details(scope, path_in(call))
             return pages.show(request, "details.html", it=found, scope=scope)
 
     @app.get("/{kind}/{id}/source")
@@ -104,6 +109,11 @@ def add(app: FastAPI, pages: Pages) -> None:
                 request, "source.html", text=text, at=path_text(path),
                 scope=scope, name=visible(found.name),
             )  # fmt: skip
+
+
+def _details(scope: Scope, path: Path) -> dict[str, Any]:
+    whole = details if scope.growing is None else growing_details
+    return whole(scope, path)
 
 
 def head_fields(scope: Scope) -> dict[str, Any]:
@@ -129,12 +139,15 @@ def page_fields(scope: Scope, request: Request) -> dict[str, Any]:
     fold = tree.fold_in(request.query_params)
     fields = head_fields(scope)
     fields.update(lines=[], it=None, current=path_text(fold.current), wrong=None)
-    if scope.root is None:
+    if scope.root is None and scope.growing is None:
         return fields
-    fields["lines"] = tree.lines(scope, fold)
+    if scope.growing is not None:
+        fields["lines"] = growing_lines(scope.growing, fold)
+    else:
+        fields["lines"] = tree.lines(scope, fold)
     fields["toggled"] = tree.toggled(scope, fields["lines"], request.query_params)
     try:
-        fields["it"] = details(scope, fold.current)
+        fields["it"] = _details(scope, fold.current)
     except EnactError as error:
         fields["wrong"] = str(error)
     return fields

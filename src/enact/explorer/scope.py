@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from enact.calls import Invocation
 from enact.errors import NoSuchCall, NotFound
+from enact.explorer.growing import Growing, Path
 from enact.query import Place, Places, Run, Store, find
-
-Path = tuple[int, ...]
 
 TOP = "."
 
 # A tree that goes on is put together anew for each look, so it must not be large.
-_MOST_LIVE = 20_000
+MOST_LIVE = 20_000
 
 
 class Scope:
@@ -26,15 +23,22 @@ class Scope:
         run: that recorded it, if one is meant.
         root: the call at its top; None while there is nothing, or too much to be put
             together before it ends.
+        growing: what there is in place of that then.
     """
 
     def __init__(
-        self, store: Store, base: str, run: Run | None, root: Invocation | None
+        self,
+        store: Store,
+        base: str,
+        run: Run | None,
+        root: Invocation | None,
+        growing: Growing | None = None,
     ) -> None:
         self.store = store
         self.base = base
         self.run = run
         self.root = root
+        self.growing = growing
         self.places = Places(store, run)
 
     @property
@@ -48,9 +52,28 @@ class Scope:
         Raises:
             NoSuchCall: there is none.
         """
+        if self.growing is not None:
+            row = self.growing.at(path)
+            view = self.growing.view(row, path)
+            if view is None:
+                raise NoSuchCall(f"call {path_text(path)} goes on, or was cut off")
+            return Place(view, row, row.verdict)
         if self.root is None:
             raise NoSuchCall("nothing is recorded of this run yet")
         return self.places.top(self.root[path] if path else self.root)
+
+
+def scope_at(store: Store, kind: str, id: str) -> Scope:
+    """What an address such as ``/run/ID`` is about.
+
+    Raises:
+        NotFound: there is no such thing.
+    """
+    if kind == "run":
+        return scope_of_run(store, id)
+    if kind == "ref":
+        return scope_of_ref(store, id)
+    raise NotFound("there is no such page")
 
 
 def scope_of_run(store: Store, id: str) -> Scope:
@@ -65,9 +88,9 @@ def scope_of_run(store: Store, id: str) -> Scope:
     run = Run(store, rows[0])
     base = f"/run/{run.id}"
     if run.status in ("running", "interrupted"):
-        calls = store.backend.calls(run=run.id, limit=_MOST_LIVE + 1)
-        if sum(1 for _ in islice(calls, _MOST_LIVE + 1)) > _MOST_LIVE:
-            return Scope(store, base, run, None)
+        growing = Growing(store, run)
+        if growing.count > MOST_LIVE:
+            return Scope(store, base, run, None, growing)
     return Scope(store, base, run, run.invocation)
 
 

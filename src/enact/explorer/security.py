@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 READING = ("GET", "HEAD")
 TOKEN = "token"
-MOST_BODY = 4_000_000
+MOST_BODY = 12_000_000  # a form with the largest file that it takes
 
 # Nothing of what we link to needs more: no way up, no other server, no encoding.
 _PATH = re.compile(rb"/(?:[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*)?")

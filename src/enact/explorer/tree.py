@@ -6,15 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+from enact.explorer.growing import Path
 from enact.explorer.pages import address
-from enact.explorer.scope import Path, Scope, path_in, path_text
+from enact.explorer.scope import Scope, path_in, path_text
 from enact.query import Call, Place
 from enact.render.lines import call_parts, usage_text
 
 PAGE = 100
 NOTHING = "-"  # in an address: all is folded
-_WIDTH = 70
-_MOST_LINES = 3_000
+WIDTH = 70
+MOST_LINES = 3_000
 
 # What is unfolded at first.
 _LEVELS = 3
@@ -66,11 +67,13 @@ class Fold(NamedTuple):
     Attributes:
         unfolded: paths of the calls that are; None for as much as fits at first.
         starts: where the page begins that is shown of the calls of one call.
+        anchors: of them those that the address names.
         current: path of the call whose details are shown.
     """
 
     unfolded: Collection[Path] | None
     starts: Mapping[Path, int]
+    anchors: Mapping[Path, int]
     current: Path
 
 
@@ -80,14 +83,15 @@ def fold_in(query: Mapping[str, str]) -> Fold:
     starts = {
         current[:level]: index // PAGE * PAGE for level, index in enumerate(current)
     }
+    anchors: dict[Path, int] = {}
     at, _, start = query.get("start", "").partition("~")
     if start.isdecimal() and len(start) < 10:
-        starts[path_in(at)] = int(start)
+        anchors[path_in(at)] = starts[path_in(at)] = int(start)
     text = query.get("open")
     if text is None:
-        return Fold(None, starts, current)
+        return Fold(None, starts, anchors, current)
     unfolded = {path_in(part) for part in text.split(",") if part not in ("", NOTHING)}
-    return Fold(unfolded, starts, current)
+    return Fold(unfolded, starts, anchors, current)
 
 
 def lines(scope: Scope, fold: Fold) -> list[Line | More]:
@@ -116,7 +120,7 @@ def children(scope: Scope, path: Path, start: int) -> list[Line | More]:
 
 
 def _is_unfolded(fold: Fold, path: Path, count: int, shown: int) -> bool:
-    if not count or shown + min(count, PAGE) > _MOST_LINES:
+    if not count or shown + min(count, PAGE) > MOST_LINES:
         return False
     if fold.unfolded is not None:
         return path in fold.unfolded
@@ -156,7 +160,7 @@ def line_of(
         unfolded: whether those below it are shown.
     """
     view, row = place.view, place.row
-    call, outcome, status = call_parts(view, _WIDTH)
+    call, outcome, status = call_parts(view, WIDTH)
     if row is not None and row.status == "running":
         status = "running"
     usage = "" if row is None or row.usage is None else usage_text(Call.usage_of(row))

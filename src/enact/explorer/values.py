@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from enact.calls import CallArgs, Invocation, NativeException, Program
+from enact.explorer.chat import MARGIN, image_address, messages_in, tools_in
 from enact.human import InputRequest
+from enact.query.images import MOST_BYTES, image_kind, picture_bytes
 from enact.render import PPrinter, as_json, short, visible
+from enact.render.parameters import arguments_of
 from enact.values import Opaque, Ref, Unknown, mark, name_rule, redact
 
 MOST = 20_000
@@ -18,27 +22,17 @@ MOST_ON_A_PAGE = 1_000_000
 _MOST_PARTS = 20
 _MOST_ROWS = 200
 _MOST_COLUMNS = 12
-_MOST_IMAGE = 4_000_000
-# No credential that is looked for is longer.
-_MARGIN = 10_000
-
-_IMAGES = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-}
-_ROLES = {"system", "developer", "user", "assistant", "tool", "function", "model"}
+_MOST_IMAGE = MOST_BYTES
 
 
 class Shown(NamedTuple):
     """A value as it is shown.
 
     Attributes:
-        kind: ``text``, ``plain`` (short), ``json``, ``code``, ``chat``, ``table``,
-            ``image``, ``error`` or ``ref``.
-        content: text; of a chat roles and texts, of a table heads and rows, of an
-            image its address, of an error its message and traceback.
+        kind: ``text``, ``plain`` (short), ``json``, ``code``, ``chat``, ``tools``,
+            ``table``, ``image``, ``error`` or ``ref``.
+        content: text; of a chat roles and what they say, of a table heads and rows,
+            of an image its address, of an error its message and traceback.
         label: what it is called there.
         more: how much of it is left out, in words.
     """
@@ -62,13 +56,33 @@ def shown(value: Any, label: str = "", most: int = MOST) -> Shown:
     return _shown(value, most)._replace(label=label)
 
 
-def parts_of_input(value: Any, most: int = MOST) -> list[Shown]:
-    """What a call got, argument by argument."""
+def parts_of_input(
+    value: Any, most: int = MOST, view: Invocation | None = None
+) -> list[Shown]:
+    """What a call got, argument by argument.
+
+    Args:
+        value: its input.
+        most: characters of each that are shown.
+        view: the call, whose parameters name the arguments.
+    """
     if not isinstance(value, CallArgs):
         return [] if value is None else [shown(value, "", most)]
-    found = [shown(arg, "", most)._replace(label=str(n))
-             for n, arg in enumerate(value.args)]  # fmt: skip
-    return found + [shown(arg, str(key), most) for key, arg in value.kwargs.items()]
+    if view is None:
+        numbered = [(str(n), arg) for n, arg in enumerate(value.args)]
+        found: list[tuple[str, Any]] = [*numbered, *value.kwargs.items()]
+    else:
+        found = arguments_of(view, value)
+    parts = [_argument(str(label), arg, most) for label, arg in found]
+    # What a model may call comes first, what it is told behind it.
+    return sorted(parts, key=lambda part: part.kind != "tools")
+
+
+def _argument(label: str, value: Any, most: int) -> Shown:
+    tools = tools_in(value) if label in ("tools", "functions") else None
+    if tools is not None:
+        return Shown("tools", tools, label)
+    return shown(value, label, most)
 
 
 def parts_of(value: Any, most: int = MOST) -> list[Shown]:
@@ -76,10 +90,10 @@ def parts_of(value: Any, most: int = MOST) -> list[Shown]:
     items: list[tuple[str, Any]] = []
     if isinstance(value, (list, tuple)):
         items = [(str(n), item) for n, item in enumerate(value[: _MOST_PARTS + 1])]
-    elif isinstance(value, dict) and all(type(key) is str for key in value):
-        items = list(value.items())[: _MOST_PARTS + 1]
+    elif isinstance(fields := _fields(value), dict):
+        items = list(fields.items())[: _MOST_PARTS + 1]
     whole = shown(value, "", most)
-    if whole.kind != "json" or not 0 < len(items) <= _MOST_PARTS:
+    if whole.kind not in ("json", "text", "plain") or not 0 < len(items) <= _MOST_PARTS:
         return [whole]
     parts = [shown(item, label, most) for label, item in items]
     rich = any(
@@ -90,6 +104,18 @@ def parts_of(value: Any, most: int = MOST) -> list[Shown]:
     return parts if rich else [whole]
 
 
+def _fields(value: Any) -> dict[str, Any] | None:
+    """The parts of a value that have names; None if it has none."""
+    if isinstance(value, Unknown):
+        return value.fields
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, Program)):
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: getattr(value, name, None) for name in names}
+    if isinstance(value, dict) and all(type(key) is str for key in value):
+        return value
+    return None
+
+
 def _shown(value: Any, most: int) -> Shown:
     if value is None or isinstance(value, (bool, int, float)):
         return Shown("plain", short(value, 1000))
@@ -97,6 +123,8 @@ def _shown(value: Any, most: int) -> Shown:
         return _text(value, most)
     if isinstance(value, (bytes, bytearray)):
         return _bytes(bytes(value))
+    if (picture := picture_bytes(value)) is not None:
+        return _bytes(picture)
     if isinstance(value, Ref):
         return Shown("ref", value.id)
     if isinstance(value, Program):
@@ -107,11 +135,13 @@ def _shown(value: Any, most: int) -> Shown:
         trace = visible(redact(value.traceback or ""))
         return Shown("error", (visible(redact(str(value))), trace))
     if isinstance(value, (list, tuple)):
-        found = _chat(value) or _table(value)
-        if found is not None:
+        if (messages := messages_in(value)) is not None:
+            more = len(value) - len(messages)
+            return Shown("chat", messages, more=f"{more:,} more messages" * bool(more))
+        if (found := _table(value)) is not None:
             return found
-    if isinstance(value, dict) and (found := _chat([value])) is not None:
-        return found
+    if isinstance(value, dict) and (messages := messages_in([value])) is not None:
+        return Shown("chat", messages)
     if isinstance(value, (dict, list, tuple, set, frozenset)):
         return _json(value, most)
     if isinstance(value, (Invocation, InputRequest, Opaque)):
@@ -121,6 +151,8 @@ def _shown(value: Any, most: int) -> Shown:
 
 
 def _text(value: str, most: int) -> Shown:
+    if (address := image_address(value)) is not None:
+        return Shown("image", address)
     begin = value.lstrip()[:1]
     if begin in ("{", "[") and len(value) <= most:
         try:
@@ -130,20 +162,17 @@ def _text(value: str, most: int) -> Shown:
         else:
             if isinstance(data, (dict, list)) and data:
                 return _json(data, most)
-    kept = visible(redact(value[: most + _MARGIN]))
+    kept = visible(redact(value[: most + MARGIN]))
     if len(value) <= most and len(kept) <= most:
         return Shown("text", kept)
     return Shown("text", kept[:most], more=f"{len(value) - most:,} more characters")
 
 
 def _bytes(value: bytes) -> Shown:
-    for magic, kind in _IMAGES.items():
-        if value.startswith(magic) and len(value) <= _MOST_IMAGE:
-            data = base64.b64encode(value).decode("ascii")
-            return Shown("image", f"data:{kind};base64,{data}")
-    if value[:4] == b"RIFF" and value[8:12] == b"WEBP" and len(value) <= _MOST_IMAGE:
+    kind = image_kind(value)
+    if kind is not None and len(value) <= _MOST_IMAGE:
         data = base64.b64encode(value).decode("ascii")
-        return Shown("image", f"data:image/webp;base64,{data}")
+        return Shown("image", f"data:{kind};base64,{data}")
     return Shown("plain", f"{len(value):,} bytes, {short(value[:64], 200)}")
 
 
@@ -158,37 +187,6 @@ def _cut(kind: str, text: str, most: int) -> Shown:
     if len(text) <= most:
         return Shown(kind, text)
     return Shown(kind, text[:most], more=f"{len(text) - most:,} more characters")
-
-
-def _chat(value: Sequence[Any]) -> Shown | None:
-    """Messages to or from a model, as most libraries have them."""
-    items = [one.fields if isinstance(one, Unknown) else one for one in value]
-    if not items or not all(
-        isinstance(one, dict) and one.get("role") in _ROLES and "content" in one
-        for one in items
-        if one is not None
-    ):
-        return None
-    if any(one is None for one in items):
-        return None
-    messages = []
-    for one in items:
-        rest = {k: v for k, v in one.items() if k not in ("role", "content")}
-        texts = [_said(one["content"])] if one["content"] is not None else []
-        if any(item is not None for item in rest.values()):
-            texts.append(visible(json.dumps(as_json(rest), indent=2)))
-        messages.append((one["role"], [text[:MOST] for text in texts if text]))
-    return Shown("chat", messages)
-
-
-def _said(content: Any) -> str:
-    if isinstance(content, str):
-        return visible(redact(content[: MOST + _MARGIN]))
-    if isinstance(content, list) and all(
-        isinstance(one, dict) and isinstance(one.get("text"), str) for one in content
-    ):
-        return visible(redact("\n".join(one["text"] for one in content)))
-    return visible(json.dumps(as_json(content), indent=2, ensure_ascii=False))
 
 
 def _table(value: Sequence[Any]) -> Shown | None:

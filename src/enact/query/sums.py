@@ -20,34 +20,37 @@ class Sums(NamedTuple):
     """What all calls of a run come to.
 
     Attributes:
-        calls: how many ran; None if there are more than `MOST`, and nothing was
-            summed up.
+        calls: how many ran.
         verdicts: why they ran, with how many did.
         usage: sums of the numbers that they told.
+        whole: whether all were looked at; else nothing but their number is known.
     """
 
-    calls: int | None
+    calls: int
     verdicts: Mapping[str, int]
     usage: Mapping[str, float]
+    whole: bool = True
 
 
-def sums_of(store: Store, run: Run) -> Sums:
+def sums_of(store: Store, run: Run, most: int = MOST) -> Sums:
     """Sum up the calls of a run; of huge runs that takes too long.
 
     Args:
         store: with the journal.
         run: that made the calls.
+        most: calls that are looked at.
     """
+    last = next(store.backend.calls(run=run.id, newest_first=True, limit=1), None)
+    if last is not None and last.number >= most:
+        return Sums(last.number + 1, {}, {}, whole=False)
     usage: dict[str, float] = {}
     verdicts: Counter[str] = Counter()
     count = 0
-    for call in islice(store.calls(run=run.id), MOST + 1):
+    for call in islice(store.calls(run=run.id), most):  # it may go on meanwhile
         count += 1
         if call.verdict:
             verdicts[call.verdict] += 1
         for key, value in call.usage.items():
             if type(value) in (int, float):
                 usage[key] = usage.get(key, 0) + value
-    if count > MOST:
-        return Sums(None, {}, {})
     return Sums(count, verdicts, usage)

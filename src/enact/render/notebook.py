@@ -16,6 +16,7 @@ from enact.calls import CallArgs, Invocation, NativeException
 from enact.errors import EnactError
 from enact.query import Run
 from enact.render.calls import call_text, load, outcome_text
+from enact.render.parameters import arguments_of
 from enact.render.printer import pformat
 from enact.render.text import visible
 from enact.render.words import counted, duration_in_words, full_time
@@ -110,8 +111,10 @@ def _values(view: Invocation, room: _Room) -> Iterator[str]:
     recorded = view._recorded()
     given = load(view, recorded.input)
     if isinstance(given, CallArgs):
-        parts = [(f"argument {n}", _shown(arg)) for n, arg in enumerate(given.args)]
-        parts += [(f"{name}=", _shown(arg)) for name, arg in given.kwargs.items()]
+        parts = [
+            (f"argument {label}" if label.isdecimal() else f"{label}=", _shown(arg))
+            for label, arg in arguments_of(view, given)
+        ]
     else:
         parts = [("input", _shown(given))]
     if recorded.output is not None:

@@ -23,5 +23,13 @@ class Displayed:
                 return render(self)
         return None
 
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> dict[str, str]:
+        """The same with plain text beside it, for front ends that show no HTML."""
+        html = self._repr_html_()
+        text = {"text/plain": repr(self)}
+        return text if html is None else {**text, "text/html": html}
+
 
 __all__ = ["HTML", "Displayed"]

@@ -11,6 +11,9 @@ from enact.values.cbor import Form, decode_form, unescape
 from enact.values.cids import cid_text, is_cid
 from enact.values.limits import MAX_NODES
 
+# So many chunks are read at once: most lists are looked at from one end.
+_TOGETHER = 16
+
 
 class Source(Protocol):
     """Where the blocks of chunks are read from; a store, usually."""
@@ -72,15 +75,36 @@ def list_chunks(form: dict[str, Form], source: Source | None) -> Iterator[list[F
         raise MalformedBlock("a list in chunks has fewer items than it says")
 
 
-def _leaves(entries: list[Form], level: int, source: Source) -> Iterator[list[Form]]:
+def _chunks_back(form: dict[str, Form], source: Source | None) -> Iterator[list[Form]]:
+    """The chunks of a list, the last one first."""
+    tails: list[list[Form]] = form["tails"]  # type: ignore[assignment]
+    for level, tail in enumerate(tails):
+        yield from _leaves(tail, level, source or NOTHING, -1)
+
+
+def _leaves(
+    entries: list[Form], level: int, source: Source, step: int = 1
+) -> Iterator[list[Form]]:
     if level == 0:
         yield entries
         return
-    for link in entries:
-        chunk = decode_form(source.load_block(as_link(link)))
+    for data in _blocks(list(map(as_link, entries[::step])), source):
+        chunk = decode_form(data)
         if type(chunk) is not list or not chunk:
             raise MalformedBlock("a chunk of a list is an empty list, or none")
-        yield from _leaves(chunk, level - 1, source)
+        yield from _leaves(chunk, level - 1, source, step)
+
+
+def _blocks(links: list[bytes], source: Source) -> Iterator[bytes]:
+    """Load blocks, several at once from a store that can."""
+    load = getattr(source, "load_blocks", None)
+    for start in range(0, len(links), _TOGETHER):
+        some = links[start : start + _TOGETHER]
+        if load is None or len(some) == 1:
+            yield from map(source.load_block, some)
+        else:
+            found = load(some)
+            yield from (found[link] for link in some)
 
 
 def as_link(form: Form) -> bytes:
@@ -180,12 +204,16 @@ def read_links(form: Form, source: Source | None = None) -> LinkList:
 class LinkList(Sequence[bytes]):
     """A list of binary CIDs that is loaded chunk by chunk, as far as it is looked at.
 
+    It is loaded from the end that is nearer: chunks do not tell how long they are.
+
     Args:
         form: the envelope ``enact/List``.
         source: has the chunks, if there are any.
     """
 
-    __slots__ = ("_count", "_form", "_loaded", "_rest", "_source")
+    __slots__ = (
+        "_count", "_form", "_last", "_loaded", "_rest", "_rest_back", "_source",
+    )  # fmt: skip
 
     def __init__(self, form: dict[str, Form], source: Source | None) -> None:
         self._count = list_length(form)
@@ -193,6 +221,8 @@ class LinkList(Sequence[bytes]):
         self._source = source
         self._loaded: list[bytes] = []
         self._rest: Iterator[list[Form]] | None = None
+        self._last: list[bytes] = []  # from the end, backwards
+        self._rest_back: Iterator[list[Form]] | None = None
 
     def __len__(self) -> int:
         return self._count
@@ -213,14 +243,21 @@ class LinkList(Sequence[bytes]):
 
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
         if isinstance(index, slice):
-            chosen = range(self._count)[index]
-            self._load(max(chosen, default=-1) + 1)
-            return [self._loaded[at] for at in chosen]
+            return [self._at(at) for at in range(self._count)[index]]
         at = index + self._count if index < 0 else index
         if not 0 <= at < self._count:
             raise IndexError(f"index {index} in a list of {self._count} links")
-        self._load(at + 1)
-        return self._loaded[at]
+        return self._at(at)
+
+    def _at(self, at: int) -> bytes:
+        if at < len(self._loaded):
+            return self._loaded[at]
+        back = self._count - 1 - at
+        if at - len(self._loaded) <= back - len(self._last):
+            self._load(at + 1)
+            return self._loaded[at]
+        self._load_back(back + 1)
+        return self._last[back]
 
     def __repr__(self) -> str:
         return f"<LinkList of {self._count}>"
@@ -233,6 +270,15 @@ class LinkList(Sequence[bytes]):
             if chunk is None:
                 raise MalformedBlock("a list in chunks has fewer items than it says")
             self._loaded += map(as_link, chunk)
+
+    def _load_back(self, count: int) -> None:
+        if self._rest_back is None:
+            self._rest_back = _chunks_back(self._form, self._source)
+        while len(self._last) < count:
+            chunk = next(self._rest_back, None)
+            if chunk is None:
+                raise MalformedBlock("a list in chunks has fewer items than it says")
+            self._last += map(as_link, reversed(chunk))
 
 
 class _Nothing:

@@ -99,11 +99,31 @@ document.addEventListener("keydown", (event) => {
       if (expanded === "true") fold(line);
       else go(lines.slice(0, at).reverse().find((other) => Number(other.dataset.level) < level));
       break;
+    case "n": case "p": step(event.key === "n" ? "next" : "before"); break;
     case "Enter": case " ": (line.querySelector("a.call") ?? line.querySelector("a"))?.click(); break;
     default: return;
   }
   event.preventDefault();
 });
+
+// To another call of the same function, with the tree as it is by now.
+function step(to) {
+  const link = document.querySelector(`#details [data-step="${to}"]`);
+  if (!link) return;
+  const address = new URL(link.href);
+  const open = new URLSearchParams(location.search).get("open");
+  if (open) address.searchParams.set("open", open);
+  location.assign(address);
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-step]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  step(link.dataset.step);
+});
+
+if (location.hash.startsWith("#call-")) document.getElementById(location.hash.slice(1))?.focus();
 
 // While a run goes on its page asks again with the address as it is by now.
 document.addEventListener("htmx:config:request", (event) => {

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program to be recorded and looked at; tests of looking never import it."""
+"""A program to be recorded, and looked at by commands and on the page.
+
+Tests of looking never import it: its types are not known there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import dataclasses
+import os
 import random
 import sys
 from enum import Enum
@@ -42,11 +46,12 @@ def price(amount: int) -> int:
 
 @enact.register
 def refuse(order: Order) -> str:
-    raise ValueError(f"no {order.note} for {order.amount}")
+    raise ValueError(f"no {order.note}\nfor {order.amount}")
 
 
 @enact.register
 def handle(order: Order) -> str:
+    """Two calls, one of which fails; control characters in what it returns."""
     try:
         refuse(order)
     except ValueError:
@@ -62,7 +67,7 @@ def broken(order: Order) -> str:
 
 @enact.register
 def asks(order: Order) -> str:
-    title = enact.request_input(str, for_value=order, context="Which title?")
+    title = enact.request_input(str, for_value=order, context="Title?")
     tone = enact.request_input(Tone, for_value=title, context="Which tone?")
     return f"{title}, {tone.value}"
 
@@ -81,6 +86,21 @@ async def tasks(n: int) -> int:
 @enact.register
 def many(n: int) -> int:
     return sum(price(i % 7) for i in range(n))
+
+
+@enact.register
+def cut(n: int) -> int:
+    total = 0
+    for i in range(n):
+        if i == 2 and not os.path.exists("go-on"):
+            raise KeyboardInterrupt
+        total += price(i)
+    return total
+
+
+@enact.register
+def login(name: str) -> dict[str, str]:
+    return {"name": name, "api_key": "sk-proj-abcdefghijkl1234567890"}
 
 
 @enact.register
@@ -118,7 +138,28 @@ def hostile(text: str) -> str:
     return text + HOSTILE
 
 
-def record(path: str) -> None:
+def record_some(path: str) -> None:
+    """Runs of every status, one of each."""
+    with enact.SQLiteStore(path) as store:
+        handled = enact.invoke(handle, (Order(3, "tea"),))
+        store.tag("handled", handled)
+        handled.replay()
+        handled.edit(handled[1], output=70).replay()
+        for program, argument in ((broken, Order(4)), (cut, 5)):
+            try:
+                enact.invoke(program, (argument,))
+            except (ValueError, KeyboardInterrupt):
+                pass
+        asyncio.run(enact.invoke_async(tasks, (3,)))
+        store.tag("many", enact.invoke(many, (300,)))
+        enact.invoke(login, ("Ada",))
+        store.tag("text", "Two\nlines\x07")
+        enact.invoke(asks, (Order(5),))
+    store.close()
+
+
+def record_all(path: str) -> None:
+    """Runs with all kinds of values, and a search."""
     random.seed(2)
     with enact.SQLiteStore(path) as store:
         handled = enact.invoke(handle, (Order(3, "tea"),))
@@ -154,4 +195,5 @@ def record(path: str) -> None:
 
 
 if __name__ == "__main__":
-    record(sys.argv[1])
+    record = {"some": record_some, "all": record_all}[sys.argv[1]]
+    record(sys.argv[2])
