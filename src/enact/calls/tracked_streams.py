@@ -29,7 +29,12 @@ class Tracked:
                 self._over = True
                 return after_end(how, value)
             if value is not None:
-                raise TypeError("can't send non-None value to a just-started generator")
+                kind = (
+                    "async generator"
+                    if self._call.target.is_async_stream
+                    else "generator"
+                )
+                raise TypeError(f"can't send non-None value to a just-started {kind}")
             try:
                 self._player = player = await begin(self._call)
             except BaseException:
@@ -58,13 +63,13 @@ class TrackedGenerator(Tracked, Generator[Any, Any, Any]):
     def send(self, value: Any) -> Any:
         got = now(self._go_on(SEND, value))
         if type(got) is End:
-            raise StopIteration(got.returned)
+            raise _stop(got)
         return got
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
         got = now(self._go_on(THROW, _error(typ, val, tb)))
         if type(got) is End:
-            raise StopIteration(got.returned)
+            raise _stop(got)
         return got
 
     def close(self) -> None:
@@ -74,20 +79,30 @@ class TrackedGenerator(Tracked, Generator[Any, Any, Any]):
 class TrackedAsyncGenerator(Tracked, AsyncGenerator[Any, Any]):
     """A registered async generator that runs within an invocation."""
 
+    _closed = False
+
     async def asend(self, value: Any) -> Any:
-        got = await self._go_on(SEND, value)
-        if type(got) is End:
-            raise StopAsyncIteration
-        return got
+        return await self._item(SEND, value)
 
     async def athrow(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        got = await self._go_on(THROW, _error(typ, val, tb))
-        if type(got) is End:
-            raise StopAsyncIteration
-        return got
+        if self._closed:  # as Python has it for async generators
+            return None
+        return await self._item(THROW, _error(typ, val, tb))
 
     async def aclose(self) -> None:
+        self._closed = True
         await self._go_on(CLOSE, None)
+
+    async def _item(self, how: str, value: Any) -> Any:
+        try:
+            got = await self._go_on(how, value)
+        except BaseException:
+            self._closed = self._over or self._player is not None
+            raise
+        if type(got) is End:
+            self._closed = True
+            raise StopAsyncIteration
+        return got
 
 
 def tracked_stream(
@@ -104,6 +119,11 @@ def tracked_stream(
     if target.is_async_stream:
         return TrackedAsyncGenerator(call)
     return TrackedGenerator(call)
+
+
+def _stop(end: End) -> StopIteration:
+    """How a generator says that it has ended."""
+    return StopIteration() if end.returned is None else StopIteration(end.returned)
 
 
 def now(coroutine: Coroutine[Any, Any, Any]) -> Any:
