@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs beside the code that began it: callbacks, tasks by hand, odd factories."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import enact
+
+RAN = []
+LIMIT = [10.0]
+TASKS = []
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    RAN.clear()
+    LIMIT[:] = [10.0]
+    with enact.InMemoryStore():
+        yield
+
+
+@enact.register(name="callbacks/leaf")
+def leaf(x):
+    RAN.append(x)
+    return x
+
+
+@enact.register(name="callbacks/aleaf")
+async def aleaf(x, pause=0.0):
+    RAN.append(x)
+    await asyncio.sleep(pause)
+    return x
+
+
+def lanes(inv):
+    """Which calls each lane made."""
+    found = {}
+    paths = inv.response().details["lanes"]
+    for view, path in zip(inv.children, paths, strict=True):
+        found.setdefault(tuple(path), []).append(view.input.args[0])
+    return found
+
+
+def run(program, *args):
+    return asyncio.run(enact.invoke_async(program, args))
+
+
+def replay(inv, **options):
+    RAN.clear()
+    return asyncio.run(inv.replay_async(**options))
+
+
+@enact.register(name="callbacks/beats")
+async def beats():
+    """A timer fires while a call waits: in a replay that call takes no time."""
+    loop = asyncio.get_running_loop()
+    got = []
+
+    def beat(left):
+        got.append(leaf(left))
+        if left:
+            loop.call_later(0.005, beat, left - 1)
+
+    loop.call_later(0.005, beat, 2)
+    got.append(await aleaf("long", 0.1))
+    got.append(await aleaf("next"))
+    return got
+
+
+def test_a_callback_has_a_lane_of_its_own():
+    inv = run(beats)
+    assert inv.output == [2, 1, 0, "long", "next"]
+    assert lanes(inv) == {(): ["long", "next"], (-1,): [2, 1, 0]}
+    again = replay(inv.rewind(0), live="forbid")
+    assert again.output == inv.output
+    assert RAN == []
+
+
+def test_callbacks_do_not_rename_tasks():
+    @enact.register(name="callbacks/both")
+    async def both():
+        loop = asyncio.get_running_loop()
+        over = loop.create_future()
+        loop.call_soon(leaf, "soon")
+        loop.call_soon(lambda: TASKS.append(asyncio.create_task(aleaf("by callback"))))
+        loop.call_later(0.001, lambda: over.set_result(leaf("later")))
+        await over
+        return [await asyncio.create_task(aleaf("mine")), await TASKS.pop()]
+
+    inv = run(both)
+    assert lanes(inv) == {
+        (-1,): ["soon"],
+        (-2, 0): ["by callback"],
+        (-3,): ["later"],
+        (0,): ["mine"],
+    }
+    assert replay(inv.rewind(0), live="forbid").output == inv.output
+
+
+def test_a_task_made_by_hand_has_a_lane_of_its_own():
+    @enact.register(name="callbacks/by_hand")
+    async def by_hand():
+        tasks = [asyncio.Task(aleaf(k, 0.001 * (3 - k))) for k in range(3)]
+        return [await aleaf("main"), *[await task for task in tasks]]
+
+    inv = run(by_hand)
+    assert lanes(inv) == {(): ["main"], (0,): [0], (1,): [1], (2,): [2]}
+    assert replay(inv, live="forbid") == inv
+
+
+@pytest.mark.parametrize("kind", ["wraps", "gives a future"])
+def test_task_factories_that_return_something_else(kind):
+    def wraps(loop, coro, **options):
+        async def wrapped():
+            return await coro
+
+        return asyncio.Task(wrapped(), loop=loop)
+
+    def gives_a_future(loop, coro, **options):
+        future = loop.create_future()
+        task = asyncio.Task(coro, loop=loop)
+        task.add_done_callback(lambda task: future.set_result(task.result()))
+        TASKS.append(task)
+        return future
+
+    @enact.register(name=f"callbacks/factory that {kind}")
+    async def factory():
+        made = wraps if kind == "wraps" else gives_a_future
+        asyncio.get_running_loop().set_task_factory(made)
+        return await asyncio.gather(*(aleaf(k, 0.001 * (3 - k)) for k in range(3)))
+
+    inv = run(factory)
+    assert inv.output == [0, 1, 2]
+    assert sorted(map(len, lanes(inv).values())) == [1, 1, 1]
+    assert replay(inv, live="forbid") == inv
+    TASKS.clear()
+
+
+@enact.register(name="callbacks/asks")
+async def asks():
+    loop = asyncio.get_running_loop()
+    answer = loop.create_future()
+    loop.call_soon(lambda: answer.set_result(enact.request_input(str, "Well?")))
+    return [await aleaf("a", 0.01), await answer]
+
+
+def test_a_question_in_a_callback_ends_the_call_paused(caplog):
+    inv = run(asks)
+    assert inv.status == "paused"
+    request = inv.get_raised()
+    done = asyncio.run(request.continue_invocation_async(inv, "yes"))
+    assert done.output == ["a", "yes"]
+    assert RAN == ["a"]
+
+
+def test_a_call_that_waits_for_what_only_an_answer_brings_ends_paused():
+    @enact.register(name="callbacks/waits")
+    async def waits():
+        heard = asyncio.Event()
+
+        async def asks():
+            enact.request_input(str, "Well?")
+            heard.set()
+
+        task = asyncio.create_task(asks())
+        await heard.wait()
+        return task.done()
+
+    inv = run(waits)
+    assert inv.status == "paused"
+
+
+@enact.register(name="callbacks/limited")
+async def limited():
+    async def second():
+        await asyncio.sleep(0.03)
+        return await aleaf("b")
+
+    try:
+        async with asyncio.timeout(LIMIT[0]):
+            return await asyncio.gather(aleaf("a", 0.1), second())
+    except TimeoutError:
+        return "too late"
+
+
+def test_a_call_that_is_cancelled_though_it_had_returned_leaves_the_record():
+    inv = run(limited)
+    assert inv.output == ["a", "b"]
+    LIMIT[0] = 0.01
+    with pytest.raises(enact.ReplayError, match=r"'callbacks/aleaf': it is cancelled"):
+        replay(inv.rewind(0))
+    other = replay(inv.rewind(0), strict=False)
+    assert other.output == "too late"
+    assert [call.status for call in other.children] == ["cancelled"]
+    assert replay(other, live="forbid") == other
