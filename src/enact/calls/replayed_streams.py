@@ -107,16 +107,20 @@ class Replayed:
         answer = self._answer
         if number == len(self._known) or how == CLOSE:
             return await self._end_as_recorded(how, value)
-        turns, kind = answer.turns, ITEM + number - self._first_noted
-        if turns is not None and kind >= ITEM:
+        kind = ITEM + number - self._first_noted
+        turns = answer.turns if kind >= ITEM else None
+        if turns is not None:
             if self._call.is_async:
                 await turns.wait(answer.lane, answer.index, kind)
             else:
                 answer.wait_in_thread(turns, kind)
-            turns.happened(answer.index, kind)
         self._count += 1
+        item = self._known.items[number]
+        # Noted first: the turn lets other threads go on.
         answer.lane.frame.handed_out(answer.slot)
-        return self._known.items[number]
+        if turns is not None:
+            turns.happened(answer.index, kind)
+        return item
 
     async def _end_as_recorded(self, how: str, value: Any) -> End:
         self._end()

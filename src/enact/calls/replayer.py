@@ -315,7 +315,7 @@ class Plan:
         """
         session = self.session
         turns = self.turns
-        if turns is None or session.changed or session.error is not None:
+        if turns is None or session.error is not None:
             return None
         with self._lock:
             alignment = self._alignment
@@ -330,7 +330,7 @@ class Plan:
             if same(recorded, call):  # an answer waits by itself, running code does not
                 runs = session.policy.live == "forbid" and recorded.has_calls
                 return index if runs else None
-            if self._lane_for(lane, call) is not None:
+            if session.changed or self._lane_for(lane, call) is not None:
                 return None
             return index if self.name_of(index) == call.target.name else None
 

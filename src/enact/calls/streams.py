@@ -254,9 +254,10 @@ class Live:
             if place >= 0:
                 await self._turn(ITEM + place)
             self._items.append(self._as_it_is(got))
+            # Noted first: the turn lets other threads go on.
+            frame.caller.frame.handed_out(frame.slot)
             if place >= 0:
                 self._had_turn(ITEM + place)
-            frame.caller.frame.handed_out(frame.slot)
         return got
 
     async def _turn(self, kind: int) -> None:
