@@ -26,7 +26,8 @@ PIP_QUIET := -q --disable-pip-version-check --root-user-action=ignore
 JOBS ?= auto
 PYTEST_ARGS ?=
 
-.PHONY: help demo demo-llm test lint test-others bench bench-long crash soak clean python
+.PHONY: help demo demo-llm test lint test-others bench bench-long strategies crash soak
+.PHONY: clean python
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -37,6 +38,7 @@ help:
 	@echo "make lint       lint, types and layers alone"
 	@echo "make bench      speed, memory and size, beside 0.4.16, DBOS, LangGraph"
 	@echo "make bench-long the same with 1,000,000 calls"
+	@echo "make strategies  all strategies of search on two tasks, 100 puzzles each"
 	@echo "make crash      programs that are killed 2,000 times and resumed"
 	@echo "make soak       the tests that take minutes"
 	@echo "make clean      remove everything that the other targets made"
@@ -129,6 +131,16 @@ bench: .venv-bench/.ready $(BENCH_PEERS)
 bench-long: .venv-bench/.ready $(BENCH_PEERS)
 	@.venv-bench/bin/python -m bench --long $(BENCH_ARGS)
 
+$(VENV)/.strategies: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing a language model (270 MB) and Optuna"
+	@$(call install,$(VENV),[local-llm,tune])
+	@touch $@ $(VENV)/.core $(VENV)/.llm
+
+strategies: $(VENV)/.strategies
+	@$(BIN)/python examples/game24.py --puzzles 100 --calls 200 --markdown
+	@$(BIN)/python examples/acrostic.py --puzzles 100 --calls 24 --markdown \
+		--store acrostic.db
+
 crash: $(VENV)/.core
 	@$(BIN)/python -m bench.crash $(CRASH_ARGS)
 
@@ -148,5 +160,5 @@ $(BENCH_PEERS): .venv-bench-%/.ready: bench/%-requirements.txt
 
 clean:
 	rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache \
-		.hypothesis .import_linter_cache demo.db demo.db-*
+		.hypothesis .import_linter_cache demo.db demo.db-* acrostic.db acrostic.db-*
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

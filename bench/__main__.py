@@ -75,7 +75,7 @@ def main() -> int:
     part(
         "search",
         "Searches",
-        lambda: search.searches(2000, options.long, peer_python, passes),
+        lambda: search.searches(options.long, peer_python, passes),
     )
     if "durable" in wanted:
         rows.extend(durable.tables(n, max(1, passes * 3 // 5)))

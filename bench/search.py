@@ -29,25 +29,9 @@ from bench.table import AT_LEAST, Row
 # depth, microseconds at most, times faster than 0.4.16's replay at least
 DEPTHS = [(10, 760, 10), (100, None, 50), (1000, 5000, 100)]
 
-STRATEGIES = [
-    "best_of",
-    "majority",
-    "dfs(width=2)",
-    "bfs(width=2)",
-    "best_first",
-    "reexpand",
-    "beam(width=4, expand=5)",
-    "mcts",
-    "puct",
-    "ab_mcts",
-    "sequential_halving",
-    "smc",
-]
-
-
 # So that n nodes are made, of a program of so many draws. The figures in brackets are
 # multiplied by n.
-LONG = {
+STRATEGIES = {
     "best_of": ("best_of(n=[1])", 10),
     "majority": ("majority(n=[1])", 10),
     "dfs": ("dfs(width=2)", 18),
@@ -80,20 +64,28 @@ def number(length: int) -> int:
     return total
 
 
+@enact.register(name="bench/given", deterministic=True)
+def given(place: int) -> int:
+    return place
+
+
 @enact.register(name="bench/Number")
 @dataclasses.dataclass
 class Number(enact.Invokable[int, int]):
-    """The same, with a field that evolution can change."""
+    """Draws behind so many calls that are nothing but replayed."""
 
+    depth: int = 0
     offset: int = 0
 
     def call(self, length: int) -> int:
+        for place in range(self.depth):
+            given(place)
         return self.offset + number(length)
 
 
 @enact.register(name="bench/mutate")
 def mutate(parent: Number) -> Number:
-    return Number(parent.offset + random.choice([-1, 1]))
+    return Number(parent.depth, parent.offset + random.choice([-1, 1]))
 
 
 def deep(depth: int, count: int) -> float:
@@ -115,14 +107,26 @@ def deep(depth: int, count: int) -> float:
     return median(steps)
 
 
-def whole(strategy: str, depth: int, calls: int) -> float:
-    """Microseconds for a call that runs, all in all."""
-    started = time.process_time()
-    result = enact.search.run(
-        number, (depth,), score=float, strategy=strategy,
-        budget=enact.search.Budget(calls=calls),
+def searched(name: str, nodes: int, depth: int, note: Any = None) -> Any:
+    """A search of about so many nodes, behind so many calls."""
+    text, length = STRATEGIES[name]
+    strategy = re.sub(
+        r"\[(.+?)\]", lambda m: str(max(2, int(float(m[1]) * nodes))), text
+    )
+    # Those that have no end by themselves draw one sample for each node.
+    budget = enact.search.Budget(calls=nodes) if strategy == text else None
+    return enact.search.run(
+        Number(depth), (length,), score=float, strategy=strategy, progress=note,
+        budget=budget,
     )  # fmt: skip
-    return (time.process_time() - started) * 1e6 / result.spent.calls
+
+
+def each(name: str, depth: int) -> float:
+    """Microseconds for each expansion, all in all."""
+    searched(name, 20, depth)  # what is done once: imports, and first uses
+    started = time.process_time()
+    result = searched(name, 200, depth)
+    return (time.process_time() - started) * 1e6 / (len(result.tree) - 1)
 
 
 def long(name: str, nodes: int) -> tuple[float, float, int]:
@@ -130,8 +134,6 @@ def long(name: str, nodes: int) -> tuple[float, float, int]:
 
     The first tenth itself is left out: its nodes are not as deep as the others.
     """
-    text, length = LONG[name]
-    strategy = re.sub(r"\[(.+?)\]", lambda m: str(int(float(m[1]) * nodes)), text)
     marks: list[float] = []
     step = nodes // 10
     made = 0
@@ -142,13 +144,7 @@ def long(name: str, nodes: int) -> tuple[float, float, int]:
         if made >= step * (len(marks) + 1):
             marks.append(time.process_time())
 
-    # Those that have no end by themselves draw one sample for each node.
-    is_endless = strategy == text and not strategy.startswith("beam")
-    program = Number() if name == "evolve" else number
-    enact.search.run(
-        program, (length,), score=float, strategy=strategy, progress=note,
-        budget=enact.search.Budget(calls=nodes) if is_endless else None,
-    )  # fmt: skip
+    searched(name, nodes, 0, note)
     parts = [after - before for before, after in pairwise(marks)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return parts[-1] / median(parts[:3]), memory, made
@@ -162,45 +158,50 @@ def _measured(*what: Any) -> Any:
     return json.loads(done.stdout)
 
 
-def expansions(peer_python: Path | None, passes: int) -> list[Row]:
-    """What extending a node costs, beside a replay of as many calls in enact 0.4.16.
+def steps(peer: Any, passes: int) -> tuple[list[Row], dict[int, float]]:
+    """What a step costs, beside a replay of as many calls in enact 0.4.16.
 
     0.4.16 has no search; one over it would have to replay the way to a node, at least.
     Both take turns, pass by pass.
     """
     rows: list[Row] = []
+    replays: dict[int, float] = {}
+    for depth, bar, faster in DEPTHS:
+        mine, theirs = [], []
+        for _ in range(passes):
+            mine.append(_measured("deep", depth, 50))
+            if peer:
+                pass_of_peer = peer.ask(what="replay", store="memory", n=depth)
+                theirs.append(pass_of_peer["processor"] * 1e6)
+        took = median(mine)
+        # That figure of theirs is from their paper; it says nothing of the depth.
+        note = "OpenEnCompass: 760, as they report" if depth == 10 else ""
+        if theirs:
+            replays[depth] = median(theirs)
+            note = f"0.4.16's replay: {replays[depth]:,.0f} us. {note}".strip()
+        rows.append(Row(f"a step at depth {depth:,}", took, "us", bar, note=note))
+        if theirs:
+            ratio = replays[depth] / took
+            what = "   times faster than 0.4.16's replay"
+            rows.append(Row(what, ratio, "x", faster, AT_LEAST))
+    return rows, replays
+
+
+def searches(is_long: bool, peer_python: Path | None, passes: int) -> list[Row]:
+    """All figures."""
     with contextlib.ExitStack() as stack:
         peer = peer_python and stack.enter_context(worker(peer_python))
-        for depth, bar, faster in DEPTHS:
-            mine, theirs = [], []
-            for _ in range(passes):
-                mine.append(_measured("deep", depth, 50))
-                if peer:
-                    pass_of_peer = peer.ask(what="replay", store="memory", n=depth)
-                    theirs.append(pass_of_peer["seconds"] * 1e6)
-            took = median(mine)
-            # That figure of theirs is from their paper; it says nothing of the depth.
-            note = "OpenEnCompass: 760, as they report" if depth == 10 else ""
-            if theirs:
-                note = f"0.4.16's replay: {median(theirs):,.0f} us. {note}".strip()
-            rows.append(Row(f"a step at depth {depth:,}", took, "us", bar, note=note))
-            if theirs:
-                ratio = median(theirs) / took
-                what = "   times faster than 0.4.16's replay"
-                rows.append(Row(what, ratio, "x", faster, AT_LEAST))
-    return rows
-
-
-def searches(
-    calls: int, is_long: bool, peer_python: Path | None, passes: int
-) -> list[Row]:
-    """All figures."""
-    rows = expansions(peer_python, passes)
-    for strategy in STRATEGIES:
-        took = _measured("whole", strategy, 10, calls)
-        rows.append(Row(f"a call, {strategy}", took, "us"))
+        rows, replays = steps(peer, passes)
+    for name in STRATEGIES:
+        for depth, _, _ in DEPTHS:
+            took = _measured("each", name, depth)
+            note = ""
+            if depth in replays:
+                note = f"{replays[depth] / took:.0f} x faster than 0.4.16's replay"
+            what = f"an expansion, {name}, depth {depth:,}"
+            rows.append(Row(what, took, "us", note=note))
     many = 100_000 if is_long else 20_000
-    for name in LONG:
+    for name in STRATEGIES:
         growth, memory, made = _measured("long", name, many)
         what = f"{made:,} expansions, {name}"
         note = "last tenth against the first ones"
@@ -209,14 +210,14 @@ def searches(
     return rows
 
 
-def main(what: str, *given: str) -> None:
+def main(what: str, *options: str) -> None:
     """One measurement, for a process of its own."""
     if what == "deep":
-        print(json.dumps(deep(int(given[0]), int(given[1]))))
-    elif what == "whole":
-        print(json.dumps(whole(given[0], int(given[1]), int(given[2]))))
+        print(json.dumps(deep(int(options[0]), int(options[1]))))
+    elif what == "each":
+        print(json.dumps(each(options[0], int(options[1]))))
     else:
-        print(json.dumps(long(given[0], int(given[1]))))
+        print(json.dumps(long(options[0], int(options[1]))))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ of calls::
 
     python examples/game24.py --puzzles 100 --calls 200 --markdown
 
-What is in brackets below was chosen on other puzzles, those of seed 24.
+What is in brackets below was fixed before these puzzles were drawn.
 """
 
 from __future__ import annotations

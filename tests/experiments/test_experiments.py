@@ -8,6 +8,7 @@ import dataclasses
 import itertools
 import json
 import math
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -154,6 +155,32 @@ def test_an_experiment_that_was_cut_off_goes_on() -> None:
         assert [c.scores for c in resumed.cells] == [c.scores for c in whole.cells]
         loaded = enact.experiments.load(run.id)
         assert loaded.records() == resumed.records()
+
+
+def in_a_process(path: Path, banked: str, kill_at: int) -> tuple[str | None, int]:
+    """What it prints, None if it was killed; and how many calls ran."""
+    module = "tests.experiments.killed_experiment"
+    done = subprocess.run(
+        [sys.executable, "-m", module, path, banked, str(kill_at)],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    if done.returncode == -9:
+        return None, kill_at
+    assert done.returncode == 0, done.stderr
+    return done.stdout, int(done.stderr.rpartition(" ")[2])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("banked", ["banked", "alone"])
+def test_an_experiment_that_was_killed_goes_on(tmp_path: Path, banked: str) -> None:
+    whole, calls = in_a_process(tmp_path / "whole.db", banked, 0)
+    for at in (2, calls // 2, calls):
+        path = tmp_path / f"{at}.db"
+        assert in_a_process(path, banked, at)[0] is None
+        found, ran = in_a_process(path, banked, 0)
+        assert found == whole
+        assert ran == calls - at + 1  # the call that was under way runs again
 
 
 def test_results_go_to_other_tools(tmp_path: Path) -> None:

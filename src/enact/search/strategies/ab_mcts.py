@@ -74,6 +74,20 @@ class AbMcts(Iterating):
         breadth: at a node with more children than this, draws are made for so many:
             half of them the best so far, the others by chance. Else a long search would
             become slower and slower.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     return sum(throw(6) for _ in range(3))
+        >>> strategy = AbMcts(iterations=9)
+        >>> result = enact.search.run(three, score=float, strategy=strategy)
+        >>> made = [node for node in result.tree if not node.rollout]
+        >>> len(made), result.counts["complete"] >= 9
+        (10, True)
     """
 
     rollout: bool = True

@@ -23,6 +23,22 @@ class Beam(Strategy):
     Attributes:
         width: how many nodes are kept.
         expand: how many samples are drawn from each.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     total = 0
+        ...     for _ in range(3):
+        ...         total += throw(6)
+        ...         enact.score(total)
+        ...     return total
+        >>> result = enact.search.run(three, strategy="beam(width=2, expand=2)")
+        >>> result.spent.calls, result.counts["complete"]
+        (10, 4)
     """
 
     width: int = 4

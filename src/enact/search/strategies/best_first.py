@@ -23,6 +23,22 @@ class BestFirst(Strategy):
     Attributes:
         expand: how many samples are drawn at each branch point.
         until: stop at the first complete execution with a score not below this.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     total = 0
+        ...     for _ in range(3):
+        ...         total += throw(6)
+        ...         enact.score(total)
+        ...     return total
+        >>> result = enact.search.run(three, strategy="best_first(expand=2)")
+        >>> result.spent.calls, result.best.score == result.best.output
+        (14, True)
     """
 
     expand: int = 3

@@ -22,6 +22,18 @@ class BestOf(Strategy):
     Attributes:
         n: how many executions; None for as many as the budget allows.
         until: stop early at the first score that is not below this.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     return sum(throw(6) for _ in range(3))
+        >>> result = enact.search.run(three, score=float, strategy="best_of(n=5)")
+        >>> result.spent.calls, result.counts["complete"]
+        (15, 5)
     """
 
     n: int | None = None

@@ -21,6 +21,18 @@ class BreadthFirst(Strategy):
     Attributes:
         width: how many samples are drawn at each branch point.
         until: stop at the first complete execution with a score not below this.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     return sum(throw(6) for _ in range(3))
+        >>> result = enact.search.run(three, score=float, strategy="bfs(width=2)")
+        >>> result.spent.calls, result.counts["complete"]
+        (14, 8)
     """
 
     width: int = 2

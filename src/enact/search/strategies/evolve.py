@@ -36,6 +36,26 @@ class Evolve(Strategy):
         samples: how often each is run: its fitness is the mean of the scores.
         tournament: of so many, picked by chance, the fittest becomes a parent.
         mixing: share of new ones that are made by crossover.
+
+    Example:
+        >>> import enact, dataclasses, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... @dataclasses.dataclass
+        ... class Throws(enact.Invokable[None, int]):
+        ...     sides: int
+        ...
+        ...     def call(self) -> int:
+        ...         return throw(self.sides)
+        >>> @enact.register
+        ... def more(parent: Throws) -> Throws:
+        ...     return Throws(parent.sides + random.randint(1, 6))
+        >>> strategy = Evolve(more, variants=20)
+        >>> result = enact.search.run(Throws(6), score=float, strategy=strategy)
+        >>> result.counts["complete"], result.best.score > 1
+        (20, True)
     """
 
     mutate: Any = None

@@ -24,6 +24,19 @@ class Majority(Strategy):
     Attributes:
         n: how many executions; None for as many as the budget allows.
         weighted: votes count by scores.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     return sum(throw(6) for _ in range(3))
+        >>> result = enact.search.run(three, strategy="majority(n=9)")
+        >>> votes = result.best.score
+        >>> 1 <= votes <= 9 and result.spent.calls <= 27
+        True
     """
 
     needs_score: ClassVar[bool] = False

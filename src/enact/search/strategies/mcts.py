@@ -30,6 +30,19 @@ class Mcts(Iterating):
         widen, alpha: how fast nodes get more children.
         rollout: judge a node by an execution run to its end from there; without, by
             what the program told (``enact.score``).
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     return sum(throw(6) for _ in range(3))
+        >>> result = enact.search.run(three, score=float, strategy="mcts(iterations=9)")
+        >>> made = [node for node in result.tree if not node.rollout]
+        >>> len(made), result.counts["complete"] >= 9
+        (10, True)
     """
 
     explore: float = 1.0

@@ -25,6 +25,23 @@ class Puct(Mcts):
     Attributes:
         iterations, explore, widen, alpha, rollout: as for ``Mcts``.
         temperature: of the softmax.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     total = 0
+        ...     for _ in range(3):
+        ...         total += throw(6)
+        ...         enact.score(total)
+        ...     return total
+        >>> result = enact.search.run(three, strategy="puct(iterations=9)")
+        >>> made = [node for node in result.tree if not node.rollout]
+        >>> len(made), result.counts["complete"] >= 9
+        (10, True)
     """
 
     temperature: float = 1.0

@@ -18,11 +18,29 @@ class Reexpand(Strategy):
     """Re-expanding best-first search: one sample at a time, always of the best node.
 
     A node goes back among the candidates each time, a little lower, so that a good one
-    is drawn from again once its children disappoint. See EnCompass (NeurIPS 2025).
+    is drawn from again once its children disappoint. See Li et al., "EnCompass:
+    Enhancing agent programming with search over program execution paths" (2025).
 
     Attributes:
         decay: how much each sample lowers the rank of its node.
         until: stop at the first complete execution with a score not below this.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     total = 0
+        ...     for _ in range(3):
+        ...         total += throw(6)
+        ...         enact.score(total)
+        ...     return total
+        >>> budget = enact.search.Budget(calls=20)
+        >>> result = enact.search.run(three, strategy="reexpand", budget=budget)
+        >>> result.stopped, result.best.score == result.best.output
+        ('budget of 20 calls', True)
     """
 
     decay: float = 0.1

@@ -28,6 +28,21 @@ class SequentialHalving(Strategy):
     Attributes:
         candidates: how many are drawn at each level.
         rollouts: how many executions are run to their end at each level, about.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     return sum(throw(6) for _ in range(3))
+        >>> strategy = SequentialHalving(candidates=4, rollouts=4)
+        >>> result = enact.search.run(three, score=float, strategy=strategy)
+        >>> result.best.score == max(
+        ...     node.value for node in result.tree if node.kind == "complete"
+        ... )
+        True
     """
 
     candidates: int = 8

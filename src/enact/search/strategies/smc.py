@@ -35,12 +35,29 @@ class Smc(Strategy):
     potentials: a particle whose score rises by x gains a factor of ``exp(scale * x)``.
     When the effective sample size falls, particles are drawn again in proportion to
     their weights. See Del Moral et al., "Sequential Monte Carlo samplers" (2006); Lew
-    et al., "Sequential Monte Carlo steering of large language models" (2023).
+    et al., "Sequential Monte Carlo steering of large language models using
+    probabilistic programs" (2023).
 
     Attributes:
         particles: how many.
         ess: resample when the effective sample size falls below this share of them.
         scale: what scores are multiplied by.
+
+    Example:
+        >>> import enact, random
+        >>> @enact.register
+        ... def throw(sides: int) -> int:
+        ...     return random.randint(1, sides)
+        >>> @enact.register
+        ... def three() -> int:
+        ...     total = 0
+        ...     for _ in range(3):
+        ...         total += throw(6)
+        ...         enact.score(total)
+        ...     return total
+        >>> result = enact.search.run(three, strategy="smc(particles=4)")
+        >>> result.spent.calls, result.counts["complete"]
+        (12, 4)
     """
 
     particles: int = 16
