@@ -61,6 +61,7 @@ class Drawing:
         draws: how many samples may be drawn: 0, 1, or None for all.
         fresh: the program starts from its beginning.
         tells_draws: the journal is told the numbers of draws before they run.
+        only_at: no other call is drawn, also if that one turns out to make calls.
 
     Attributes:
         score: what the program told last; only after the first draw if not fresh.
@@ -83,6 +84,7 @@ class Drawing:
         draws: int | None = 1,
         fresh: bool = False,
         tells_draws: bool = False,
+        only_at: bool = False,
     ) -> None:
         self.grounds = grounds
         self.at = at
@@ -90,6 +92,7 @@ class Drawing:
         self.draws = draws
         self.fresh = fresh
         self.tells_draws = tells_draws
+        self.only_at = only_at
         self.score: float | None = None
         self.accepted = False
         self.drawn: list[tuple[bytes, int]] = []
@@ -112,6 +115,11 @@ class Drawing:
     def account(self) -> Account:
         """Pays for the calls; nested searches draw from it."""
         return self.grounds.account
+
+    @property
+    def has_drawn(self) -> bool:
+        """Whether a draw was made."""
+        return self._made > 0
 
     def catch_up(self, cut_off: CutOff, first: bytes | None) -> None:
         """Take over what this extension did before it was cut off.
@@ -181,6 +189,8 @@ class Drawing:
             return True
         if self.at is None or key == self.at:
             return False
+        if self.only_at:
+            return True
         # What was taken for a leaf makes calls: the branch point is inside of it.
         return not key.startswith(f"{self.at}/")
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from enact.calls.frames import Frame
     from enact.calls.runs import Run
     from enact.search.budget import Account
-    from enact.search.steps import Step
+    from enact.search.outcome import Step
     from enact.stores import CallRow, ValueStore
 
 SCORE = "enact/search/Score"

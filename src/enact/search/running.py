@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ from enact.values import ACTIVE, active_store
 if TYPE_CHECKING:
     import asyncio
 
+    from enact.search.workers import Workers
+
 SEARCH = "enact/search"
 
 PARKED = 16
@@ -56,6 +59,7 @@ class _Surroundings:
         driver: of the search, once it runs.
         run: identifier of the search, once it runs.
         parked: how many executions may stand at their branch points.
+        workers: an executor that makes the steps, or ``"processes"``.
     """
 
     bank: ValueStore | None = None
@@ -65,6 +69,7 @@ class _Surroundings:
     driver: Driver | None = None
     run: str = ""
     parked: int = PARKED
+    workers: Any = None
 
 
 _SURROUNDINGS: contextvars.ContextVar[_Surroundings | None] = contextvars.ContextVar(
@@ -86,7 +91,10 @@ def search_program(search: Search) -> Found:
     ledger = Ledger(store, bank, run.started)
     grounds = Grounds(account, ledger, frozenset(search.branch_on))
     earlier = Earlier(frame, grounds, store)
-    stepper = Stepper(store, grounds, earlier, around.loop, around.parked, search.width)
+    stepper = Stepper(
+        store, grounds, earlier, around.loop, around.parked, search.width,
+        _workers(around.workers, store, grounds, search.width),
+    )  # fmt: skip
     meter = Meter(account, spent_before(run, store))
     judge = Judge(search.score, store, run.id, meter)
     run.sampler = meter
@@ -100,6 +108,42 @@ def search_program(search: Search) -> Found:
         return driver.run()
     finally:
         stepper.close()
+
+
+def _workers(
+    executor: Any, store: ValueStore, grounds: Grounds, width: int
+) -> Workers | None:
+    if executor is None:
+        return None
+    from enact.search.workers import Workers  # few need it
+
+    return Workers(store, grounds, executor, width)
+
+
+def _split(executor: Any) -> tuple[int, Any]:
+    """How many executions are extended at a time, and by what other than threads.
+
+    Raises:
+        SearchError: it is no executor.
+    """
+    if executor is None:
+        return 1, None
+    if executor == "processes":
+        return os.cpu_count() or 1, executor
+    if type(executor) is int and executor >= 1:
+        return executor, None
+    if callable(getattr(executor, "submit", None)):
+        from concurrent.futures import ThreadPoolExecutor
+
+        from enact.search.workers import width_of
+
+        if isinstance(executor, ThreadPoolExecutor):
+            return width_of(executor), None
+        return width_of(executor), executor
+    raise SearchError(
+        f"executor={executor!r}: give the number of executions that are to run at "
+        "a time, 1 or more; or 'processes'; or an executor of concurrent.futures"
+    )
 
 
 # It is part of enact: a search is not tried again since enact has changed.
@@ -117,7 +161,7 @@ def run(
     strategy: str | Strategy = "best_of",
     budget: Budget | None = None,
     branch_on: Iterable[Any] = (),
-    executor: int | None = None,
+    executor: Any = None,
     seed: int = 0,
     bank: Any = None,
     merge_on: Callable[[Invocation], Any] | None = None,
@@ -144,7 +188,9 @@ def run(
         budget: what may be spent; by default no limit.
         branch_on: branch at calls of these functions only, or of these names.
         executor: how many executions are extended at a time: in threads, or, if the
-            program is async, as tasks of one event loop. By default one.
+            program is async, as tasks of one event loop. By default one. Or
+            ``"processes"`` for as many processes as there are processors, or an
+            executor of ``concurrent.futures``.
         seed: of all chance in the strategy.
         bank: a store; samples that were drawn before for the same request, by the same
             code, are used in their order before any call runs. If no store is active,
@@ -229,12 +275,7 @@ def _prepare(
         raise SearchError(
             f"budget is a Budget, as in Budget(calls=100), not {budget!r}"
         )
-    width = 1 if executor is None else executor
-    if type(width) is not int or width < 1:
-        raise SearchError(
-            f"executor={executor!r}: give the number of executions that are to run at "
-            "a time, 1 or more"
-        )
+    width, workers = _split(executor)
     if type(parked) is not int or parked < 0:
         raise SearchError(
             f"parked={parked!r}: give the number of executions that may stand at their "
@@ -257,7 +298,9 @@ def _prepare(
         bank is not None, registered_function(merge_on),
     )  # fmt: skip
     shown = shown_progress(progress, budget.calls)
-    return search, _Surroundings(bank, account, None, shown, parked=parked)
+    return search, _Surroundings(
+        bank, account, None, shown, parked=parked, workers=workers
+    )
 
 
 def _with_store(bank: Any, search: Callable[[], Result]) -> Result:
@@ -351,6 +394,7 @@ def resume(
     bank: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
     parked: int = PARKED,
+    executor: Any = None,
 ) -> Result:
     """Go on with a search that was cut off, failed, or waited for a person.
 
@@ -359,7 +403,8 @@ def resume(
 
     Args:
         run: of the search, or its identifier in the active store.
-        bank, progress, parked: as for ``run``.
+        bank, progress, parked, executor: as for ``run``; how many executions are
+            extended at a time stays as it was.
 
     Raises:
         SearchError: it is no search.
@@ -367,7 +412,9 @@ def resume(
         RunIsLive: somebody executes it.
     """
     found = recorded_run(run, SEARCH, "a search")
-    around = _Surroundings(bank, None, None, shown_progress(progress), parked=parked)
+    around = _Surroundings(bank, None, None, shown_progress(progress), parked=parked,
+        workers=_split(executor)[1],
+    )  # fmt: skip
     return _followed(around, lambda: resume_run(found))
 
 
@@ -378,6 +425,7 @@ def extend(
     bank: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
     parked: int = PARKED,
+    executor: Any = None,
 ) -> Result:
     """Go on with a search that has come to its end, with more to spend.
 
@@ -385,7 +433,8 @@ def extend(
         run: the result of the search, its run, or the identifier of that in the
             active store.
         budget: in addition to what it had.
-        bank, progress, parked: as for ``run``.
+        bank, progress, parked, executor: as for ``run``; how many executions are
+            extended at a time stays as it was.
 
     Returns:
         The result of a new run, which has all that the first one found.
@@ -418,7 +467,9 @@ def extend(
             f"search {id} did not come to its end: go on with "
             f"`enact.search.resume({id!r})`"
         )
-    around = _Surroundings(bank, None, None, shown_progress(progress), parked=parked)
+    around = _Surroundings(bank, None, None, shown_progress(progress), parked=parked,
+        workers=_split(executor)[1],
+    )  # fmt: skip
     going_on = invocation.edit(asked[-1], output=budget)
     with store:
         return _followed(around, going_on.replay)
