@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ class Drawing:
         learned: functions that were not known to make calls.
         place: where the execution may stand when it is parked; None to unwind it.
         in_call: keys of draws that run now.
+        inside: of runs that were made in this one.
     """
 
     def __init__(
@@ -102,10 +104,13 @@ class Drawing:
         self.usage: list[dict[str, object]] = []
         self.learned: list[str] = []
         self.in_call: set[str] = set()
+        self.inside: list[Drawing] = []
         self.place: Seat | None = None
         self._made = 0
         # Numbers of draws that were under way when this step was cut off, by key.
         self._promised: dict[str, int] = {}
+        # The call that made the run, if that is one within another.
+        self._made_in: tuple[str, bytes, str] | None = None
         # Calls that were counted, and may turn out to be no leaves: by key. With the
         # request of those that were drawn.
         self._unsure: dict[str, bytes | None] = {}
@@ -231,7 +236,8 @@ class Drawing:
             return None
         why = self.account.reserve()
         if why is not None:
-            self.parked.append((key_of_next(lane), call.request(), name))
+            here = self._made_in or (key_of_next(lane), call.request(), name)
+            self.parked.append(here)
             return OutOfBudget(why)
         self.calls += 1
         if name not in self.grounds.leaves:
@@ -273,6 +279,25 @@ class Drawing:
                 return True
             frame = frame.caller.frame
         return False
+
+    def within(self, frame: Frame) -> Drawing:
+        """Pays for the calls of another run: that one branches nowhere."""
+        grounds = copy.copy(self.grounds)
+        grounds.branch_on = frozenset([""])
+        inner = Drawing(grounds, draws=0, fresh=True)
+        inner.learned, inner.usage = self.learned, self.usage
+        inner.parked = self.parked
+        request = frame.call_input.request()
+        inner._made_in = self._made_in or (frame.key(), request, frame.target.name)
+        self.inside.append(inner)
+        return inner
+
+    def watching(self, frame: Frame) -> None:
+        """Nobody: see ``within``."""
+
+    def all_calls(self) -> int:
+        """How many calls ran that count, also in runs within."""
+        return self.calls + sum(inner.all_calls() for inner in self.inside)
 
     def ended(self, frame: Frame, status: str) -> None:
         """A call has come to its end."""

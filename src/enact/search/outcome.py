@@ -82,7 +82,7 @@ def step_of(outcome: Outcome, drawing: Drawing, seconds: float) -> Step:
         ending = "waiting"
     else:
         ending, why = "failed", redact(f"{type(error).__name__}: {error}")
-    spent = Spent(drawing.calls, seconds, draws=drawing.draws_made)
+    spent = Spent(drawing.all_calls(), seconds, draws=drawing.draws_made)
     for usage in drawing.usage:
         spent.add_usage(usage)
     return Step(
