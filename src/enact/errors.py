@@ -338,7 +338,11 @@ class Suspension(Signal):
 
     Attributes:
         why: in words.
+        passes_on: an invocation that is set aside by it sets aside the one that made
+            it, too.
     """
+
+    passes_on = False
 
     def __init__(self, why: str = "") -> None:
         super().__init__(why)

@@ -90,6 +90,12 @@ class _Execution:
         origin = task.origin or Origin()
         self.session.explained = self.session.changed = origin.changed
         self.run = Run(self.store, self.session, origin)
+        made_in = CURRENT.get()
+        if made_in is not None and self.run.sampler is None:
+            outer = made_in.frame
+            watcher = outer.run.sampler if outer.caller is not None else None
+            if watcher is not None:
+                self.run.sampler = watcher.watching(outer)
         self.top = Top(self.run)
         self.top.execution = self
         self.is_written = False

@@ -6,11 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 from enact.calls import edits
-from enact.calls.execution import Outcome, Task
+from enact.calls.execution import Outcome, Task, resolve
 from enact.calls.lanes import CURRENT
 from enact.calls.partial import origin_of, recorded_by
 from enact.calls.runs import Origin
 from enact.calls.verdicts import CODE_CHANGED
+from enact.errors import Suspension
 from enact.values import Ref, active_store
 
 INVOKE = "enact/invoke"
@@ -37,6 +38,11 @@ def within(task: Task) -> Task:
     frame = lane.frame
     run, store = frame.run, frame.run.store
     key = f"{run.branch}/{frame.key()}"
+    sampler = run.session.policy.sampler
+    if sampler is not None and task.policy.sampler is None and not _is_builtin(task):
+        # What a search pays for, it pays for here, too.
+        inner = sampler.within(frame)
+        task = task._replace(policy=task.policy._replace(sampler=inner))
     origin = (task.origin or Origin())._replace(within=key)
     if run.origin.row is not None:
         for row in store.backend.runs(since=run.started):
@@ -54,9 +60,20 @@ def within(task: Task) -> Task:
     return task._replace(origin=origin)
 
 
+def _is_builtin(task: Task) -> bool:
+    """Whether it is a program of enact's own, as a search is."""
+    return task.fun is not None and resolve(task.fun, tuple(task.args))[0].builtin
+
+
 def noted(outcome: Outcome) -> Outcome:
-    """Note what code an ``invoke`` ran within the call that runs here."""
+    """Note what code an ``invoke`` ran within the call that runs here.
+
+    Raises:
+        Suspension: what set that aside sets aside what invoked it.
+    """
     lane = CURRENT.get()
     assert lane is not None
     lane.frame.ran(None, outcome.below)
+    if isinstance(outcome.error, Suspension) and outcome.error.passes_on:
+        raise outcome.error
     return outcome

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from enact.calls.flushing import Group
     from enact.calls.frames import Frame
     from enact.calls.layout import Blocks
+    from enact.calls.sampling import Watcher
     from enact.calls.session import Session
     from enact.calls.targets import Target
 
@@ -157,7 +158,7 @@ class Run:
             or policy.forecast is not None
             or policy.sampler is not None
         )
-        self.sampler = policy.sampler
+        self.sampler: Watcher | None = policy.sampler
         backend = store.backend
         self.record = backend.record
         self.flusher: SharesFlushes | None = None

@@ -43,6 +43,16 @@ class Known(NamedTuple):
     number: int
 
 
+class Watcher(Protocol):
+    """Is told of calls that ended; has to be safe for threads."""
+
+    def ended(self, frame: Frame, status: str) -> None:
+        """A call has come to its end, however it did."""
+
+    def watching(self, frame: Frame) -> Watcher | None:
+        """Is told of the calls of another run, which ``frame`` makes."""
+
+
 class Sampler(Protocol):
     """Decides about calls that would run live; has to be safe for threads."""
 
@@ -68,6 +78,12 @@ class Sampler(Protocol):
 
     def ended(self, frame: Frame, status: str) -> None:
         """A call has come to its end, however it did."""
+
+    def within(self, frame: Frame) -> Sampler | None:
+        """Decides about the calls of another run, which ``frame`` makes."""
+
+    def watching(self, frame: Frame) -> Watcher | None:
+        """Is told of the calls of such a run, if nobody decides about them."""
 
 
 def key_of_next(lane: Lane) -> str:

@@ -14,7 +14,7 @@ import types
 import typing
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from enact.calls.callers import stacklevel
@@ -306,6 +306,23 @@ def live(name: str) -> list[Target]:
     if newest is None:
         return []
     return [newest, *(other for other in list(_live[name]) if other is not newest)]
+
+
+def modules_of(names: Iterable[str]) -> list[str]:
+    """The modules that define functions, for a process that is to know them.
+
+    Args:
+        names: of registered functions.
+
+    Returns:
+        Names to import; those that cannot be, as ``__main__``, are left out.
+    """
+    found = {
+        str(getattr(target.fn, "__module__", ""))
+        for one in names
+        for target in live(one)
+    }
+    return sorted(found - {"__main__", "__mp_main__", "", "None"})
 
 
 def warn_if_ambiguous(target: Target) -> None:

@@ -17,6 +17,8 @@ from enact.values import adapter
 class OutOfBudget(Suspension):
     """Raised in place of a call that nothing is left for."""
 
+    passes_on = True
+
     def __init__(self, why: str = "") -> None:
         super().__init__(why)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ class Drawing:
         draws: how many samples may be drawn: 0, 1, or None for all.
         fresh: the program starts from its beginning.
         tells_draws: the journal is told the numbers of draws before they run.
+        only_at: no other call is drawn, also if that one turns out to make calls.
 
     Attributes:
         score: what the program told last; only after the first draw if not fresh.
@@ -73,6 +75,7 @@ class Drawing:
         learned: functions that were not known to make calls.
         place: where the execution may stand when it is parked; None to unwind it.
         in_call: keys of draws that run now.
+        inside: of runs that were made in this one.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Drawing:
         draws: int | None = 1,
         fresh: bool = False,
         tells_draws: bool = False,
+        only_at: bool = False,
     ) -> None:
         self.grounds = grounds
         self.at = at
@@ -90,6 +94,7 @@ class Drawing:
         self.draws = draws
         self.fresh = fresh
         self.tells_draws = tells_draws
+        self.only_at = only_at
         self.score: float | None = None
         self.accepted = False
         self.drawn: list[tuple[bytes, int]] = []
@@ -99,10 +104,13 @@ class Drawing:
         self.usage: list[dict[str, object]] = []
         self.learned: list[str] = []
         self.in_call: set[str] = set()
+        self.inside: list[Drawing] = []
         self.place: Seat | None = None
         self._made = 0
         # Numbers of draws that were under way when this step was cut off, by key.
         self._promised: dict[str, int] = {}
+        # The call that made the run, if that is one within another.
+        self._made_in: tuple[str, bytes, str] | None = None
         # Calls that were counted, and may turn out to be no leaves: by key. With the
         # request of those that were drawn.
         self._unsure: dict[str, bytes | None] = {}
@@ -112,6 +120,11 @@ class Drawing:
     def account(self) -> Account:
         """Pays for the calls; nested searches draw from it."""
         return self.grounds.account
+
+    @property
+    def has_drawn(self) -> bool:
+        """Whether a draw was made."""
+        return self._made > 0
 
     def catch_up(self, cut_off: CutOff, first: bytes | None) -> None:
         """Take over what this extension did before it was cut off.
@@ -181,6 +194,8 @@ class Drawing:
             return True
         if self.at is None or key == self.at:
             return False
+        if self.only_at:
+            return True
         # What was taken for a leaf makes calls: the branch point is inside of it.
         return not key.startswith(f"{self.at}/")
 
@@ -221,7 +236,8 @@ class Drawing:
             return None
         why = self.account.reserve()
         if why is not None:
-            self.parked.append((key_of_next(lane), call.request(), name))
+            here = self._made_in or (key_of_next(lane), call.request(), name)
+            self.parked.append(here)
             return OutOfBudget(why)
         self.calls += 1
         if name not in self.grounds.leaves:
@@ -263,6 +279,25 @@ class Drawing:
                 return True
             frame = frame.caller.frame
         return False
+
+    def within(self, frame: Frame) -> Drawing:
+        """Pays for the calls of another run: that one branches nowhere."""
+        grounds = copy.copy(self.grounds)
+        grounds.branch_on = frozenset([""])
+        inner = Drawing(grounds, draws=0, fresh=True)
+        inner.learned, inner.usage = self.learned, self.usage
+        inner.parked = self.parked
+        request = frame.call_input.request()
+        inner._made_in = self._made_in or (frame.key(), request, frame.target.name)
+        self.inside.append(inner)
+        return inner
+
+    def watching(self, frame: Frame) -> None:
+        """Nobody: see ``within``."""
+
+    def all_calls(self) -> int:
+        """How many calls ran that count, also in runs within."""
+        return self.calls + sum(inner.all_calls() for inner in self.inside)
 
     def ended(self, frame: Frame, status: str) -> None:
         """A call has come to its end."""

@@ -28,9 +28,10 @@ from enact.search.claims import Turn
 from enact.search.drawing import Grounds
 from enact.search.judging import Judge
 from enact.search.making import Made, Maker, Program
+from enact.search.outcome import Step
 from enact.search.pool import Pool, make_pool
 from enact.search.spec import Found, Search
-from enact.search.steps import Job, Step, Stepper
+from enact.search.steps import Job, Stepper
 from enact.search.strategy import Extend, Vary
 from enact.search.tree import Node, Tree
 from enact.search.walk import Draw, draws_of, name_of

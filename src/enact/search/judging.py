@@ -19,7 +19,7 @@ from enact.calls.invocation import from_cid
 from enact.calls.lanes import CURRENT
 from enact.calls.targets import Target, add, live
 from enact.errors import EnactError, InvalidScore
-from enact.search.budget import Spent
+from enact.search.budget import Account, Budget, Spent
 from enact.search.claims import Claims, Turn
 from enact.search.pool import aside
 from enact.search.scores import checked, wants_invocation
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from enact.calls import Invocation
     from enact.calls.frames import Frame
     from enact.calls.runs import Run
-    from enact.search.budget import Account
-    from enact.search.steps import Step
+    from enact.search.outcome import Step
     from enact.stores import CallRow, ValueStore
 
 SCORE = "enact/search/Score"
@@ -100,20 +99,91 @@ class Meter:
         """A call has come to its end."""
         if not self._open:
             return
-        above = frame.caller.frame
-        while id(above) not in self._open:
-            if getattr(above, "caller", None) is None:
-                return  # no part of a score
-            above = above.caller.frame
+        spent = self._spent_in(frame.caller.frame)
+        if spent is None:
+            return  # no part of a score
+        self.count(spent, frame, status)
+
+    def count(self, spent: Spent, frame: Frame, status: str) -> None:
+        """A call of a score has come to its end."""
         if frame.children and _completed(frame) is not None:
             return  # it told the same when it was recorded
         made = _spent_by(
             bool(frame.children), frame.target.draws and not frame.target.certain,
             status, frame.usage,
         )  # fmt: skip
+        self.settle(spent, made)
+
+    def settle(self, spent: Spent, made: Spent) -> None:
+        """A score has spent something."""
         with self._lock:
-            self._open[id(above)].add(made)
+            spent.add(made)
         self._account.spend(made)
+
+    def _spent_in(self, frame: Frame) -> Spent | None:
+        """What the score spends that a call is part of; None if it is of none."""
+        above = frame
+        while id(above) not in self._open:
+            if getattr(above, "caller", None) is None:
+                return None
+            above = above.caller.frame
+        return self._open[id(above)]
+
+    def within(self, frame: Frame) -> None:
+        """Nobody decides about what a score invokes."""
+
+    def watching(self, frame: Frame) -> _Watcher | None:
+        """Counts what an invocation within a score spends."""
+        spent = self._spent_in(frame)
+        return None if spent is None else _Watcher(self, spent)
+
+    def account_in(self, frame: Frame) -> Account | None:
+        """Pays for a search within a score."""
+        spent = self._spent_in(frame)
+        return None if spent is None else OfScore(self, spent)
+
+
+class _Watcher:
+    def __init__(self, meter: Meter, spent: Spent) -> None:
+        self._meter = meter
+        self._spent = spent
+
+    def ended(self, frame: Frame, status: str) -> None:
+        self._meter.count(self._spent, frame, status)
+
+    def watching(self, frame: Frame) -> _Watcher:
+        return self
+
+
+class OfScore(Account):
+    """Pays for a search within a score: its calls are calls of that score.
+
+    Args:
+        meter: of the search that is scored.
+        score: what the score spends.
+    """
+
+    def __init__(self, meter: Meter, score: Spent) -> None:
+        super().__init__(Budget())
+        self._meter = meter
+        self._score = score
+
+    def reserve(self) -> str | None:
+        self._meter.settle(self._score, Spent(score_calls=1))
+        return None
+
+    def release(self) -> None:
+        self._meter.settle(self._score, Spent(score_calls=-1))
+
+    def charge(self, usage: dict[str, Any] | None) -> None:
+        made = Spent()
+        made.add_usage(usage)
+        self._meter.settle(self._score, made)
+
+    def spend(self, spent: Spent) -> None:
+        calls = spent.calls + spent.score_calls
+        made = Spent(0, 0.0, spent.usd, spent.tokens, calls)
+        self._meter.settle(self._score, made)
 
 
 def _completed(frame: Frame) -> Invocation | None:

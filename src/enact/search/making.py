@@ -14,9 +14,10 @@ from enact.human.requests import waiting
 from enact.search.budget import Spent
 from enact.search.claims import Claims, Turn
 from enact.search.judging import Judge
+from enact.search.outcome import Step
 from enact.search.pool import aside
 from enact.search.scores import wants_invocation
-from enact.search.steps import Job, Step, Stepper
+from enact.search.steps import Job, Stepper
 from enact.search.strategy import Vary
 from enact.values import ACTIVE
 

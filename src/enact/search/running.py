@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import contextvars
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +13,22 @@ from enact.errors import SearchError
 from enact.query import Run, Store
 from enact.query import resume as resume_run
 from enact.search.budget import Account, Budget
-from enact.search.drawing import Drawing, Grounds
+from enact.search.drawing import Grounds
 from enact.search.driver import MORE, Driver
 from enact.search.earlier import Earlier
 from enact.search.judging import Judge, Meter, spent_before
 from enact.search.ledger import Ledger
-from enact.search.parse import strategy_of
+from enact.search.preparing import (
+    PARKED,
+    SURROUNDINGS,
+    Surroundings,
+    prepare,
+    prepare_call,
+    split,
+    workers_for,
+)
 from enact.search.progress import Progress, shown_progress
 from enact.search.recorded import recorded_run
-from enact.search.registered import (
-    registered_function,
-    registered_name,
-    require_registered,
-)
 from enact.search.result import Result
 from enact.search.spec import Found, Search
 from enact.search.steps import Stepper
@@ -36,40 +37,9 @@ from enact.stores import ValueStore, memory_backend
 from enact.values import ACTIVE, active_store
 
 if TYPE_CHECKING:
-    import asyncio
+    pass
 
 SEARCH = "enact/search"
-
-PARKED = 16
-"""How many executions stand at their branch points, unless told otherwise."""
-
-
-@dataclasses.dataclass
-class _Surroundings:
-    """What a search needs that is no part of what it is asked to do.
-
-    Attributes:
-        bank: where earlier samples are.
-        account: of the search that this one is part of.
-        loop: for async programs.
-        progress: is told of each outcome.
-        driver: of the search, once it runs.
-        run: identifier of the search, once it runs.
-        parked: how many executions may stand at their branch points.
-    """
-
-    bank: ValueStore | None = None
-    account: Account | None = None
-    loop: asyncio.AbstractEventLoop | None = None
-    progress: Callable[[Progress], None] | None = None
-    driver: Driver | None = None
-    run: str = ""
-    parked: int = PARKED
-
-
-_SURROUNDINGS: contextvars.ContextVar[_Surroundings | None] = contextvars.ContextVar(
-    "enact_search", default=None
-)
 
 
 @register(name=SEARCH)
@@ -78,7 +48,7 @@ def search_program(search: Search) -> Found:
     lane = CURRENT.get()
     if lane is None:
         raise SearchError("use `enact.search.run(...)`")
-    around = _SURROUNDINGS.get() or _Surroundings()
+    around = SURROUNDINGS.get() or Surroundings()
     frame = lane.frame
     run, store = frame.run, frame.run.store
     bank = (around.bank or store) if search.banked else None
@@ -86,7 +56,10 @@ def search_program(search: Search) -> Found:
     ledger = Ledger(store, bank, run.started)
     grounds = Grounds(account, ledger, frozenset(search.branch_on))
     earlier = Earlier(frame, grounds, store)
-    stepper = Stepper(store, grounds, earlier, around.loop, around.parked, search.width)
+    stepper = Stepper(
+        store, grounds, earlier, around.loop, around.parked, search.width,
+        workers_for(around.workers, store, grounds, search.width),
+    )  # fmt: skip
     meter = Meter(account, spent_before(run, store))
     judge = Judge(search.score, store, run.id, meter)
     run.sampler = meter
@@ -117,7 +90,7 @@ def run(
     strategy: str | Strategy = "best_of",
     budget: Budget | None = None,
     branch_on: Iterable[Any] = (),
-    executor: int | None = None,
+    executor: Any = None,
     seed: int = 0,
     bank: Any = None,
     merge_on: Callable[[Invocation], Any] | None = None,
@@ -144,7 +117,9 @@ def run(
         budget: what may be spent; by default no limit.
         branch_on: branch at calls of these functions only, or of these names.
         executor: how many executions are extended at a time: in threads, or, if the
-            program is async, as tasks of one event loop. By default one.
+            program is async, as tasks of one event loop. By default one. Or
+            ``"processes"`` for as many processes as there are processors, or an
+            executor of ``concurrent.futures``.
         seed: of all chance in the strategy.
         bank: a store; samples that were drawn before for the same request, by the same
             code, are used in their order before any call runs. If no store is active,
@@ -180,7 +155,7 @@ def run(
         >>> result.spent.calls, result.best.output >= 12
         (150, True)
     """
-    search, around = _prepare(
+    search, around = prepare(
         program, args, kwargs, score, strategy, budget, branch_on, executor, seed,
         bank, merge_on, progress, parked,
     )  # fmt: skip
@@ -196,68 +171,11 @@ async def run_async(program: Any, *args: Any, **options: Any) -> Result:
     import asyncio
 
     loop = asyncio.get_running_loop()
-    search, around = _prepare_call(program, *args, **options)
+    search, around = prepare_call(program, *args, **options)
     around.loop = loop
     return await asyncio.to_thread(
         _with_store, around.bank, lambda: _searched(search, around)
     )
-
-
-def _prepare_call(
-    program: Any, args: Sequence[Any] = (), kwargs: Any = None, **options: Any
-) -> tuple[Search, _Surroundings]:
-    given: dict[str, Any] = {
-        "score": None, "strategy": "best_of", "budget": None, "branch_on": (),
-        "executor": None, "seed": 0, "bank": None, "merge_on": None, "progress": None,
-        "parked": PARKED,
-    }  # fmt: skip
-    unknown = set(options) - set(given)
-    if unknown:
-        raise TypeError(f"run_async has no option {', '.join(sorted(unknown))}")
-    given.update(options)
-    return _prepare(program, args, kwargs, **given)
-
-
-def _prepare(
-    program: Any, args: Sequence[Any], kwargs: dict[str, Any] | None, score: Any,
-    strategy: Any, budget: Budget | None, branch_on: Any, executor: Any, seed: int,
-    bank: Any, merge_on: Any, progress: Any, parked: Any,
-) -> tuple[Search, _Surroundings]:  # fmt: skip
-    chosen = strategy_of(strategy)
-    budget = Budget() if budget is None else budget
-    if not isinstance(budget, Budget):
-        raise SearchError(
-            f"budget is a Budget, as in Budget(calls=100), not {budget!r}"
-        )
-    width = 1 if executor is None else executor
-    if type(width) is not int or width < 1:
-        raise SearchError(
-            f"executor={executor!r}: give the number of executions that are to run at "
-            "a time, 1 or more"
-        )
-    if type(parked) is not int or parked < 0:
-        raise SearchError(
-            f"parked={parked!r}: give the number of executions that may stand at their "
-            "branch points, 0 or more"
-        )
-    lane = CURRENT.get()
-    sampler = None if lane is None else lane.frame.run.sampler
-    account = sampler.account if isinstance(sampler, Drawing) else None
-    if chosen.is_endless and budget == Budget() and account is None:
-        raise SearchError(
-            f"{type(chosen).__name__} goes on for as long as there is something to "
-            "spend, and no budget is given. Next: give one, as in "
-            "`budget=enact.search.Budget(calls=100)`"
-        )
-    require_registered(program)
-    chosen.require(program)
-    search = Search(
-        program, list(args), dict(kwargs or {}), registered_function(score), chosen,
-        budget, [registered_name(one) for one in branch_on], width, seed,
-        bank is not None, registered_function(merge_on),
-    )  # fmt: skip
-    shown = shown_progress(progress, budget.calls)
-    return search, _Surroundings(bank, account, None, shown, parked=parked)
 
 
 def _with_store(bank: Any, search: Callable[[], Result]) -> Result:
@@ -270,14 +188,14 @@ def _with_store(bank: Any, search: Callable[[], Result]) -> Result:
         return search()
 
 
-def _searched(search: Search, around: _Surroundings) -> Result:
+def _searched(search: Search, around: Surroundings) -> Result:
     return _followed(around, lambda: invoke(search_program, (search,)))
 
 
-def _followed(around: _Surroundings, go: Callable[[], Invocation]) -> Result:
+def _followed(around: Surroundings, go: Callable[[], Invocation]) -> Result:
     """Run a search, and put together what came of it."""
     store = _store()
-    token = _SURROUNDINGS.set(around)
+    token = SURROUNDINGS.set(around)
     try:
         invocation = go()
     except KeyboardInterrupt as error:
@@ -288,7 +206,7 @@ def _followed(around: _Surroundings, go: Callable[[], Invocation]) -> Result:
             )
         raise
     finally:
-        _SURROUNDINGS.reset(token)
+        SURROUNDINGS.reset(token)
         if around.progress is not None and hasattr(around.progress, "close"):
             around.progress.close()
     driver = around.driver
@@ -316,7 +234,7 @@ def _store() -> ValueStore:
 
 def _result_of(invocation: Invocation) -> Result:
     """The result of a search that is recorded: it is replayed, and runs nothing."""
-    around = _Surroundings()
+    around = Surroundings()
     token = CURRENT.set(None)
     try:
         return _followed(around, lambda: invocation.rewind(0).replay(live="forbid"))
@@ -351,6 +269,7 @@ def resume(
     bank: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
     parked: int = PARKED,
+    executor: Any = None,
 ) -> Result:
     """Go on with a search that was cut off, failed, or waited for a person.
 
@@ -359,7 +278,8 @@ def resume(
 
     Args:
         run: of the search, or its identifier in the active store.
-        bank, progress, parked: as for ``run``.
+        bank, progress, parked, executor: as for ``run``; how many executions are
+            extended at a time stays as it was.
 
     Raises:
         SearchError: it is no search.
@@ -367,7 +287,9 @@ def resume(
         RunIsLive: somebody executes it.
     """
     found = recorded_run(run, SEARCH, "a search")
-    around = _Surroundings(bank, None, None, shown_progress(progress), parked=parked)
+    around = Surroundings(bank, None, None, shown_progress(progress), parked=parked,
+        workers=split(executor)[1],
+    )  # fmt: skip
     return _followed(around, lambda: resume_run(found))
 
 
@@ -378,6 +300,7 @@ def extend(
     bank: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
     parked: int = PARKED,
+    executor: Any = None,
 ) -> Result:
     """Go on with a search that has come to its end, with more to spend.
 
@@ -385,7 +308,8 @@ def extend(
         run: the result of the search, its run, or the identifier of that in the
             active store.
         budget: in addition to what it had.
-        bank, progress, parked: as for ``run``.
+        bank, progress, parked, executor: as for ``run``; how many executions are
+            extended at a time stays as it was.
 
     Returns:
         The result of a new run, which has all that the first one found.
@@ -418,7 +342,9 @@ def extend(
             f"search {id} did not come to its end: go on with "
             f"`enact.search.resume({id!r})`"
         )
-    around = _Surroundings(bank, None, None, shown_progress(progress), parked=parked)
+    around = Surroundings(bank, None, None, shown_progress(progress), parked=parked,
+        workers=split(executor)[1],
+    )  # fmt: skip
     going_on = invocation.edit(asked[-1], output=budget)
     with store:
         return _followed(around, going_on.replay)

@@ -8,72 +8,32 @@ it did from its record, and goes on with what was in flight.
 from __future__ import annotations
 
 import contextvars
-import dataclasses
 import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from enact.calls import edits, register
+from enact.calls import edits
 from enact.calls.calling import call
-from enact.calls.endings import INTERRUPTS
 from enact.calls.execution import Outcome, Task, execute, execute_async, resolve
 from enact.calls.lanes import CURRENT
 from enact.calls.partial import origin_of
 from enact.calls.policy import Policy
 from enact.calls.runs import Origin
-from enact.calls.sampling import Parked
 from enact.calls.targets import Target, add
-from enact.errors import ReplayError, Signal
-from enact.search.budget import OutOfBudget, Spent
 from enact.search.drawing import Drawing, Grounds
 from enact.search.earlier import DRAW, STEP, Earlier
-from enact.search.marks import Discarded
+from enact.search.outcome import Step, step_of
 from enact.search.parking import Lot
-from enact.values import Ref, redact
+from enact.search.walk import name_of
+from enact.values import Ref
 
 if TYPE_CHECKING:
     import asyncio
 
+    from enact.calls.frames import Frame
+    from enact.search.workers import Workers
     from enact.stores import ValueStore
-
-
-@register(name="enact/search/Step")
-@dataclasses.dataclass
-class Step:
-    """What came of extending a node.
-
-    Attributes:
-        invocation: the new execution.
-        ending: ``parked``, ``completed``, ``failed``, ``discarded``, ``waiting`` or
-            ``cut`` (nothing was left to spend).
-        at, request, branch: of a parked one, which call is drawn next.
-        drawn: requests of the samples drawn, but for the first of a parked node.
-        numbers: of those draws.
-        place: in the order in which steps were asked for; None of the first execution.
-        first, number: request and number of the draw of a parked node.
-        spent: what ran.
-        score: that the program told.
-        accepted: it said that it is good enough.
-        why: of one that failed, was discarded, or was cut.
-        learned: functions that were not known to make calls.
-    """
-
-    invocation: Ref[Any]
-    ending: str
-    at: str | None
-    request: Ref[Any] | None
-    branch: str | None
-    drawn: list[Ref[Any]]
-    spent: Spent
-    score: float | None
-    accepted: bool
-    why: str | None
-    learned: list[str]
-    numbers: list[int] = dataclasses.field(default_factory=list)
-    place: int | None = None
-    first: Ref[Any] | None = None
-    number: int | None = None
 
 
 class Job(NamedTuple):
@@ -108,6 +68,7 @@ class Stepper:
         loop: for async programs; None to start one when needed.
         parked: how many executions may stand at their branch points.
         width: how many executions are extended at a time.
+        workers: make steps in other processes; None to make them here.
     """
 
     def __init__(
@@ -118,6 +79,7 @@ class Stepper:
         loop: asyncio.AbstractEventLoop | None = None,
         parked: int = 0,
         width: int = 1,
+        workers: Workers | None = None,
     ) -> None:
         self._store = store
         self._grounds = grounds
@@ -129,6 +91,7 @@ class Stepper:
         self._target = Target(self._run, STEP, builtin=True)
         self._lock = threading.Lock()
         self._lot = Lot(parked)
+        self._workers = workers
         # One at a time draws in the same order each time.
         outlives = getattr(store.backend, "outlives_process", True)
         self._tells_draws = width > 1 and outlives
@@ -188,6 +151,12 @@ class Stepper:
             first = {DRAW: [job.place, job.number, request]}
         origin = Origin(job.start, "search", within=key, meta=first)
         cut_off = self._earlier.cut_off.pop(key, None)
+        if self._workers is not None and cut_off is None:
+            step = self._workers.step(job, key, first)
+            if step is not None:
+                self._note_code(frame, step)
+                step.spent.seconds = time.monotonic() - began
+                return self._named(step, job)
         if cut_off is not None:
             recorded = edits.read(cut_off.partial, store)
             drawing.catch_up(cut_off, job.request)
@@ -201,7 +170,22 @@ class Stepper:
             task = Task(fun, args, kwargs, recorded, policy, origin)
             outcome = self._execute(task, drawing)
         frame.ran(None, outcome.below)
-        return _step_of(outcome, drawing, time.monotonic() - began, job)
+        step = step_of(outcome, drawing, time.monotonic() - began)
+        return self._named(step, job)
+
+    def _note_code(self, frame: Frame, step: Step) -> None:
+        """Note what code ran in another process."""
+        recorded = edits.read(step.invocation.cid, self._store)
+        version = None
+        if recorded.code is not None:
+            version = name_of(recorded, self._store), recorded.code
+        frame.ran(version, frame.run.session.versions.below(recorded.subtree))
+
+    def _named(self, step: Step, job: Job) -> Step:
+        """A step with what it was asked for."""
+        step.place, step.number = job.place, job.number
+        step.first = None if job.request is None else Ref(job.request, self._store)
+        return step
 
     # --- running ----------------------------------------------------------------
 
@@ -237,6 +221,8 @@ class Stepper:
     def close(self) -> None:
         """Let go of what is parked, and stop the event loop, if one was started."""
         self._lot.close()
+        if self._workers is not None:
+            self._workers.close()
         loop = self._own_loop
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
@@ -250,48 +236,6 @@ def _forever(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.close()
-
-
-def _step_of(outcome: Outcome, drawing: Drawing, seconds: float, job: Job) -> Step:
-    """What a step ended with.
-
-    Raises:
-        ReplayError: the program left its record.
-        KeyboardInterrupt, SystemExit: as they came.
-    """
-    error = outcome.error
-    if isinstance(error, (ReplayError, *INTERRUPTS)) or outcome.cid is None:
-        assert error is not None
-        raise error
-    store = outcome.store
-    at = request = branch = why = None
-    if error is None:
-        ending = "completed"
-    elif isinstance(error, Discarded):
-        ending, why = "discarded", error.why
-    elif isinstance(error, (Parked, OutOfBudget)):
-        ending = "cut" if isinstance(error, OutOfBudget) else "parked"
-        at, cid, branch = min(drawing.parked, key=_in_order)
-        request = Ref[Any](cid, store)
-    elif isinstance(error, Signal):
-        ending = "waiting"
-    else:
-        ending, why = "failed", redact(f"{type(error).__name__}: {error}")
-    spent = Spent(drawing.calls, seconds, draws=drawing.draws_made)
-    for usage in drawing.usage:
-        spent.add_usage(usage)
-    return Step(
-        Ref(outcome.cid, store), ending, at, request, branch,
-        [Ref(cid, store) for cid, _ in drawing.drawn], spent, drawing.score,
-        drawing.accepted, why, drawing.learned,
-        [number for _, number in drawing.drawn], job.place,
-        None if job.request is None else Ref(job.request, store), job.number,
-    )  # fmt: skip
-
-
-def _in_order(parked: tuple[str, bytes, str]) -> list[list[int]]:
-    """Calls in order of lanes: the keys of calls, as numbers."""
-    return [[int(n) for n in step.split(":")] for step in parked[0].split("/")]
 
 
 add(Target(Stepper.step, STEP, builtin=True))
