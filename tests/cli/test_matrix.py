@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every command that looks: in a terminal and piped, on a small and on a large store."""
+"""Every command that looks: in a terminal and piped, on a small and a large store."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from pathlib import Path
 import pytest
 
 import enact as library
-from enact.cli import main
 from tests.cli.conftest import run
-from tests.cli.test_bad_stores import ALL, LOOKING
+from tests.cli.test_bad_stores import LOOKING
 
 # One process runs them all, each as `enact` would.
 DRIVER = """
 import json, sys
-from enact.cli import main
 for command in json.loads(sys.argv[1]):
     try:
         main(command, prog_name="enact")
@@ -34,7 +32,8 @@ for command in json.loads(sys.argv[1]):
 """
 COMMANDS = [[name, *rest] for name, rest in LOOKING.items()]
 ENDED = re.compile(r"<<(.*): (\d+)>>\n")
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Colours, and what a spinner does with the cursor.
+COLOUR = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]|\r")
 
 
 def codes(shown: str) -> dict[str, int]:
@@ -101,7 +100,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     path = tmp_path_factory.mktemp("large") / "runs.db"
     with library.SQLiteStore(path) as store:
-        store.tag("handled", library.invoke(wide, (25_000,)))
+        store.tag("handled", library.invoke(wide, (21_000,)))
         for n in range(300):
             library.invoke(wide, (n % 3,))
         store.tag("many", library.invoke(wide, (3,)))
@@ -118,27 +117,18 @@ def test_commands_on_a_large_store(large: Path, name: str) -> None:
     assert done.exit_code == 0, done.output
     assert len(done.stdout) < 100_000
     if name == "show":
-        assert "25,001" in run("show", "handled", "--store", str(large)).stdout
-    done = run(name, *arguments[:1], *arguments[1:], "--json", "--store", str(large))
+        assert "21,001" in run("show", "handled", "--store", str(large)).stdout
+    done = run(name, *arguments, "--json", "--store", str(large))
     if name != "export":
         json.loads(done.stdout)
 
 
 def test_exit_codes(place: Path) -> None:
     assert run("log").exit_code == 0
-    for wrong in (
-        ("nothing",),
-        ("log", "--nothing"),
-        ("show", "a", "b"),
-        ("log", "-n", "x"),
-    ):
-        assert run(*wrong).exit_code == 2, wrong
-    for missing in (
-        ("show", "nothing"),
-        ("cat", "handled/9"),
-        ("tag", "-d", "nothing"),
-    ):
-        done = run(*missing)
+    for wrong in ("nothing", "log --nothing", "show a b", "log -n x"):
+        assert run(*wrong.split()).exit_code == 2, wrong
+    for missing in ("show nothing", "cat handled/9", "tag -d nothing"):
+        done = run(*missing.split())
         assert done.exit_code == 1, missing
         assert done.stderr.count("\n") == 1 and done.stderr.startswith("Error: ")
     assert run("diff", "handled", "many", "--exit-code").exit_code == 1
@@ -163,8 +153,3 @@ def test_commands_options_and_tags_are_completed(place: Path, shell: str) -> Non
         assert "search" in completed("enact sea")
         assert "--depth" in completed("enact show --de")
     assert "handled" in completed("enact show han")
-
-
-def test_every_command_is_tried() -> None:
-    tried = {name for name in LOOKING} | {command[0] for command in ALL}
-    assert tried | {"init", "ui"} == set(main.commands)
