@@ -20,6 +20,7 @@ from tests.cli.test_bad_stores import LOOKING
 # One process runs them all, each as `enact` would.
 DRIVER = """
 import json, sys
+from enact.cli import main
 for command in json.loads(sys.argv[1]):
     try:
         main(command, prog_name="enact")
@@ -73,7 +74,7 @@ def test_in_a_terminal_and_piped_the_same_is_told(place: Path) -> None:
             break
         shown += some
     os.close(ours)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=30) == 0, shown.decode()[-2000:]
     text = shown.decode("utf-8").replace("\r\n", "\n")
     plain = piped(COMMANDS)
     assert codes(text) == codes(plain)
