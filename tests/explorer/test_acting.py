@@ -242,7 +242,13 @@ def test_without_the_program_nothing_acts(looking: Client, recorded: Path) -> No
 
 def test_what_acts_takes_requests_of_this_page_only(acting: Any) -> None:
     client, run = acting(ask, (str,))
-    targets = ["/replay", f"{run}/retry", f"{run}/fork", f"{run}/answer"]
+    targets = [
+        "/replay",
+        "/questions/answer",
+        f"{run}/retry",
+        f"{run}/fork",
+        f"{run}/answer",
+    ]
     body = b"do=answer&value=x&ref=x"
     tried = 0
     for path, method, host, origin, token, kind in itertools.product(
