@@ -73,6 +73,11 @@ def asks(order: Order) -> str:
 
 
 @enact.register
+def draws(title: str) -> bytes:
+    return enact.request_input(bytes, for_value=PIXEL, context=f"A picture: {title}?")
+
+
+@enact.register
 async def part(n: int) -> int:
     await asyncio.sleep(0)
     return n

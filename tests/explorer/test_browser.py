@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -232,6 +233,48 @@ def test_questions_are_answered(acting: str, opened: Any, tmp_path: Path) -> Non
     page.get_by_role("button", name="Answer").click()
     expect(page.locator(".summary .status")).to_have_text("completed")
     expect(page.locator("#call-\\.")).to_contain_text("= 'Five\\nseas, warm'")
+
+
+def test_images_and_several_answers_at_once(
+    acting: str, opened: Any, tmp_path: Path
+) -> None:
+    code = """
+import enact, shop_app
+with enact.SQLiteStore("runs.db") as store:
+    enact.invoke(shop_app.draws, ("sea",))
+    enact.invoke(shop_app.draws, ("sky",))
+store.close()
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
+    (tmp_path / "sky.gif").write_bytes(b"GIF89a" + b"\x01\x00" * 8)
+    (tmp_path / "no.gif").write_text("<script>document.title='ran'</script>")
+    page = opened(acting, quiet=False)  # a 422 is told there
+    page.get_by_role("link", name="Questions 3").click()
+    page.get_by_role("button", name="Answer together").click()
+    asked = page.locator("section.asked")
+    expect(asked).to_have_count(3)
+    asked.nth(0).get_by_label("Value str").fill("Five seas")
+    asked.nth(1).get_by_label("Accept as it is").check()
+    expect(asked.nth(1).locator("input[type=file]")).to_be_hidden()
+    expect(asked.nth(1).locator("img")).to_be_visible()
+    asked.nth(2).locator("input[type=file]").set_input_files(tmp_path / "no.gif")
+    page.screenshot(path=artefacts(tmp_path) / "answers.png", full_page=True)
+    page.get_by_role("button", name="Send 3 answers").click()
+    expect(asked).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text("no image that is known here")
+    assert page.title() != "ran"
+    asked.locator("input[type=file]").set_input_files(tmp_path / "sky.gif")
+    page.get_by_role("button", name="Send 1 answer").click()
+    page.get_by_role("link", name="Runs").click()
+    page.get_by_label("Function").fill("draws")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.locator(".status.completed")).to_have_count(2)
+    rows.nth(0).locator("td.id a").click()
+    expect(page.locator("#details img").first).to_have_attribute(
+        "src", re.compile("^data:image/gif;base64,R0lGODlh")
+    )
+    expect(page.get_by_role("link", name="Questions 1")).to_be_visible()
 
 
 def test_a_call_is_forked_with_an_edit(acting: str, opened: Any) -> None:

@@ -192,3 +192,48 @@ def test_odd_paths_reach_nothing() -> None:
     for path, is_there in PATHS.items():
         answer = client.get(path)
         assert (answer.text == "reached") == (is_there or path in plain), path
+
+
+def test_every_odd_path_with_every_kind_of_request() -> None:
+    """Behind the guard answers anything: what gets there is exactly what may."""
+
+    async def anything(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("reached")(scope, receive, send)
+
+    client = Client(Guard(anything, 7000, TOKEN, ("127.0.0.1", "localhost", "[::1]")))
+    plain = {"/static/nothing.css", "/openapi.json", "/docs"}
+    hosts = (HOST, "[::1]:7000", "127.0.0.1:7001", "evil.example:7000", None)
+    tried = reached = 0
+    for method, host, origin, token, path in itertools.product(
+        ("GET", "HEAD", "POST", "PUT", "OPTIONS"), hosts, ORIGINS, TOKENS, PATHS
+    ):
+        headers, query = {}, ""
+        if host is not None:
+            headers["host"] = host
+        if (sent := origin_for(origin, host)) is not None:
+            headers["origin"] = sent
+        if token in ("cookie", "wrong cookie"):
+            headers["cookie"] = COOKIE if token == "cookie" else COOKIE + "x"
+        elif token in ("address", "wrong address"):
+            query = f"token={TOKEN if token == 'address' else 'x'}"
+        elif token == "twice":
+            query = f"token={TOKEN}&token={TOKEN}"
+        answer = client.send(method, path, headers, query)
+        may = (
+            method in ("GET", "HEAD", "POST")
+            and HOSTS.get(host, False)
+            and (origin == "same" or (origin is None and method != "POST"))
+            and (PATHS[path] or path in plain)
+        )
+        enters = may and token == "address" and method != "POST"
+        passes = may and token == "cookie"
+        expected = {200} if passes else {303} if enters else {403, 404, 405}
+        assert answer.status in expected, (method, host, origin, token, path)
+        if method != "HEAD":
+            assert (answer.text == "reached") == passes
+        if enters:
+            assert answer.headers["location"] == path
+        tried += 1
+        reached += passes
+    assert tried == 5 * 5 * 7 * 6 * len(PATHS) == 21_000
+    assert reached == (2 * 2 * 2 + 1 * 2 * 1) * 5

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+import enact.values.redaction as redaction
 from enact.values.redaction import SHAPES, name_rule, redact, shape_rule, shown
 
 # In two parts each, so that no scanner takes this file for a leak.
@@ -167,3 +168,20 @@ def test_redaction_takes_time_in_proportion_to_the_text(piece: str) -> None:
     redact(text)
     name_rule(text[:80], text)
     name_rule("token", text)
+
+
+def test_names_that_are_said_to_be_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their values stay, but for what is shaped like a credential."""
+    secret = "aB3dE5gH7jK9mN1pQ3sT"
+    assert name_rule("my_auth_token", secret) == "auth-token"
+    monkeypatch.setattr(redaction, "_SAFE", frozenset(("my_auth_token",)))
+    redaction._rule_of.cache_clear()
+    try:
+        assert name_rule("My_Auth_Token", secret) is None
+        text = f"{{'my_auth_token': '{secret}', 'password': 'hunter2'}}"
+        assert redact(text) == text.replace("hunter2", "[redacted:password]")
+        assert "hunter2" not in redact("my_auth_token=x password=hunter2")
+        assert secret not in redact(f"other_auth_token={secret}")
+        assert SHAPED["jwt"] not in redact(f"my_auth_token={SHAPED['jwt']}")
+    finally:
+        redaction._rule_of.cache_clear()

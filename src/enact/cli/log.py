@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from itertools import islice
+from typing import Any
 
 import click
 
@@ -37,18 +38,7 @@ from enact.render.words import duration_in_words, time_in_words
 @limit_option(20)
 @json_option
 @store_option
-def log(
-    name: str | None,
-    status: str | None,
-    tag: str | None,
-    since: float | None,
-    until: float | None,
-    text: str | None,
-    every: bool,
-    limit: int,
-    as_data: bool,
-    url: str | None,
-) -> None:
+def log(limit: int, as_data: bool, url: str | None, **filters: Any) -> None:
     """List runs, newest first.
 
     A NAME is all of a function's name, its last part, or has * and ? in it. A TIME is
@@ -57,19 +47,9 @@ def log(
     """
     with looking(url) as store:
         tags = tags_by_ref(store)
-        chosen = runs_that_fit(
-            store,
-            tags,
-            name=name,
-            status=status,
-            tag=tag,
-            since=since,
-            until=until,
-            text=text,
-            every=every,
-            limit=limit + 1 if limit else None,
-        )
-        found = list(islice(chosen, limit + 1 if limit else None))
+        most = limit + 1 if limit else None
+        chosen = runs_that_fit(store, tags, limit=most, **filters)
+        found = list(islice(chosen, most))
         more = limit and len(found) > limit
         found = found[: limit or None]
         if as_data:

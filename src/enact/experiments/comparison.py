@@ -20,7 +20,8 @@ from enact.experiments.statistics import (
     pass_at_k,
     win_rate,
 )
-from enact.values import Ref, import_extra, redact, redacted_form
+from enact.render import html_of_text, show
+from enact.values import Displayed, Ref, import_extra, redact, redacted_form
 
 
 @register(name="enact/experiments/Cell")
@@ -47,7 +48,7 @@ class Cell:
     draws: int = 0
 
 
-class Comparison:
+class Comparison(Displayed):
     """What a comparison found.
 
     Args:
@@ -242,6 +243,9 @@ class Comparison:
         cells += ["" if row.wins is None else f"{row.wins:.0%}", _text(row.e_value)]
         cells += [_text(row.passes.get(k)) for k in ks]
         return [*cells, str(row.failures), *(_text(getattr(row, c)) for c in costs)]
+
+
+show(Comparison, html_of_text)
 
 
 def _text(value: float | None, form: str = ".3g") -> str:

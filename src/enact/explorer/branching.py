@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from enact.calls.layout import read_calls
+from enact.explorer.arranged import arranged
 from enact.explorer.listing import took
 from enact.explorer.pages import Pages
 from enact.explorer.runs import head_fields
@@ -54,12 +55,10 @@ def _branches(scope: Scope) -> tuple[list[Branch], bool]:
     runs, tops = _runs(store, scope)
     more = len(runs) > _MOST
     runs = runs[:_MOST]
-    below = _arranged(store, runs)
+    parents = _parents(store, runs)
     short = short_runs(store, [run.id for run in runs])
     found: list[Branch] = []
-    todo = [(run, 0) for run in reversed(below.get(None, []))]
-    while todo:
-        run, level = todo.pop()
+    for run, level in arranged(runs, lambda r: r.id, lambda r: parents[r.id]):
         row = tops.get(run.id)
         usage = {} if row is None else Call.usage_of(row)
         score = usage.get("score")
@@ -70,7 +69,6 @@ def _branches(scope: Scope) -> tuple[list[Branch], bool]:
                 took(run), run_parts(run, _WIDTH)[1], run == scope.run,
             )
         )  # fmt: skip
-        todo += [(one, level + 1) for one in reversed(below.get(run.id, []))]
     return found, more
 
 
@@ -101,15 +99,12 @@ def _runs(store: Store, scope: Scope) -> tuple[list[Run], dict[str, CallRow]]:
     return [Run(store, row) for row in rows], tops
 
 
-def _arranged(store: Store, runs: list[Run]) -> dict[str | None, list[Run]]:
-    """The branches of each run; of None those that began anew."""
-    below: dict[str | None, list[Run]] = {}
+def _parents(store: Store, runs: list[Run]) -> dict[str, str | None]:
+    """What each run branches from; None for those that began anew."""
     ids = {run.id for run in runs}
-    seen: list[Run] = []
-    for run in runs:
-        below.setdefault(_parent(store, run, seen, ids), []).append(run)
-        seen.append(run)
-    return below
+    return {
+        run.id: _parent(store, run, runs[:place], ids) for place, run in enumerate(runs)
+    }
 
 
 def _parent(store: Store, run: Run, before: list[Run], ids: set[str]) -> str | None:

@@ -47,7 +47,7 @@ def add(app: FastAPI, pages: Pages) -> None:
         with pages.source.opened() as store:
             fields = _fields(store, request.query_params, pages.usages)
         part = "HX-Request" in request.headers
-        return pages.show(request, "runs_part.html" if part else "runs.html", **fields)
+        return pages.show(request, "runs_live.html" if part else "runs.html", **fields)
 
 
 def _fields(store: Store, query: Mapping[str, str], known: Usages) -> dict[str, Any]:

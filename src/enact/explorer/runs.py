@@ -77,7 +77,7 @@ def add(app: FastAPI, pages: Pages) -> None:
     @app.get("/{kind}/{id}/live")
     def live(request: Request, kind: str, id: str) -> Response:
         with opened(kind, id) as scope:
-            return pages.show(request, "run_part.html", **page_fields(scope, request))
+            return pages.show(request, "live.html", **page_fields(scope, request))
 
     @app.get("/{kind}/{id}/lines")
     def lines(

@@ -60,7 +60,7 @@ class Scope:
             return Place(view, row, row.verdict)
         if self.root is None:
             raise NoSuchCall("nothing is recorded of this run yet")
-        return self.places.top(self.root[path] if path else self.root)
+        return self.places.top(self.places.view(self.root, path))
 
 
 def scope_at(store: Store, kind: str, id: str) -> Scope:

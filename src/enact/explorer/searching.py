@@ -15,6 +15,7 @@ from starlette.responses import Response
 from enact.calls import CallArgs, Invocation
 from enact.calls.invocation import from_cid
 from enact.errors import EnactError, NotFound
+from enact.explorer.arranged import arranged
 from enact.explorer.pages import Pages
 from enact.explorer.runs import head_fields
 from enact.explorer.scope import Scope, path_text, scope_of_run
@@ -84,7 +85,12 @@ def _fields(scope: Scope, root: Invocation) -> dict[str, Any]:
         chosen = None if chosen.parent is None else by_number[chosen.parent]
     nodes = [node._replace(best=node.number in way) for node in nodes]
     return {
-        "nodes": _in_order(nodes),
+        "nodes": [
+            node
+            for node, _ in arranged(
+                nodes, lambda n: n.number, lambda n: n.parent, lambda n: not n.best
+            )
+        ],
         "more": more,
         "stopped": visible(str(found.get("stopped") or "")),
         "best_score": found.get("score"),
@@ -150,21 +156,6 @@ def _parts(value: Any) -> dict[str, Any]:
     if isinstance(value, Unknown):
         return value.fields
     return dict(getattr(value, "__dict__", {}))
-
-
-def _in_order(nodes: list[Node]) -> list[Node]:
-    """Each below what it extends, the best first."""
-    below: dict[int | None, list[Node]] = {}
-    for node in nodes:
-        below.setdefault(node.parent, []).append(node)
-    found: list[Node] = []
-    todo = list(reversed(below.get(None, [])))
-    while todo:
-        node = todo.pop()
-        found.append(node)
-        beside = sorted(below.get(node.number, []), key=lambda one: not one.best)
-        todo += reversed(beside)
-    return found
 
 
 def _chart(nodes: list[Node]) -> dict[str, Any]:

@@ -72,11 +72,42 @@ class Places:
             start: index of the first one.
         """
         stop = min(start + count, _count(place.view))
-        views = [place.view[index] for index in range(start, stop)]
+        views = [self._child(place.view, place.row, n) for n in range(start, stop)]
         rows: dict[int, CallRow] = {}
         if place.row is not None and views:
             rows = self._rows(place.row, views, stop)
         return [self._place(view, rows.get(view.path[-1])) for view in views]
+
+    def view(self, root: Invocation, path: tuple[int, ...]) -> Invocation:
+        """A call in the tree of the run.
+
+        Args:
+            root: the call at its top.
+            path: of the call.
+
+        Raises:
+            NoSuchCall: there is none.
+        """
+        deep = any(index >= _NEAR for index in path)
+        row = self._first() if deep and self._run is not None else None
+        view = root
+        for index in path:
+            view = self._child(view, row, index)
+            row = None if row is None else self._likely(row, index)
+        return view
+
+    def _child(self, view: Invocation, row: CallRow | None, index: int) -> Invocation:
+        """One of the calls that a call made.
+
+        In the middle of very many the journal tells it sooner than their list, which is
+        read from one of its ends; outside of replays both are the same.
+        """
+        near = min(index, _count(view) - index) < _NEAR
+        if not near and row is not None and not self._replayed:
+            made = self._likely(row, index)
+            if made is not None and made.invocation is not None:
+                return view._view(made.invocation, index)
+        return view[index]
 
     def _rows(
         self, parent: CallRow, views: list[Invocation], stop: int
@@ -130,15 +161,14 @@ class Places:
 
     def _at(self, view: Invocation) -> CallRow | None:
         row = self._first()
-        above = view.root
-        for index in view.path:
+        for level, index in enumerate(view.path):
             if row is None:
                 return None
-            above, parent = above[index], row
-            row = self._likely(parent, index)
+            parent, row = row, self._likely(row, index)
             if row is None:
+                request = view.root[view.path[: level + 1]].request.cid
                 made = self._store.backend.calls(
-                    run=parent.run, parent=parent.number, request=above.request.cid
+                    run=parent.run, parent=parent.number, request=request
                 )
                 row = next((one for one in made if one.index == index), None)
         return row

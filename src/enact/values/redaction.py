@@ -5,12 +5,16 @@ All rules are here. They apply where data leaves a store to be looked at, and to
 texts of exceptions before they are written. Values that a program passes around are
 stored as they are, since a replay needs them.
 
+Names that ``$ENACT_SAFE_KEYS`` lists, with commas between them, tell no credential: the
+rules for names leave what is under them alone. The rules for shapes know no exception.
+
 Every rule takes time in proportion to the text: a run of the characters that a
 credential is made of is only tried where it begins, and is never given back.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -102,6 +106,10 @@ _ALWAYS = (
 # These have other meanings as well, so the value must look random.
 _OFTEN = "token|secret|credentials?|cookie|set[_-]cookie|session[_-]?id"
 
+_SAFE = frozenset(
+    name.strip().lower() for name in os.environ.get("ENACT_SAFE_KEYS", "").split(",")
+) - {""}
+
 _ALWAYS_NAME = Pattern(f"(?:.*[_.-])?({_ALWAYS})", re.IGNORECASE | re.ASCII)
 _OFTEN_NAME = Pattern(f"(?:.*[_.-])?({_OFTEN})", re.IGNORECASE | re.ASCII)
 
@@ -114,6 +122,7 @@ _NAMED = Pattern(
     r"""|(?:(?:basic|bearer|digest|token)[ \t]++)?[^\s"'&,;<>(){}\[\]\\]++)""",
     re.IGNORECASE | re.ASCII,
 )
+_IN_NAMES = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 # Longer than any credential.
 _MARGIN = 1 << 16
 
@@ -170,6 +179,8 @@ def name_rule(name: object, value: object) -> str | None:
 @lru_cache(maxsize=4096)
 def _rule_of(name: str) -> tuple[str | None, bool]:
     """The rule for a name, and whether it holds for any value."""
+    if name.lower() in _SAFE:
+        return None, False
     always = _ALWAYS_NAME.fullmatch(name)
     found = always or _OFTEN_NAME.fullmatch(name)
     rule = None if found is None else found[1].lower().replace("_", "-")
@@ -219,7 +230,16 @@ def redact(text: str) -> str:
 
 def _without_value(match: re.Match[str]) -> str:
     name, between, value = match.groups()
+    if _SAFE and _whole_name(match).lower() in _SAFE:
+        return match[0]
     return f"{name}{between}" + (_hidden(name, between, value) or _inside(value))
+
+
+def _whole_name(match: re.Match[str]) -> str:
+    """The name of a value, of which a pattern may have seen the end alone."""
+    begin = match.start(1)
+    before = match.string[max(0, begin - 80) : begin]
+    return before[len(before.rstrip(_IN_NAMES)) :] + match[1]
 
 
 def _inside(value: str) -> str:
