@@ -166,3 +166,37 @@ def test_nothing_is_scheduled_between_the_runs():
 
     for _ in schedules(race, (["a", "b"],)):
         assert SCHEDULE.get() is None
+
+
+@enact.register(name="schedules/spends")
+async def spends(agents):
+    """The first forgets what others have spent before it ends."""
+    left = 10
+
+    async def agent(n):
+        nonlocal left
+        before = left
+        await ask(n)
+        if n == 0:
+            left = before - 7  # it forgets what all others spent
+        else:
+            left -= 1
+
+    await asyncio.gather(*(agent(n) for n in range(agents)))
+    return left
+
+
+@pytest.mark.parametrize("strategy", ["best_of", "dfs(width=3)", "mcts"])
+def test_a_search_finds_the_order_in_which_a_program_goes_wrong(strategy, store):
+    found = enact.search.run(
+        enact.testing.in_some_order,
+        args=(spends, (4,), 4),
+        score=lambda inv: float(inv.output),
+        strategy=strategy,
+        budget=enact.search.Budget(calls=150),
+        seed=0,
+    )
+    wrong = found.best.output
+    assert wrong.output == 3  # it ends last, and all others were forgotten
+    assert len(wrong.find(ask)) == 4
+    assert asyncio.run(wrong.replay_async(live="forbid")).output == wrong.output
