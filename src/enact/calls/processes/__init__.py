@@ -8,6 +8,7 @@ to take a recorded outcome, and tells what came of it. What is called below runs
 records and replays in the child as anywhere, and its blocks and rows come through the
 same connection.
 
-``channel.py`` is the connection, ``home.py`` this end of it, ``away.py`` the other,
-``work.py`` what is sent to the child, and ``hooks.py`` sends it.
+``hooks.py`` sends the work, ``work.py`` runs it in the child. ``channel.py`` is the
+connection, ``messages.py`` what is told, ``home.py`` the end where the frame is,
+``away.py`` the other one, ``backend.py`` the store as it is seen from there.
 """

@@ -4,78 +4,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from enact.calls.answers import Answer
 from enact.calls.edits import read
 from enact.calls.frames import Frame, clock
 from enact.calls.lanes import CURRENT, Lane
 from enact.calls.listing import SourceKeeper
-from enact.calls.policy import Policy
+from enact.calls.processes.backend import AwayBackend
 from enact.calls.processes.channel import Channel, portable
-from enact.calls.processes.home import (
-    CHILDS,
-    FIRST,
-    TOLD,
-    Answered,
-    Called,
-    Order,
-)
+from enact.calls.processes.messages import CHILDS, FIRST, Answered, Order, Place, called
 from enact.calls.replayer import Given, Plan
 from enact.calls.runs import Origin, Run
 from enact.calls.session import Session
-from enact.errors import CallError, StoreError
-from enact.stores import Block, CallRow, CodeCount, RunRow, ValueStore
+from enact.errors import CallError
+from enact.stores import Block, CallRow, ValueStore
 
 if TYPE_CHECKING:
     from enact.calls.inputs import Input
-    from enact.calls.lanes import Path
-
-
-class Above(NamedTuple):
-    """A call above the work, as far as messages and keys name it.
-
-    Attributes:
-        name: of what it calls; empty for the frame above the first call.
-        slot: among the calls of its caller.
-        lane: that made it.
-        position: in that lane.
-    """
-
-    name: str
-    slot: int
-    lane: Path
-    position: int
-
-
-class Place(NamedTuple):
-    """Where a child process belongs.
-
-    Attributes:
-        work: number of the work at home.
-        above: the calls above it, from the top.
-        path: of its lane.
-        run: identifier, branch and attempt of the run.
-        attended, on_unstorable, tells_order: see ``Run``.
-        policy: of the session, without what is no plain data.
-        lacks: what of it the child cannot have, in words; None if it has all.
-        in_turn: a record says when its calls start and end.
-    """
-
-    work: int
-    above: tuple[Above, ...]
-    path: Path
-    run: tuple[str, str, int]
-    attended: bool
-    on_unstorable: str
-    tells_order: bool
-    policy: Policy
-    lacks: str | None
-    in_turn: bool
 
 
 class Away(Frame):
@@ -172,19 +121,6 @@ class _Named:
 
     def __init__(self, name: str) -> None:
         self.name = name
-
-
-def called(call: Input) -> Called:
-    """What a call asks, as it is told at home."""
-    target = call.target
-    data = (call.cid, call.data)
-    return Called(
-        {name: getattr(target, name) for name in TOLD},
-        call.invokable,
-        call.cid,
-        [*call.blocks, data],
-        bool(call.opaque),
-    )
 
 
 class AwayAnswer(Answer):
@@ -302,7 +238,7 @@ class AwayRun(Run):
         if place.lacks is not None:
             lacking: Any = Lacking(place.lacks)
             policy = policy._replace(sampler=lacking)
-        self.store = ValueStore(AwayBackend(away))
+        self.store = ValueStore(AwayBackend(away.ask))
         self.id, self.branch, self.attempt = place.run
         self.store.sources, self.known = _known.setdefault(self.id, (set(), set()))
         self.session = Session(policy, self.store)
@@ -362,83 +298,3 @@ class Lacking:
 
     def ended(self, frame: Frame, status: str) -> None:
         """See ``Sampler``."""
-
-
-class AwayBackend:
-    """The store at home."""
-
-    def __init__(self, away: Away) -> None:
-        self._away = away
-
-    def _ask(self, what: str, *args: Any, **options: Any) -> Any:
-        return self._away.ask("store", what, args, options)
-
-    def get(self, cids: Iterable[bytes]) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = self._ask("get", tuple(cids))
-        return found
-
-    def has(self, cids: Iterable[bytes]) -> set[bytes]:
-        found: set[bytes] = self._ask("has", tuple(cids))
-        return found
-
-    def keep(self, cids: Iterable[bytes]) -> set[bytes]:
-        found: set[bytes] = self._ask("keep", tuple(cids))
-        return found
-
-    def between(self, low: bytes, high: bytes, limit: int) -> list[bytes]:
-        found: list[bytes] = self._ask("between", low, high, limit)
-        return found
-
-    def put(self, blocks: Sequence[Block]) -> None:
-        self._ask("put", list(blocks))
-
-    def record(self, blocks: Sequence[Block], row: CallRow | None) -> None:
-        self._ask("record", list(blocks), row)
-
-    def begin_run(self, row: RunRow) -> None:
-        self._ask("begin_run", row)
-
-    def end_run(self, row: RunRow) -> None:
-        self._ask("end_run", row)
-
-    def runs(self, **conditions: Any) -> list[RunRow]:
-        found: list[RunRow] = self._ask("runs", **conditions)
-        return found
-
-    def calls(self, **conditions: Any) -> Iterator[CallRow]:
-        return iter(self._ask("calls", **conditions))
-
-    def codes(self) -> list[CodeCount]:
-        found: list[CodeCount] = self._ask("codes")
-        return found
-
-    def entries(self, kind: str, key: str | None = None) -> dict[str, str]:
-        found: dict[str, str] = self._ask("entries", kind, key)
-        return found
-
-    def swap(self, kind: str, key: str, old: str | None, new: str | None) -> bool:
-        return bool(self._ask("swap", kind, key, old, new))
-
-    def write_entries(self, kind: str, entries: Mapping[str, str]) -> None:
-        self._ask("write_entries", kind, dict(entries))
-
-    @property
-    def owner(self) -> str:
-        owner: str = self._ask("owner")
-        return owner
-
-    def find_owner(self, token: str) -> str | None:
-        found: str | None = self._ask("find_owner", token)
-        return found
-
-    def claim(self, run: str) -> contextlib.AbstractContextManager[None]:
-        raise StoreError(
-            f"run {run} cannot be resumed by a child process of a tracked call: "
-            "resume it in the process that opened the store"
-        )
-
-    def flush(self) -> None:
-        self._ask("flush")
-
-    def close(self) -> None:
-        pass

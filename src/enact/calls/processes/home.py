@@ -7,7 +7,7 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from enact.calls.answers import Answer
 from enact.calls.calling import begin, warn_late
@@ -16,6 +16,13 @@ from enact.calls.frames import Frame
 from enact.calls.inputs import CallArgs, Input
 from enact.calls.lanes import Lane
 from enact.calls.partial import below
+from enact.calls.processes.messages import (
+    CHILDS,
+    FIRST,
+    Answered,
+    Called,
+    Order,
+)
 from enact.calls.replayer import Given
 from enact.calls.targets import Target, live
 from enact.calls.writing import announce, let_go
@@ -26,78 +33,6 @@ from enact.values import decode
 if TYPE_CHECKING:
     from enact.calls.lanes import Path
     from enact.calls.layout import Blocks
-
-FIRST = -1
-"""Stands for the number of the frame here, in rows of calls that a child makes."""
-
-
-class Called(NamedTuple):
-    """What a child calls, as it tells it.
-
-    Attributes:
-        target: what ``TOLD`` lists of the target.
-        invokable, input: identifiers of the two halves of the request.
-        blocks: all that the request needs.
-        opaque: a part of it could not be stored.
-    """
-
-    target: dict[str, Any]
-    invokable: bytes
-    input: bytes
-    blocks: Blocks
-    opaque: bool
-
-
-TOLD = (
-    "name", "cid", "block", "code", "code_bytes", "version", "retry", "memoize",
-    "deterministic", "draws", "builtin", "former", "takes_value", "is_async",
-    "is_stream", "is_async_stream", "registered",
-)  # fmt: skip
-
-
-class Order(NamedTuple):
-    """What a child is to do with a call: it runs, and these are its circumstances.
-
-    Attributes:
-        slot: among the calls of the frame.
-        number: of the call in the run.
-        position: in its lane.
-        turn: see ``Frame.turn``.
-        verdict: why it runs.
-        recorded: the recorded call whose place it takes.
-        stands: whether the recorded outcome stands; None if its calls are not asked.
-        draw: see ``Frame.draw``.
-        explained, changed: see ``Session``.
-        in_flight: see ``Lane``.
-    """
-
-    slot: int
-    number: int
-    position: int
-    turn: int
-    verdict: str | None
-    recorded: bytes | None
-    stands: bool | None
-    draw: int | None
-    explained: bool
-    changed: bool
-    in_flight: bool
-
-
-class Answered(NamedTuple):
-    """What a child is to do with a call: a recorded outcome takes its place.
-
-    Attributes:
-        key: by which the child names the call.
-        recorded: identifier of the recorded call.
-        index: see ``Answer``.
-        in_turn: it waits for its turns.
-    """
-
-    key: int
-    recorded: bytes
-    index: int  # type: ignore[assignment]  # of no use as a method of this tuple
-    in_turn: bool
 
 
 class Work:
@@ -344,10 +279,6 @@ class Work:
 
     def _input(self, called: Called) -> _Told:
         return _Told(_target(called.target), called, self.frame.run.store)
-
-
-CHILDS = 2**32
-"""Numbers from here on are those of the child, for calls below those it is told of."""
 
 
 class _Told(Input):

@@ -24,9 +24,9 @@ from enact.calls.policy import Policy
 from enact.errors import ReplayError, Signal
 
 if TYPE_CHECKING:
-    from enact.calls.processes.away import Place
     from enact.calls.processes.channel import Address, Service
     from enact.calls.processes.home import Work
+    from enact.calls.processes.messages import Place
 
 _installed = False
 _service: Service | None = None
@@ -295,8 +295,8 @@ def _address() -> Address:
 
 
 def _place(work: Work, address: Address) -> Place:
-    from enact.calls.processes.away import Above, Place
     from enact.calls.processes.home import take_in
+    from enact.calls.processes.messages import Above, Place
 
     frame = work.frame
     run = getattr(frame, "run", None)

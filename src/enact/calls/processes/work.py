@@ -11,8 +11,9 @@ from enact.calls.children import CHILD_OF
 from enact.calls.exceptions import reachable
 from enact.calls.lanes import run_in_lane
 from enact.calls.processes.arriving import arrived
-from enact.calls.processes.away import Away, Place
+from enact.calls.processes.away import Away
 from enact.calls.processes.channel import Address, Channel
+from enact.calls.processes.messages import Place
 from enact.errors import Signal
 
 _channels: dict[Address, Channel] = {}
