@@ -106,7 +106,6 @@ def test_each_call_is_rewound_and_edited(program):
                 continue
             before = len(leaves())
             again = inv.rewind(to=call).replay()
-            assert sorted(map(str, again.output)) == sorted(map(str, inv.output))
             assert again.get_output() == inv.output
             assert len(leaves()) - before <= sum(1 for _ in inv.walk())
             if call.status == "completed":
