@@ -206,6 +206,10 @@ def test_results_become_data_frames_and_pictures(tmp_path: Path) -> None:
     assert axes.get_xlabel() == "calls per execution"
     names = {text.get_text() for text in figure.legends[0].get_texts()}
     assert names == {"once", "better"}
+    many = {f"prompt {n}": Prompted(f"{n}: ") for n in range(14)}
+    (axes,) = compare(many, TOPICS[:2], score=float).plot().figure.axes
+    looks = {(bar[0].get_color(), bar[0].get_marker()) for bar in axes.containers}
+    assert len(looks) == 14
     with pytest.raises(enact.SearchError, match=r"cost='money'.*calls, seconds"):
         found.plot(cost="money")
 

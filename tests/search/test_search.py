@@ -115,6 +115,32 @@ def test_a_budget_of_calls_is_never_exceeded(
         assert result.spent.calls == len(programs.RAN)
 
 
+@given(
+    strategy=st.sampled_from(STRATEGIES),
+    program=st.sampled_from(PROGRAMS),
+    length=st.integers(1, 4),
+    draws=st.integers(1, 30),
+    executor=st.sampled_from([None, 3]),
+)
+@settings(max_examples=40)
+def test_a_budget_of_draws_is_never_exceeded(
+    strategy: str, program: Any, length: int, draws: int, executor: int | None
+) -> None:
+    bank = enact.InMemoryStore()
+    for _ in range(2):  # the second time all is in the bank
+        programs.RAN.clear()
+        try:
+            result = enact.search.run(
+                program, (length,), score=float, strategy=strategy,
+                budget=Budget(draws=draws), executor=executor, bank=bank,
+            )  # fmt: skip
+        except enact.NothingFound:
+            pass
+        else:
+            assert len(programs.RAN) <= result.spent.draws <= draws
+        assert len(programs.RAN) <= draws
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_what_is_enough_for_one_execution_gives_one(strategy: str) -> None:
     result = enact.search.run(

@@ -48,12 +48,14 @@ def draw(
         ((float(getattr(row, cost)), row.score, row) for row in rows),
         key=lambda point: point[:2],
     )
-    for spent, score, row in points:
+    for place, (spent, score, row) in enumerate(points):
         low, high = row.interval
         error = None
+        # There are ten colours: with more variants the marks differ, too.
+        mark = "os^Dv"[place // 10 % 5]
         if not math.isnan(low):
             error = [[max(0.0, score - low)], [max(0.0, high - score)]]
-        axes.errorbar(spent, score, yerr=error, fmt="o", capsize=3, label=row.name)
+        axes.errorbar(spent, score, yerr=error, fmt=mark, capsize=3, label=row.name)
     best = _frontier(points)
     axes.plot(*zip(*best, strict=True), color="0.7", zorder=0, drawstyle="steps-post")
     axes.set_xlabel(_AXES[cost])
