@@ -96,8 +96,11 @@ def mutate(parent: Number) -> Number:
     return Number(parent.offset + random.choice([-1, 1]))
 
 
-def deep(depth: int, count: int) -> float:
-    """Microseconds for a step at a depth, from a chain of first samples."""
+def deep(depth: int, count: int, parked: int) -> float:
+    """Microseconds for a step at a depth, from a chain of first samples.
+
+    With ``parked`` it goes on where the execution stands; without it replays.
+    """
     marks: list[tuple[int, float]] = []
 
     def note(progress: enact.search.Progress) -> None:
@@ -105,7 +108,7 @@ def deep(depth: int, count: int) -> float:
 
     enact.search.run(
         number, (depth + count + 2,), score=float, strategy="dfs(width=1)",
-        progress=note,
+        progress=note, parked=parked,
     )  # fmt: skip
     steps = [
         (then - before) * 1e6
@@ -172,9 +175,10 @@ def expansions(peer_python: Path | None, passes: int) -> list[Row]:
     with contextlib.ExitStack() as stack:
         peer = peer_python and stack.enter_context(worker(peer_python))
         for depth, bar, faster in DEPTHS:
-            mine, theirs = [], []
+            mine, in_place, theirs = [], [], []
             for _ in range(passes):
-                mine.append(_measured("deep", depth, 50))
+                mine.append(_measured("deep", depth, 50, 0))
+                in_place.append(_measured("deep", depth, 50, 16))
                 if peer:
                     pass_of_peer = peer.ask(what="replay", store="memory", n=depth)
                     theirs.append(pass_of_peer["seconds"] * 1e6)
@@ -184,6 +188,9 @@ def expansions(peer_python: Path | None, passes: int) -> list[Row]:
             if theirs:
                 note = f"0.4.16's replay: {median(theirs):,.0f} us. {note}".strip()
             rows.append(Row(f"a step at depth {depth:,}", took, "us", bar, note=note))
+            stands = median(in_place)
+            what = "   the first of a node, which goes on where it stands"
+            rows.append(Row(what, stands, "us"))
             if theirs:
                 ratio = median(theirs) / took
                 what = "   times faster than 0.4.16's replay"
@@ -212,7 +219,7 @@ def searches(
 def main(what: str, *given: str) -> None:
     """One measurement, for a process of its own."""
     if what == "deep":
-        print(json.dumps(deep(int(given[0]), int(given[1]))))
+        print(json.dumps(deep(*map(int, given))))
     elif what == "whole":
         print(json.dumps(whole(given[0], int(given[1]), int(given[2]))))
     else:
