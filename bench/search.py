@@ -88,8 +88,11 @@ def mutate(parent: Number) -> Number:
     return Number(parent.depth, parent.offset + random.choice([-1, 1]))
 
 
-def deep(depth: int, count: int) -> float:
-    """Microseconds for a step at a depth, from a chain of first samples."""
+def deep(depth: int, count: int, parked: int) -> float:
+    """Microseconds for a step at a depth, from a chain of first samples.
+
+    With ``parked`` it goes on where the execution stands; without it replays.
+    """
     marks: list[tuple[int, float]] = []
 
     def note(progress: enact.search.Progress) -> None:
@@ -97,7 +100,7 @@ def deep(depth: int, count: int) -> float:
 
     enact.search.run(
         number, (depth + count + 2,), score=float, strategy="dfs(width=1)",
-        progress=note,
+        progress=note, parked=parked,
     )  # fmt: skip
     steps = [
         (then - before) * 1e6
@@ -167,9 +170,10 @@ def steps(peer: Any, passes: int) -> tuple[list[Row], dict[int, float]]:
     rows: list[Row] = []
     replays: dict[int, float] = {}
     for depth, bar, faster in DEPTHS:
-        mine, theirs = [], []
+        mine, in_place, theirs = [], [], []
         for _ in range(passes):
-            mine.append(_measured("deep", depth, 50))
+            mine.append(_measured("deep", depth, 50, 0))
+            in_place.append(_measured("deep", depth, 50, 16))
             if peer:
                 pass_of_peer = peer.ask(what="replay", store="memory", n=depth)
                 theirs.append(pass_of_peer["processor"] * 1e6)
@@ -180,6 +184,8 @@ def steps(peer: Any, passes: int) -> tuple[list[Row], dict[int, float]]:
             replays[depth] = median(theirs)
             note = f"0.4.16's replay: {replays[depth]:,.0f} us. {note}".strip()
         rows.append(Row(f"a step at depth {depth:,}", took, "us", bar, note=note))
+        what = "   the first of a node, which goes on where it stands"
+        rows.append(Row(what, median(in_place), "us"))
         if theirs:
             ratio = replays[depth] / took
             what = "   times faster than 0.4.16's replay"
@@ -213,7 +219,7 @@ def searches(is_long: bool, peer_python: Path | None, passes: int) -> list[Row]:
 def main(what: str, *options: str) -> None:
     """One measurement, for a process of its own."""
     if what == "deep":
-        print(json.dumps(deep(int(options[0]), int(options[1]))))
+        print(json.dumps(deep(*map(int, options))))
     elif what == "each":
         print(json.dumps(each(options[0], int(options[1]))))
     else:

@@ -33,6 +33,15 @@ def test_the_budget_holds_and_gives_one_execution(executor: Any, strategy: str) 
         assert result.best.invocation.status == "completed"
 
 
+def test_a_budget_of_draws_holds(executor: Any) -> None:
+    result = enact.search.run(
+        programs.nested, (4,), score=float, strategy="mcts", budget=Budget(draws=17),
+        executor=of(executor),
+    )  # fmt: skip
+    assert result.spent.draws <= 17
+    assert result.stopped == "budget of 17 draws"
+
+
 def test_failures_are_counted(executor: Any) -> None:
     result = enact.search.run(
         programs.fickle, (2,), score=float, strategy="best_of(n=12)",

@@ -69,6 +69,7 @@ def test_workers_find_what_is_found_without(program: Any, strategy: str) -> None
     here = search(1)
     assert shape(there) == shape(here)
     assert there.spent.calls == here.spent.calls <= 40
+    assert there.spent.draws == here.spent.draws
     assert there.stopped == here.stopped
     with there.store:
         again = there.best.invocation

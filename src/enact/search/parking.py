@@ -208,8 +208,21 @@ class Lot:
         self.capacity = capacity
         self._standing: OrderedDict[bytes, list[Seat]] = OrderedDict()
         self._count = 0
+        # How many went on where they stood, and how many had to make room: of those
+        # some are forgotten in time.
+        self._went_on = 0
+        self._in_vain = 0.0
         self._idle: list[_ThreadSeat] = []
         self._lock = threading.Lock()
+
+    def is_worth_it(self) -> bool:
+        """Whether the next one is to stand; not if most had to make room before."""
+        if not self.capacity:
+            return False
+        if self._in_vain < 8 * self.capacity or self._in_vain < 4 * self._went_on:
+            return True
+        self._in_vain -= 0.125
+        return False
 
     def start(
         self,
@@ -255,6 +268,7 @@ class Lot:
                 return None
             seat = seats.pop()
             self._count -= 1
+            self._went_on += 1
             if not seats:
                 del self._standing[start]
         seat.go_on(drawing, _GoOn(policy, origin))
@@ -314,6 +328,7 @@ class Lot:
                 cid, seats = next(iter(self._standing.items()))
                 leaving.append(seats.pop(0))
                 self._count -= 1
+                self._in_vain += 1
                 if not seats:
                     del self._standing[cid]
         for seat in leaving:

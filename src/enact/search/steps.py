@@ -196,7 +196,7 @@ class Stepper:
         loop = None
         if target.is_async:
             loop = self._loop or self._start_loop()
-        if drawing.draws is not None and self._lot.capacity:
+        if drawing.draws is not None and self._lot.is_worth_it():
             return self._lot.start(task, drawing, context, loop)
         if loop is None:
             outcome: Outcome = context.run(execute, task)

@@ -169,12 +169,23 @@ class _Trips:
             sample = self._sample()
             if self._at is not None and sample is None:
                 wants = 1
-            if wants and account.reserve() is not None:
+            counts = self._counts()
+            if counts and account.draw() is not None:
                 return self._cut()
+            if wants and account.reserve() is not None:
+                if counts:
+                    account.undraw()
+                return self._cut()
+            made = self._made
             try:
                 step = self._trip(sample, wants)
             except WorkerDied as error:
                 return self._dead(error)
+            finally:
+                if counts and self._made == made:
+                    account.undraw()
+                elif counts:
+                    self._spent.draws += 1
             wants = int(step.ending == "cut")
             if wants:
                 self._fresh = self._fresh or self._at is None
@@ -185,6 +196,12 @@ class _Trips:
             self._at, self._request = step.at, step.request.cid
             self._number = self._grounds.ledger.next_number(self._request)
             self._fresh = False
+
+    def _counts(self) -> bool:
+        """Whether the draw that comes is one that counts."""
+        if self._at is None or self._request is None or self._number is None:
+            return False
+        return not self._grounds.ledger.is_spare(self._request, self._number)
 
     def _is_done(self) -> bool:
         draws = self._job.draws
@@ -223,6 +240,7 @@ class _Trips:
             grounds.account.release()
         told = Spent(0, 0.0, step.spent.usd, step.spent.tokens)
         grounds.account.spend(told)
+        step.spent.draws = 0  # which of them count is known here
         self._spent.add(step.spent)
         if step.score is not None:
             self._score = step.score
