@@ -14,6 +14,7 @@ from enact.calls import Invocation
 from enact.calls.invocation import from_cid
 from enact.calls.layout import INVOCATION
 from enact.errors import NoSuchCall, NotFound
+from enact.query.places import Places
 from enact.query.records import Run
 from enact.stores import ValueStore
 from enact.values import Ref, cid_text, decode_form
@@ -97,7 +98,8 @@ def find(store: Store, text: str) -> Found:
         return Found(ref, invocation, run)
     if invocation is None:
         raise NoSuchCall(f"{name} is no invocation: there are no calls in it")
-    view = invocation.at(path)
+    indices = tuple(int(part) for part in path.split("/") if part)
+    view = Places(store, run).view(invocation, indices)
     return Found(view.ref, view, run)
 
 
