@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import anyio
 import pytest
@@ -11,10 +12,12 @@ import trio
 import trio.testing
 
 import enact
+from enact.calls import trio_loop
 from tests.modules import run_apart
 
 RAN: list[str] = []
 STARTS = []
+WAITS: list[bool] = []
 
 
 @enact.register(name="trio/ask")
@@ -293,3 +296,35 @@ def test_a_replay_can_be_cancelled():
             return "over"
 
         assert trio.run(main) == "over"
+
+
+def test_tasks_that_wait_for_threads_are_known():
+    release = threading.Event()
+
+    @enact.register(name="trio/step")
+    def step():
+        return 1
+
+    def in_thread():
+        release.wait(5)
+        step()
+
+    @enact.register(name="trio/waits_for_a_thread")
+    async def waits_for_a_thread():
+        async def work():
+            await trio.to_thread.run_sync(in_thread)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            nursery.start_soon(work)
+            await trio.testing.wait_all_tasks_blocked()
+            root = trio.lowlevel.current_root_task()
+            WAITS.append(trio_loop.waits_for_thread(root))
+            release.set()
+
+    with enact.InMemoryStore():
+        inv = trio.run(enact.invoke_async, waits_for_a_thread)
+        release.clear()
+        # In a replay, coroutines run below drivers.
+        assert trio.run(inv.rewind(0).replay_async) == inv
+    assert WAITS == [True, True]
