@@ -38,7 +38,7 @@ help:
 	@echo "make lint       lint, types and layers alone"
 	@echo "make bench      speed, memory and size, beside 0.4.16, DBOS, LangGraph"
 	@echo "make bench-long the same with 1,000,000 calls"
-	@echo "make strategies  all strategies of search on two tasks, 100 puzzles each"
+	@echo "make strategies all strategies of search on two tasks, 100 puzzles each"
 	@echo "make crash      programs that are killed 2,000 times and resumed"
 	@echo "make soak       the tests that take minutes"
 	@echo "make clean      remove everything that the other targets made"
