@@ -111,6 +111,11 @@ def test_a_task_made_by_hand_has_a_lane_of_its_own():
     assert replay(inv, live="forbid") == inv
 
 
+class Named(asyncio.Future):
+    def set_name(self, name):
+        """Python 3.13 insists."""
+
+
 @pytest.mark.parametrize("kind", ["wraps", "gives a future"])
 def test_task_factories_that_return_something_else(kind):
     def wraps(loop, coro, **options):
@@ -120,7 +125,7 @@ def test_task_factories_that_return_something_else(kind):
         return asyncio.Task(wrapped(), loop=loop)
 
     def gives_a_future(loop, coro, **options):
-        future = loop.create_future()
+        future = Named(loop=loop)
         task = asyncio.Task(coro, loop=loop)
         task.add_done_callback(lambda task: future.set_result(task.result()))
         TASKS.append(task)

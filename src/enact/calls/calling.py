@@ -319,7 +319,7 @@ def arrive(
     thread = _get_ident()
     if lane.thread != thread:
         lane = lane_of_thread(lane, thread)
-    elif lane.in_loop:
+    elif lane.in_loop and lane.task != id(rest.current_task()):
         lane = lane_of_stranger(lane)
     parent = lane.frame
     if parent.closed:

@@ -27,8 +27,21 @@ MACHINERY = ("multiprocessing.", "concurrent.futures.")
 
 _as_completed = asyncio.as_completed
 _create_task = asyncio.BaseEventLoop.create_task
+_running_loop = asyncio._get_running_loop
 _start = threading.Thread.start
 _submit = ThreadPoolExecutor.submit
+
+
+# Not in all versions, but far faster than asking for the task.
+_current_tasks = getattr(asyncio.tasks, "_current_tasks", None)
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    loop = _running_loop()
+    if _current_tasks is not None:
+        task: asyncio.Task[Any] | None = _current_tasks.get(loop)
+        return task
+    return None if loop is None else asyncio.current_task(loop)
 
 
 def _tracked_create_task(
@@ -163,7 +176,7 @@ def install() -> None:
     asyncio.as_completed = asyncio.tasks.as_completed = _tracked_as_completed
     threading.Thread.start = _tracked_start  # type: ignore[method-assign]
     rest.running_loop = asyncio._get_running_loop
-    rest.current_task = asyncio.current_task
+    rest.current_task = _current_task
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments
     when_imported("trio", _cover_trio)
 

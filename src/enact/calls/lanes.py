@@ -171,7 +171,9 @@ def own_lane(lane: Lane) -> Lane:
     thread = threading.get_ident()
     if lane.thread != thread:
         return lane_of_thread(lane, thread)
-    return lane_of_stranger(lane) if lane.in_loop else lane
+    if lane.in_loop and lane.task != id(rest.current_task()):
+        return lane_of_stranger(lane)
+    return lane
 
 
 def current_lane() -> Lane:

@@ -110,9 +110,6 @@ def is_cancelled() -> bool:
 
 def task_id() -> int:
     """The ``id`` of the asyncio task that runs; 0 outside of these."""
-    loop = running_loop()
-    if loop is None or isinstance(loop, OtherLoop):
-        return 0
     task = current_task()
     return 0 if task is None else id(task)
 
