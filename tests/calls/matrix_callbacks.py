@@ -76,8 +76,13 @@ async def callback_starts_a_task():
 
 @program
 async def tasks_made_by_hand():
+    """They are known, and so named, from their first calls on."""
     order = []
-    tasks = [asyncio.Task(two(order, name)) for name in "ab"]
+
+    async def work(name):
+        return [await leaf(f"first {name}"), await two(order, name)]
+
+    tasks = [asyncio.Task(work(name)) for name in "ab"]
     main = await two(order, "main")
     return [main, *[await task for task in tasks]], order
 
