@@ -201,3 +201,34 @@ def test_a_call_that_is_cancelled_though_it_had_returned_leaves_the_record():
     assert other.output == "too late"
     assert [call.status for call in other.children] == ["cancelled"]
     assert replay(other, live="forbid") == other
+
+
+DELAYS = [0.001, 0.02]
+
+
+@enact.register(name="callbacks/racing")
+async def racing():
+    found = []
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+
+    def comes(n):
+        found.append(leaf(n))
+        if len(found) == 2:
+            over.set_result(None)
+
+    for n, delay in enumerate(DELAYS):
+        loop.call_later(delay, comes, n)
+    await over
+    return found
+
+
+def test_callbacks_that_come_in_another_order_are_an_error(monkeypatch):
+    with enact.InMemoryStore():
+        inv = asyncio.run(enact.invoke_async(racing))
+        assert asyncio.run(inv.rewind(0).replay_async()) == inv
+        monkeypatch.setattr("tests.calls.test_callbacks.DELAYS", DELAYS[::-1])
+        with pytest.raises(enact.ReplayError, match="took another order"):
+            asyncio.run(inv.rewind(0).replay_async())
+        other = asyncio.run(inv.rewind(0).replay_async(strict=False))
+        assert other.output == inv.output[::-1]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls: registered, recorded, replayed."""
 
-from enact.calls.calling import LateCallWarning
+from enact.calls.arrival import LateCallWarning
 from enact.calls.chance import now, random, sleep, sleep_async, uuid4
 from enact.calls.children import ChildProcessWarning
 from enact.calls.comparing import code_diff, source

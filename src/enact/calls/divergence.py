@@ -174,6 +174,18 @@ def describe(recorded: Recorded, source: Any) -> str:
     return f"{name_of(invokable)} {_shorten(value)}"
 
 
+def out_of_turn(path: str, name: str) -> ReplayError:
+    """A recorded call came before its turn, made by code that cannot wait for it."""
+    return ReplayError(
+        f"replay took another order than the record: a call of {name!r} "
+        f"({where(path)}) came before its turn, from code that no event loop can hold "
+        "back, such as a callback (`call_later`). What depends on that order may be "
+        "another thing now. Next: await such calls in tasks, or replay with "
+        "`strict=False` to let it go on",
+        path,
+    )
+
+
 def describe_input(call: Input) -> str:
     """The input of a live call, shortened."""
     if call.target.takes_value:

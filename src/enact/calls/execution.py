@@ -122,7 +122,8 @@ class _Execution:
 
     def end(self, error: BaseException | None) -> Outcome:
         leave_lane(self.token)
-        error = self.session.error or error
+        session = self.session
+        error = session.error or error or session.disorder
         top = self.top
         top.closed = True
         cid = top.children[0] if top.children else None

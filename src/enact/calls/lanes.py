@@ -222,17 +222,16 @@ def leave_lane(token: contextvars.Token[Lane | None]) -> None:
 def with_current_contexts(function: Callable[..., R]) -> Callable[..., R]:
     """Make ``function`` run in a copy of the current context, in any thread.
 
-        Args:
-            function: what a thread, executor or callback will call.
+    Args:
+        function: what a thread, executor or callback will call.
 
-        Returns:
-            A function with the same arguments and result.
+    Returns:
+        A function with the same arguments and result.
 
-        >>> import threading
-    import weakref
-        >>> thread = threading.Thread(target=with_current_contexts(print), args=("hi",))
-        >>> thread.start(); thread.join()
-        hi
+    >>> import threading
+    >>> thread = threading.Thread(target=with_current_contexts(print), args=("hi",))
+    >>> thread.start(); thread.join()
+    hi
     """
     context = contextvars.copy_context()
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from enact.calls.answers import Answer
-from enact.calls.calling import Early, arrive, give, give_async, turns_at
+from enact.calls.arrival import Early, arrive
+from enact.calls.calling import give, give_async, turns_at
 from enact.calls.divergence import another_reader, forbidden, where
 from enact.calls.endings import fail
 from enact.calls.frames import Frame

@@ -7,6 +7,7 @@ that frame, lane by lane, as long as the program asks what it asked before.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Sequence
 from hashlib import sha256
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from enact.calls import layout
 from enact.calls.alignment import Alignment
-from enact.calls.divergence import left, missing
+from enact.calls.divergence import left, missing, out_of_turn
 from enact.calls.layout import Recorded
 from enact.calls.targets import NAMED
 from enact.calls.turns import Turns
@@ -138,6 +139,7 @@ class Plan:
             frame.queue = self._lanes.get((), ())
         if self.turns is not None:
             self.turns.on_rest = frame.note_rest
+            self.turns.on_out_of_turn = functools.partial(self._out_of_turn, frame)
 
     def enlist(self, lane: Lane) -> None:
         """Give a new lane the calls that were recorded under its path."""
@@ -464,6 +466,11 @@ class Plan:
 
     def _complete(self) -> bool:
         return self.stands or self.recorded.status == "completed"
+
+    def _out_of_turn(self, frame: Frame, index: int) -> None:
+        session = self.session
+        if session.is_exact and session.disorder is None:
+            session.disorder = out_of_turn(frame.path_in_tree(), self.name_of(index))
 
     def drop(self, index: int) -> None:
         """Nobody need wait for the recorded child ``index``."""

@@ -30,9 +30,19 @@ class Session:
         verdicts: of calls that were not simply reused, by path.
         error: the first difference that nothing explained. The program may catch it,
             but the replay has failed.
+        disorder: a call came in another order than the recorded one, and could not
+            wait. The program goes on; it is told in the end.
     """
 
-    __slots__ = ("changed", "error", "explained", "policy", "verdicts", "versions")
+    __slots__ = (
+        "changed",
+        "disorder",
+        "error",
+        "explained",
+        "policy",
+        "verdicts",
+        "versions",
+    )
 
     def __init__(self, policy: Policy, source: Any) -> None:
         self.policy = policy
@@ -41,6 +51,7 @@ class Session:
         self.changed = False
         self.verdicts: dict[str, str] = {}
         self.error: CallError | None = None
+        self.disorder: CallError | None = None
 
     @property
     def is_exact(self) -> bool:

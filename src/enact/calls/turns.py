@@ -66,6 +66,7 @@ class Turns:
         "_watching",
         "_woken",
         "hurries",
+        "on_out_of_turn",
         "on_rest",
     )
 
@@ -96,6 +97,8 @@ class Turns:
         self._resting = self._rested = -1
         #: Told when a recorded rest has come again.
         self.on_rest: Callable[[], None] = _nothing
+        #: Told of a recorded call that comes before its turn, and cannot wait.
+        self.on_out_of_turn: Callable[[int], None] = _nothing
         #: Nobody waits for all others any more: one of them needs what that one does.
         self.hurries = False
         self._lock = threading.RLock()
@@ -310,6 +313,13 @@ class Turns:
 
         when_at_rest(turn.loop, look)
 
+    def _is_next_but_for_rest(self, child: int, what: int) -> bool:
+        """``is_next``, where the loop need not have come to rest before."""
+        if self.is_next(child, what):
+            return True
+        following = (event for event in self._order[self._next :] if event != _REST)
+        return next(following, None) == (child, what)
+
     # --- waiting --------------------------------------------------------------------
 
     def wait_in_thread(self, child: int, what: int) -> bool:
@@ -319,6 +329,8 @@ class Turns:
         awaited, so nothing else could go on meanwhile.
         """
         if rest.running_loop() is not None:
+            if not self._is_next_but_for_rest(child, what):
+                self.on_out_of_turn(child)
             return True
         with self._changed:
             place, since = self._next, time.monotonic()
@@ -449,7 +461,7 @@ class Turns:
         return Driver(self, lane, coro)
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     pass
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from enact.calls.answers import Answer
-from enact.calls.calling import begin, warn_late
+from enact.calls.arrival import begin, warn_late
 from enact.calls.edits import read
 from enact.calls.frames import Frame
 from enact.calls.inputs import CallArgs, Input
