@@ -10,8 +10,10 @@ import asyncio
 import dataclasses
 import multiprocessing
 import os
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
 import enact
@@ -309,3 +311,38 @@ def drawing(method: str, deep: bool) -> int:
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(1, mp_context=context) as workers:
         return workers.submit(inner if deep else leaf, 1).result()
+
+
+@enact.register(name="process/thread_pool")
+def thread_pool(method: str) -> list[object]:
+    """Has the interface of a pool of processes, in one process."""
+    del method
+    told: list[int] = []
+    with ThreadPool(2) as workers:
+        found = [
+            workers.map(work, range(3)),
+            workers.starmap(pair, [(1, 2), (3, 4)]),
+            list(workers.imap(leaf, range(3))),
+            workers.apply_async(leaf, (5,), callback=lambda x: told.append(leaf(x))),
+        ]
+        found[-1] = found[-1].get()
+    return [*found, told]
+
+
+@enact.register(name="process/called_back")
+def called_back(method: str) -> list[int]:
+    """What comes of one work item starts the next one, from a callback."""
+    found: list[int] = []
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as workers:
+
+        def ended(future: Any) -> None:
+            found.append(leaf(future.result()))
+            if len(found) == 3:
+                over.set()
+            else:
+                workers.submit(leaf, 10 * len(found)).add_done_callback(ended)
+
+        workers.submit(leaf, 0).add_done_callback(ended)
+        over.wait(10)
+    return found

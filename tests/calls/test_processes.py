@@ -26,7 +26,7 @@ METHODS = [
 PROGRAMS = [
     programs.executor, programs.alone, programs.pool, programs.concurrent,
     programs.nested, programs.stateful, programs.handled, programs.streaming,
-    programs.subclassed,
+    programs.subclassed, programs.thread_pool, programs.called_back,
 ]  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings(
@@ -311,3 +311,45 @@ def test_a_program_that_imports_processes_late_is_covered(tmp_path):
     )  # fmt: skip
     assert done.stdout == "1\n", done.stderr
     assert os.listdir(tmp_path)
+
+
+JOBS = """
+    import joblib, sys
+    import enact
+
+    @enact.register
+    def leaf(x):
+        return x + 1
+
+    @enact.register(name="jobs/Scale.times", deterministic=True)
+    def times(x, by=3):
+        return by * x
+
+    def work(x):
+        return leaf(x) + times(x)
+
+    @enact.register
+    def program(backend):
+        with joblib.parallel_config(backend=backend):
+            return joblib.Parallel(n_jobs=2)(joblib.delayed(work)(n) for n in range(6))
+
+    if __name__ == "__main__":
+        backend = sys.argv[1]
+        assert program(backend) == [1, 5, 9, 13, 17, 21]
+        with enact.InMemoryStore():
+            inv = enact.invoke(program, (backend,))
+            assert inv.output == [1, 5, 9, 13, 17, 21]
+            assert inv.replay(live="forbid").output == inv.output
+            print(len(inv.children))
+"""
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+def test_jobs_of_joblib_are_recorded(backend, tmp_path):
+    pytest.importorskip("joblib")
+    (tmp_path / "jobs.py").write_text(textwrap.dedent(JOBS))
+    done = subprocess.run(
+        [sys.executable, "jobs.py", backend],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.stdout == "12\n", done.stderr

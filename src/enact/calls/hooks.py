@@ -17,19 +17,32 @@ from typing import Any, TypeVar
 
 from enact.calls import rest
 from enact.calls.imports import when_imported
-from enact.calls.lanes import CURRENT, Lane, own_lane, run_in_lane, serves_any
+from enact.calls.lanes import (
+    CURRENT,
+    Lane,
+    called_back,
+    own_lane,
+    run_in_lane,
+    serves_any,
+)
 from enact.errors import FrameworkError, ReplayError, Signal
 
 R = TypeVar("R")
 
-# What these modules run in processes and threads of their own is no lane.
-MACHINERY = ("multiprocessing.", "concurrent.futures.")
+# What these run in processes and threads of their own is no lane.
+MACHINERY = (
+    "multiprocessing.", "concurrent.futures.", "joblib.", "loky.", "distributed.",
+    "ray.", "torch.",
+)  # fmt: skip
 
 _as_completed = asyncio.as_completed
 _create_task = asyncio.BaseEventLoop.create_task
 _running_loop = asyncio._get_running_loop
 _start = threading.Thread.start
 _submit = ThreadPoolExecutor.submit
+_add_callback = Future.add_done_callback
+# Those that these leave at a future make no calls.
+_OWN_CALLBACKS = ("asyncio.", "concurrent.", "anyio.", "enact.")
 
 
 # Not in all versions, but far faster than asking for the task.
@@ -145,6 +158,15 @@ def _tracked_submit(
     return future
 
 
+def _tracked_callback(
+    self: Future[Any], fn: Callable[[Future[Any]], object], /
+) -> None:
+    module = getattr(fn, "__module__", None) or ""
+    if CURRENT.get() is not None and not module.startswith(_OWN_CALLBACKS):
+        fn = called_back(fn)
+    _add_callback(self, fn)
+
+
 def _task_factory(
     chained: Callable[..., Any] | None,
 ) -> Callable[..., asyncio.Task[Any]]:
@@ -178,6 +200,7 @@ def install() -> None:
     rest.running_loop = asyncio._get_running_loop
     rest.current_task = _current_task
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments
+    Future.add_done_callback = _tracked_callback  # type: ignore[method-assign, assignment]  # of any result
     when_imported("trio", _cover_trio)
 
 

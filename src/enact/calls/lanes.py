@@ -13,6 +13,7 @@ work item one of its own.
 from __future__ import annotations
 
 import contextvars
+import copyreg
 import functools
 import threading
 import weakref
@@ -31,6 +32,20 @@ Path = tuple[int, ...]
 CURRENT: contextvars.ContextVar[Lane | None] = contextvars.ContextVar(
     "enact_lane", default=None
 )
+
+
+def _current() -> contextvars.ContextVar[Lane | None]:
+    return CURRENT
+
+
+def _reduce(variable: contextvars.ContextVar[Any]) -> tuple[Any, tuple[()]]:
+    """Libraries that send functions with all they refer to come upon this variable."""
+    if variable is not CURRENT:
+        raise TypeError("cannot pickle '_contextvars.ContextVar' object")
+    return _current, ()
+
+
+copyreg.pickle(contextvars.ContextVar, _reduce)
 
 
 class Lane:
@@ -209,6 +224,18 @@ def run_in_lane(
         plan = lane.frame.plan
         if plan is not None:
             plan.finished(lane)
+
+
+def called_back(callback: Callable[..., R]) -> Callable[..., R]:
+    """What another thread calls when work has ended, as a lane of its own."""
+    lane = current_lane()
+    with lane.frame.lock:
+        child = lane.spawn()
+
+    def run(*args: Any, **kwargs: Any) -> R:
+        return run_in_lane(child, callback, args, kwargs)
+
+    return run
 
 
 def leave_lane(token: contextvars.Token[Lane | None]) -> None:

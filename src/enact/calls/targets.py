@@ -150,6 +150,19 @@ class Target:
             self.fixed = FixedBlocks(self.cid, None)
         return self.code
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For libraries that send functions of a script along whole (cloudpickle)."""
+        options = {name: getattr(self, name) for name in _OPTIONS}
+        made = self.fn, self.name, self.registered, self.builtin
+        return _sent, made, (options, self.wrapper)
+
+    def __setstate__(self, state: tuple[dict[str, Any], Any]) -> None:
+        options, self.wrapper = state
+        for name, value in options.items():
+            setattr(self, name, value)
+        if not any(_same(known, self) for known in live(self.name)):
+            add(self)
+
     @property
     def certain(self) -> bool:
         """Whether search gains nothing from calling it again with the same input."""
@@ -175,6 +188,20 @@ class Target:
                 for attribute in _named(base, self.method)
             )
         return known
+
+
+_OPTIONS = (
+    "deterministic", "retry", "memoize", "is_stream", "reads", "takes_value", "fit",
+    "check_output",
+)  # fmt: skip
+
+
+def _sent(fn: Any, name: str, registered: bool, builtin: bool) -> Target:
+    return Target(fn, name, registered=registered, builtin=builtin)
+
+
+def _same(one: Target, other: Target) -> bool:
+    return one.refresh_code() == other.refresh_code()
 
 
 def _as_they_are(args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ from enact.calls.children import set_caller
 from enact.calls.frames import Frame
 from enact.calls.hooks import MACHINERY
 from enact.calls.imports import when_imported
-from enact.calls.lanes import CURRENT, Lane, current_lane
+from enact.calls.lanes import CURRENT, Lane, called_back, current_lane, run_in_lane
 from enact.calls.policy import Policy
 from enact.errors import ReplayError, Signal
 
@@ -34,11 +34,12 @@ _service: Service | None = None
 _held: weakref.WeakKeyDictionary[Any, list[Work]] = weakref.WeakKeyDictionary()
 
 
-_MODULES = (
-    "multiprocessing.process",
-    "multiprocessing.pool",
+_EXECUTORS = (
     "concurrent.futures.process",
+    "loky.process_executor",
+    "joblib.externals.loky.process_executor",
 )
+_MODULES = ("multiprocessing.process", "multiprocessing.pool", *_EXECUTORS)
 
 
 def install() -> None:
@@ -58,9 +59,10 @@ def cover() -> None:
     module: Any = sys.modules.get("multiprocessing.process")
     if module is not None:
         _wrap(getattr(module, "BaseProcess", None), "start", _start)
-    module = sys.modules.get("concurrent.futures.process")
-    if module is not None:
-        _wrap(getattr(module, "ProcessPoolExecutor", None), "submit", _submit)
+    for name in _EXECUTORS:
+        module = sys.modules.get(name)
+        if module is not None:
+            _wrap(getattr(module, "ProcessPoolExecutor", None), "submit", _submit)
     module = sys.modules.get("multiprocessing.pool")
     pool = getattr(module, "Pool", None)
     if pool is not None:
@@ -164,11 +166,16 @@ def _apply(
     kwds: Any = None, *more: Any, **options: Any,
 ) -> Any:  # fmt: skip
     lane = current_lane()
-    work = _lane_of_work(lane)
-    address = _address()
-    sent = Sent(address, _place(work, address), func, alone=False)
+    works: list[Work] = []
+    ((place, _),) = _placed(lane, [None], works, pool)
+    sent: Any
+    if isinstance(place, Lane):
+        sent = functools.partial(_run_here, place, func)
+    else:
+        sent = Sent(_address(), place, func, alone=False)
+    more, options = _with_lanes(more, options)
     result = _outside(original, pool, sent, args, kwds or {}, *more, **options)
-    _held[result] = [work]
+    _held[result] = works
     lane.frame.started(result)
     return result
 
@@ -179,10 +186,10 @@ def _map(
 ) -> Any:  # fmt: skip
     lane = current_lane()
     works: list[Work] = []
-    address = _address()
-    placed = list(_placed(lane, iterable, works, address))
+    placed = list(_placed(lane, iterable, works, pool))
     spread = mapper.__name__.startswith("star")
-    sender = Sender(address, func, spread)
+    sender = _sender(pool, func, spread)
+    more, options = _with_lanes(more, options)
     result = _outside(original, pool, sender, placed, mapper, *more, **options)
     _held[result] = works
     lane.frame.started(result)
@@ -195,22 +202,42 @@ def _iterate(
 ) -> Any:  # fmt: skip
     lane = current_lane()
     works: list[Work] = []
-    address = _address()
-    placed = _placed(lane, iterable, works, address)
-    result = _outside(original, pool, Sender(address, func), placed, *more, **options)
+    placed = _placed(lane, iterable, works, pool)
+    result = _outside(original, pool, _sender(pool, func), placed, *more, **options)
     # With a chunk size it is a generator over the one that stands in the pool.
     _held[result] = works
     return result
 
 
 def _placed(
-    lane: Lane, iterable: Iterable[Any], works: list[Work], address: Address
-) -> Iterator[tuple[Place, Any]]:
+    lane: Lane, iterable: Iterable[Any], works: list[Work], pool: Any
+) -> Iterator[tuple[Place | Lane, Any]]:
     """Items, each with the place of its work; in the order in which they are read."""
     for item in iterable:
-        work = _lane_of_work(lane)
-        works.append(work)
-        yield _place(work, address), item
+        if _has_threads(pool):
+            with lane.frame.lock:
+                child = lane.spawn()
+            yield child, item
+        else:
+            work = _lane_of_work(lane)
+            works.append(work)
+            yield _place(work, _address()), item
+
+
+def _has_threads(pool: Any) -> bool:
+    """Whether it is a ``ThreadPool``, which is a kind of ``Pool``."""
+    return isinstance(pool, sys.modules["multiprocessing.pool"].ThreadPool)
+
+
+def _with_lanes(
+    more: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a pool, with callbacks that have lanes."""
+
+    def one(given: Any) -> Any:
+        return called_back(given) if callable(given) else given
+
+    return tuple(map(one, more)), {key: one(value) for key, value in options.items()}
 
 
 # --- what they send -------------------------------------------------------------------
@@ -265,6 +292,33 @@ class Sender:
         if place is None:
             return self._fn(*args)
         return _run(self._address, place, self._fn, tuple(args), {})
+
+
+class InThreads:
+    """``Sender`` for a pool of threads: items come with their lanes.
+
+    Args:
+        fn, spread: as for ``Sender``.
+    """
+
+    def __init__(self, fn: Callable[..., Any], spread: bool = False) -> None:
+        self._fn = fn
+        self._spread = spread
+
+    def __call__(self, *placed: Any) -> Any:
+        lane, item = placed if len(placed) == 2 else placed[0]
+        args = item if self._spread else (item,)
+        return run_in_lane(lane, self._fn, tuple(args), {})
+
+
+def _sender(pool: Any, func: Any, spread: bool = False) -> Sender | InThreads:
+    if _has_threads(pool):
+        return InThreads(func, spread)
+    return Sender(_address(), func, spread)
+
+
+def _run_here(lane: Lane, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return run_in_lane(lane, fn, args, kwargs)
 
 
 def _run(address: Address, *work: Any) -> Any:
