@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import enact
+from enact.calls import turns
 
 RAN: list[object] = []
 # What programs depend on without a record of it.
@@ -347,7 +348,6 @@ def test_a_program_cannot_swallow_that_its_replay_failed():
 
 
 def test_a_lock_held_around_a_call_is_an_error_and_no_wrong_order(monkeypatch):
-    from enact.calls import turns
 
     monkeypatch.setattr(turns, "PATIENCE", 0.3)
     pauses = iter([0, 0.03, 0.06, 0])
@@ -384,3 +384,52 @@ def test_a_changed_argument_is_named_to_the_depth_of_the_change():
 
     with pytest.raises(enact.InputChanged, match=r"\$\.args\[0\]\['k'\]\[1\]\['m'\]"):
         enact.invoke(changes, ({"k": [0, {"m": []}]},))
+
+
+@enact.register(name="edges/joins_first")
+def joins_first():
+    began = threading.Event()
+
+    def work():
+        began.wait()
+        for number in range(20):
+            SEEN.append(kept(number))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    if not SWAPPED:
+        kept(-1)
+    began.set()
+    worker.join()
+    if SWAPPED:
+        kept(-1)
+
+
+SWAPPED: list[bool] = []
+
+
+@enact.register(name="edges/kept")
+def kept(number):
+    return number
+
+
+def test_threads_wait_once_for_another_that_goes_another_way(monkeypatch):
+    monkeypatch.setattr(turns, "PATIENCE", 1.0)
+    waits = []
+    wait_for = turns.Turns._wait_for
+    monkeypatch.setattr(
+        turns.Turns,
+        "_wait_for",
+        lambda self, event, timeout: (
+            waits.append(timeout),
+            wait_for(self, event, timeout),
+        ),
+    )
+    SWAPPED.clear()
+    with enact.InMemoryStore():
+        inv = enact.invoke(joins_first)
+        SWAPPED.append(True)
+        SEEN.clear()
+        inv.rewind(0).replay(strict=False)
+    assert list(range(20)) == SEEN
+    assert 1 <= sum(waits) < 3  # seconds

@@ -322,4 +322,6 @@ EACH = [
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("test", EACH)
 def test_many_programs(test):
+    # Settings are given to a test once, says Hypothesis; here they are given anew.
+    vars(test).pop("_hypothesis_internal_settings_applied", None)
     settings(max_examples=1000)(test)()

@@ -37,6 +37,10 @@ _REACTION = 0.0001
 # others wait for their turns.
 _STALL = 0.25
 
+# The same for what comes after a wait of PATIENCE in which nothing moved, as long as
+# nothing has moved since: it would only take as long again, at each call.
+_AGAIN = 0.01
+
 _REST = (-1, False)
 
 
@@ -61,6 +65,7 @@ class Turns:
         "_paths",
         "_rested",
         "_resting",
+        "_stalled",
         "_threads",
         "_waiting",
         "_watching",
@@ -95,6 +100,8 @@ class Turns:
         self._next = 0
         self._ancestors = {path[:n] for path in set(paths) for n in range(len(path))}
         self._resting = self._rested = -1
+        # Where in the order a thread has waited for as long as it does.
+        self._stalled = -1
         #: Told when a recorded rest has come again.
         self.on_rest: Callable[[], None] = _nothing
         #: Told of a recorded call that comes before its turn, and cannot wait.
@@ -335,10 +342,12 @@ class Turns:
         with self._changed:
             place, since = self._next, time.monotonic()
             while not self.is_next(child, what):
-                self._wait_for((child, what))
+                patience = _AGAIN if self._stalled == place else PATIENCE
+                self._wait_for((child, what), min(patience, 0.25))
                 if self._next != place:
                     place, since = self._next, time.monotonic()
-                elif time.monotonic() - since > PATIENCE:
+                elif time.monotonic() - since >= patience:
+                    self._stalled = place
                     return False
             follows = self._order[self._next - 1] if self._next else _REST
         if follows[1] and self._paths[follows[0]] != self._paths[child]:
@@ -347,11 +356,11 @@ class Turns:
             time.sleep(_REACTION)
         return True
 
-    def _wait_for(self, event: tuple[int, int]) -> None:
+    def _wait_for(self, event: tuple[int, int], timeout: float) -> None:
         waiting = self._threads.get(event)
         if waiting is None:
             waiting = self._threads[event] = threading.Condition(self._lock)
-        waiting.wait(0.25)
+        waiting.wait(timeout)
         self._threads.pop(event, None)
 
     async def wait(self, lane: Lane, child: int, what: int) -> None:
