@@ -29,6 +29,10 @@ from bench.table import AT_LEAST, Row
 # depth, microseconds at most, times faster than 0.4.16's replay at least
 DEPTHS = [(10, 760, 10), (100, None, 50), (1000, 5000, 100)]
 
+# Long searches draw once for an expansion, also by strategies that do nothing but run
+# the program to its end.
+SHORT = {"best_of": 1, "majority": 1, "evolve": 1}
+
 # So that n nodes are made, of a program of so many draws. The figures in brackets are
 # multiplied by n.
 STRATEGIES = {
@@ -110,7 +114,9 @@ def deep(depth: int, count: int, parked: int) -> float:
     return median(steps)
 
 
-def searched(name: str, nodes: int, depth: int, note: Any = None) -> Any:
+def searched(
+    name: str, nodes: int, depth: int, note: Any = None, draws: int | None = None
+) -> Any:
     """A search of about so many nodes, behind so many calls."""
     text, length = STRATEGIES[name]
     strategy = re.sub(
@@ -119,8 +125,8 @@ def searched(name: str, nodes: int, depth: int, note: Any = None) -> Any:
     # Those that have no end by themselves draw one sample for each node.
     budget = enact.search.Budget(calls=nodes) if strategy == text else None
     return enact.search.run(
-        Number(depth), (length,), score=float, strategy=strategy, progress=note,
-        budget=budget,
+        Number(depth), (draws or length,), score=float, strategy=strategy,
+        progress=note, budget=budget,
     )  # fmt: skip
 
 
@@ -132,10 +138,14 @@ def each(name: str, depth: int) -> float:
     return (time.process_time() - started) * 1e6 / (len(result.tree) - 1)
 
 
-def long(name: str, nodes: int) -> tuple[float, float, int]:
-    """Last tenth of the nodes against the first ones, megabytes at the peak, nodes.
+def long(
+    name: str, nodes: int, draws: int | None = None
+) -> tuple[float, float, int, int]:
+    """Last tenth of the nodes against the first ones, megabytes at the peak, nodes,
+    calls.
 
     The first tenth itself is left out: its nodes are not as deep as the others.
+    ``draws`` says how many the program makes.
     """
     marks: list[float] = []
     step = nodes // 10
@@ -147,10 +157,10 @@ def long(name: str, nodes: int) -> tuple[float, float, int]:
         if made >= step * (len(marks) + 1):
             marks.append(time.process_time())
 
-    searched(name, nodes, 0, note)
+    result = searched(name, nodes, 0, note, draws or SHORT.get(name))
     parts = [after - before for before, after in pairwise(marks)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return parts[-1] / median(parts[:3]), memory, made
+    return parts[-1] / median(parts[:3]), memory, made, result.spent.calls
 
 
 def _measured(*what: Any) -> Any:
@@ -208,8 +218,8 @@ def searches(is_long: bool, peer_python: Path | None, passes: int) -> list[Row]:
             rows.append(Row(what, took, "us", note=note))
     many = 100_000 if is_long else 20_000
     for name in STRATEGIES:
-        growth, memory, made = _measured("long", name, many)
-        what = f"{made:,} expansions, {name}"
+        growth, memory, made, calls = _measured("long", name, many)
+        what = f"{made:,} expansions, {calls:,} calls, {name}"
         note = "last tenth against the first ones"
         rows.append(Row(what, growth, "x", 1.5, note=note))
         rows.append(Row("   memory at the peak", memory, "MB", 1000))
@@ -223,7 +233,7 @@ def main(what: str, *options: str) -> None:
     elif what == "each":
         print(json.dumps(each(options[0], int(options[1]))))
     else:
-        print(json.dumps(long(options[0], int(options[1]))))
+        print(json.dumps(long(options[0], *map(int, options[1:]))))
 
 
 if __name__ == "__main__":

@@ -74,16 +74,16 @@ def test_no_number_is_drawn_twice_where_who_is_first_is_chance(tmp_path: Path) -
 
 
 @pytest.mark.soak
-def test_a_search_that_was_killed_at_200_points_goes_on(tmp_path: Path) -> None:
-    chance = random.Random(5)
-    strategies = ["beam(width=2, expand=3)", "mcts", "best_of", "smc(particles=6)"]
+@pytest.mark.parametrize("executor", [1, 3])
+@pytest.mark.parametrize(
+    "strategy", ["beam(width=2, expand=3)", "mcts", "best_of", "smc(particles=6)"]
+)
+def test_a_search_that_was_killed_at_34_points_goes_on(
+    tmp_path: Path, strategy: str, executor: int
+) -> None:
+    chance = random.Random(f"{strategy}/{executor}")
     # Several executions that run to their end at a time number what they both draw in
     # the order in which they come to it; those that talk draw nothing that others do.
-    for number, strategy in enumerate(strategies):
-        for executor in (1, 3):
-            alike = executor == 3 and strategy in ("best_of", "mcts")
-            program = "talk" if alike else "number"
-            folder = tmp_path / f"{number}-{executor}"
-            folder.mkdir()
-            kills = [chance.randint(1, 40) for _ in range(34)]
-            check(folder, strategy, executor, kills, program)
+    alike = executor == 3 and strategy in ("best_of", "mcts")
+    kills = [chance.randint(1, 40) for _ in range(34)]
+    check(tmp_path, strategy, executor, kills, "talk" if alike else "number")

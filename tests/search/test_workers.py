@@ -15,6 +15,8 @@ import pytest
 
 import enact
 from enact.search import Budget
+from enact.search.workers import width_of
+from tests.search import placed
 from tests.search import programs_to_search as programs
 from tests.search.test_search import shape
 
@@ -99,6 +101,14 @@ def test_real_processes_find_the_same(pool: ProcessPoolExecutor) -> None:
     assert len(made) == there.spent.calls
 
 
+def test_workers_import_what_defines_the_types(pool: ProcessPoolExecutor) -> None:
+    options: dict[str, Any] = {"score": float, "strategy": "bfs(width=2)"}
+    program, length = placed.Placed(3), placed.Length(2)
+    there = enact.search.run(program, (length,), executor=pool, **options)
+    here = enact.search.run(program, (length,), **options)
+    assert shape(there) == shape(here)
+
+
 def test_a_bank_is_used_by_workers() -> None:
     with enact.InMemoryStore() as store:
         options: dict[str, Any] = {
@@ -134,6 +144,76 @@ def test_a_worker_that_dies_is_a_failure_and_the_search_goes_on() -> None:
     assert result.counts["failed"] == 1
     assert all(why.startswith("WorkerDied") for why in result.failures)
     assert result.spent.calls <= 30
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[Any]:
+    distributed = pytest.importorskip("distributed", reason="needs distributed")
+    with distributed.Client(
+        processes=True, n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as client:
+        yield client
+
+
+@pytest.mark.parametrize("program", [programs.nested, programs.careful])
+def test_an_executor_of_dask_finds_the_same(dask: Any, program: Any) -> None:
+    options: dict[str, Any] = {
+        "score": float, "strategy": "beam(width=3, expand=3)",
+        "budget": Budget(calls=40),
+    }  # fmt: skip
+    programs.RAN.clear()
+    there = enact.search.run(program, (4,), executor=dask.get_executor(), **options)
+    assert not programs.RAN
+    here = enact.search.run(program, (4,), executor=2, **options)
+    assert shape(there) == shape(here)
+    assert there.spent.calls == here.spent.calls
+
+
+@pytest.mark.soak
+def test_a_worker_of_dask_that_dies_is_a_failure(dask: Any) -> None:
+    result = enact.search.run(
+        deadly, (3,), score=float, strategy="best_of(n=5)",
+        executor=dask.get_executor(), budget=Budget(calls=30),
+    )  # fmt: skip
+    assert result.counts["complete"] == 4
+    assert result.counts["failed"] == 1
+    assert all(why.startswith("WorkerDied") for why in result.failures)
+
+
+class KilledWorker(Exception):
+    """As Dask has it."""
+
+
+class Cluster(Inline):
+    """An executor that says how wide it is, and that a worker died, as Dask does."""
+
+    def __init__(self, threads: dict[str, int]) -> None:
+        super().__init__()
+        self._max_workers = None  # type: ignore[assignment]
+        self._client = self
+        self._threads = threads
+
+    def nthreads(self) -> dict[str, int]:
+        return self._threads
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        (order,) = args
+        if order.number != 2:
+            return super().submit(fn, *args, **kwargs)
+        future: Future[Any] = Future()
+        future.set_exception(KilledWorker("4 workers died"))
+        return future
+
+
+def test_a_cluster_says_how_wide_it_is_and_that_workers_died() -> None:
+    cluster = Cluster({"one": 3, "other": 4})
+    assert width_of(cluster) == 7
+    assert width_of(Cluster({})) == os.cpu_count()
+    result = enact.search.run(
+        programs.number, (2,), score=float, strategy="best_of(n=5)", executor=cluster
+    )
+    assert result.counts["failed"] == 1
+    assert list(result.failures) == ["WorkerDied: 4 workers died"]
 
 
 def test_what_workers_did_is_resumed(tmp_path: Path, pool: ProcessPoolExecutor) -> None:

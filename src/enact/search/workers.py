@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor, Executor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enact.calls.execution import resolve
 from enact.calls.lanes import CURRENT
-from enact.calls.targets import NAMED, live, modules_of
+from enact.calls.targets import NAMED, live
 from enact.errors import SearchError
 from enact.search.budget import Spent
+from enact.search.modules import Modules
 from enact.search.remote import (
+    Blocks,
     Order,
     Reply,
     blocks_for,
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from enact.stores import ValueStore
 
 PROCESSES = "processes"
+
+# What Dask and Ray raise when workers died of a task, also when they tried it again.
+_DIED = frozenset({"KilledWorker", "WorkerCrashedError"})
 
 
 class WorkerDied(Exception):
@@ -57,6 +63,9 @@ class Workers:
         grounds: of the search.
         executor: has ``submit``; or ``"processes"``, to start processes when needed.
         width: how many, then.
+
+    Attributes:
+        modules: that worker processes have to import.
     """
 
     def __init__(
@@ -67,6 +76,7 @@ class Workers:
         self._given: Executor | None = None if executor == PROCESSES else executor
         self._own: Executor | None = None
         self._width = width
+        self.modules = Modules()
         self._lock = threading.Lock()
 
     def step(self, job: Job, within: str, first: dict[str, Any] | None) -> Step | None:
@@ -83,13 +93,17 @@ class Workers:
 
         Raises:
             WorkerDied: its process ended, and that of the second try, which had one
-                of its own.
+                of its own, or which the executor made by itself.
         """
         executor = self._executor()
         try:
             return _result(executor, order)
         except BrokenExecutor:
             self._let_go(executor)
+        except Exception as error:
+            if type(error).__name__ not in _DIED:
+                raise
+            raise WorkerDied(str(error)) from error
         alone = _processes(1)
         try:
             return _result(alone, order)
@@ -211,7 +225,7 @@ class _Trips:
         grounds, store = self._grounds, self._store
         blocks = blocks_for(store, [self._program, self._start, sample])
         order = Order(
-            blocks, self._modules(), self._program, self._start, self._at,
+            blocks, self._modules(blocks), self._program, self._start, self._at,
             self._number, sample, calls, self._fresh, grounds.branch_on,
             frozenset(grounds.composite), frozenset(grounds.leaves), self._within,
             self._first,
@@ -225,11 +239,12 @@ class _Trips:
         self._settle(step, reply, calls)
         return step
 
-    def _modules(self) -> list[str]:
+    def _modules(self, blocks: Blocks) -> list[str]:
         grounds = self._grounds
         fun, args, _ = self._job.program
         target, _ = resolve(fun, tuple(args))
-        return modules_of({target.name, *grounds.composite, *grounds.leaves})
+        functions = {target.name, *grounds.composite, *grounds.leaves}
+        return self._workers.modules.needed(functions, blocks)
 
     def _settle(self, step: Step, reply: Reply, calls: int) -> None:
         grounds = self._grounds
@@ -302,6 +317,10 @@ class _Trips:
 def width_of(executor: Any) -> int:
     """How many executions an executor can extend at a time."""
     width = getattr(executor, "_max_workers", None)
+    if width is None:  # of Dask: as many as the threads of its workers
+        count = getattr(getattr(executor, "_client", None), "nthreads", None)
+        threads = count() if callable(count) else None
+        width = sum(threads.values()) if isinstance(threads, Mapping) else None
     return width if type(width) is int and width > 0 else os.cpu_count() or 1
 
 
