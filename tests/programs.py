@@ -13,6 +13,7 @@ depends on the request and on the world's ``epoch``, but not on the order of cal
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import functools
@@ -165,6 +166,7 @@ def all_errors(outcomes: list[Any]) -> list[Any]:
 HELPERS = {
     "Oops": Oops,
     "all_errors": all_errors,
+    "closing": contextlib.aclosing,
     "copy": copy.deepcopy,
     "done": done,
     "first_error": first_error,
@@ -213,6 +215,7 @@ def marked(number):
 
 LEAF_NAMES = ["sample", "echo", "fail", "flaky"]
 FUNCTIONS = ["f1", "f2", "f3"]
+STREAMS = ["s1", "s2"]
 CLASSES = ["Tally", "Agent"]
 
 
@@ -252,7 +255,8 @@ class Where:
         distinct: no two tasks make equal calls.
         calm: what may fail is within a ``try`` that handles it; of ``main`` alone.
         depth: of the blocks around it.
-        in_try, in_loop, in_task, in_agent: what is around it.
+        streams: the streams that it may read: none above it.
+        in_try, in_loop, in_task, in_agent, in_stream: what is around it.
     """
 
     callees: tuple[str, ...] = ()
@@ -266,6 +270,8 @@ class Where:
     in_loop: bool = False
     in_task: bool = False
     in_agent: bool = False
+    streams: tuple[str, ...] = ()
+    in_stream: bool = False
 
     def inner(self, **changes: Any) -> Where:
         return dataclasses.replace(self, depth=self.depth + 1, **changes)
@@ -324,6 +330,7 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
         (1, [f"v3.append(short({value}))" for value in values(where)]),
         (1, fresh),
         (3 * where.tasks, ["await pause()"]),
+        (12 * where.in_stream, [f"yield short({value})" for value in values(where)]),
         (4 * where.shared, [f"shared.append({made})" for made in calls(where)]),
     ]
     simple = [(w, st.sampled_from(lines).map(lambda x: [x])) for w, lines in kinds]
@@ -331,6 +338,8 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
     if where.depth < 3:
         compound += [(15 if where.calm else 5, tries(where)), (2, conditions(where))]
         compound += [] if where.in_loop else [(2, loops(where))]
+        if where.streams and not where.in_loop:
+            compound += [(12, readers(where))]
     if where.depth < 2 and where.tasks:
         compound += [(5, gathers(where)), (5, spawns(where))]
     return often(*simple, *compound)
@@ -340,6 +349,7 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
 def blocks(where: Where) -> st.SearchStrategy[Lines]:
     """Some statements; now and then the last one leaves the function."""
     kinds = ["raise ValueError(short({}))", "raise Oops(short({}))", "return done({})"]
+    kinds[2:] = ["return"] if where.in_stream else kinds[2:]
     leave = [[kind.format(value)] for kind in kinds for value in values(where)]
     ends = st.sampled_from([[]] * 5 * len(leave) + leave)
     if where.calm:
@@ -367,6 +377,19 @@ def loops(where: Where) -> st.SearchStrategy[Lines]:
     return st.builds(
         lambda count, body: [f"for _ in range({count}):", *indented(body)],
         st.integers(1, 3), blocks(where.inner(in_loop=True)),
+    )  # fmt: skip
+
+
+def readers(where: Where) -> st.SearchStrategy[Lines]:
+    """Read a stream, to its end or not, and do something with each item."""
+    return st.builds(
+        lambda name, value, body, leaves: [
+            f"async with closing(stream({name}, {value})) as items:",
+            "    async for v1 in items:", *indented(indented([*body, *leaves])),
+        ],
+        st.sampled_from(where.streams), st.sampled_from(values(where)),
+        blocks(where.inner(in_loop=True)),
+        st.sampled_from([[], [], ["if odd(v1):", "    break"], ["break"]]),
     )  # fmt: skip
 
 
@@ -451,15 +474,22 @@ def functions(name: str, where: Where) -> st.SearchStrategy[Lines]:
         header = ["async def Agent_body(self, v0):"]
         own = ["v1, v2, v3, shared = 0, 'x', self.memory, []", "o1 = o2 = self.tally"]
     end = "return done(v0, v1, v2, v3, shared, o1, o2)"
+    if where.in_stream:
+        end = "yield v0"
     size = (6 if where.tasks else 12) // (1 if name == "main" else 2)
     few = 3 if where.calm else 0
     body = st.lists(statements(where), min_size=few, max_size=size).map(flat)
     return body.map(lambda lines: [*header, *indented([*own, *lines, end]), ""])
 
 
-def programs(**options: bool) -> st.SearchStrategy[Program]:
-    """Programs; options as those of ``Where``."""
+def programs(streams: bool = False, **options: Any) -> st.SearchStrategy[Program]:
+    """Programs, with streams or without; options as those of ``Where``."""
     parts = []
+    if streams:
+        plain_code = Where(depth=1, in_stream=True)
+        parts.append(functions("s1", plain_code))
+        parts.append(functions("s2", dataclasses.replace(plain_code, streams=("s1",))))
+        options["streams"] = ("s1", "s2", "s2")
     for number, name in enumerate(["main", *FUNCTIONS]):
         callees = tuple(FUNCTIONS[number:])
         parts.append(functions(name, Where(callees=callees, **options)))

@@ -4,8 +4,10 @@
 It is written to be read, not to be fast, and shares no code with the package. A program
 is a coroutine function, or an object whose ``call`` is one. It makes a tracked call
 with ``await call(fn, *args)``; how it starts tasks and waits for them is in
-``loop.py``. ``record`` runs a program and gives the ``Call`` at the top; ``rewind``,
-``rewind_to`` and ``edit`` give partial ones, and ``replay`` goes on from there:
+``loop.py``; what is recorded of a call is in ``recorded.py``, and streams are in
+``reference_streams.py``. ``record`` runs a program and gives the ``Call`` at the top;
+``rewind``, ``rewind_to`` and ``edit`` give partial ones, and ``replay`` goes on from
+there:
 
 >>> async def roll(): return 4
 >>> async def game(): return [await call(roll), await call(roll)]
@@ -17,17 +19,18 @@ with ``await call(fn, *args)``; how it starts tasks and waits for them is in
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests import loop
 from tests.objects import answer, name_of, reachable, unchanged
+from tests.recorded import Call, Path, edit, plain, rewind, rewind_to
 
-Path = tuple[int, ...]
-Version = tuple[str, int]
+__all__ = ["Call", "edit", "record", "replay", "rewind", "rewind_to"]
 
 code: dict[str, int] = {}  # the code of a function or class, by name: 0, or another one
 _whole = types.SimpleNamespace()  # what holds for a whole execution; see replay
@@ -39,90 +42,6 @@ class ReplayError(BaseException):
 
 class LiveCallForbidden(BaseException):
     """A call without recorded calls below would have to run."""
-
-
-@dataclasses.dataclass
-class Call:
-    """A recorded call: what was asked, what came of it, and the calls made on the way.
-
-    A call is named by its ``lane`` in the call above, and its place among the calls of
-    that lane: ``()`` is the body of the call above, ``(*lane, n)`` the n-th task that a
-    lane starts. ``began`` and ``ended`` order it among the calls beside it.
-    """
-
-    target: Any  # what was called, as it was before
-    args: tuple[Any, ...]
-    lane: Path = ()
-    version: Version = ("", 0)  # its name and code
-    below: frozenset[Version] = frozenset()  # of all that ran below
-    began: int = -1
-    ended: int = -1  # not yet
-    after: Any = None  # the target as it was afterwards
-    status: str = "incomplete"  # then "completed" or "failed"
-    output: Any = None
-    returned: int | None = None  # the output is this one of (target, *args)
-    raised: Exception | None = None
-    raised_here: bool = False  # not an exception of a call below
-    retry: bool = False  # its exception ended the call above
-    edited: bool = False
-    children: list[Call] = dataclasses.field(default_factory=list)
-    ahead: list[Call] = dataclasses.field(default_factory=list)  # not asked for again
-
-    @property
-    def calls(self) -> list[Call]:
-        """What may answer calls below this one, when it runs again."""
-        return [*self.children, *self.ahead]
-
-    def asks(self, other: Call) -> bool:
-        """Whether both call the same with the same, going by looks: 1 is not True."""
-        return repr((self.target, self.args)) == repr((other.target, other.args))
-
-
-def plain(call: Call) -> Call:
-    """A call that did not end the one above, so that it is not tried again."""
-    return dataclasses.replace(call, retry=False)
-
-
-# --- changing what was recorded ---------------------------------------------------
-
-
-def reopened(old: Call, children: list[Call], ahead: Sequence[Call] = ()) -> Call:
-    """``old`` before it ended, when it had made some of its calls."""
-    new = Call(old.target, old.args, old.lane, old.version, old.below, old.began)
-    new.after, new.retry = old.target, old.retry
-    new.children, new.ahead = children, list(ahead)
-    return new
-
-
-def rewind(old: Call, count: int = 1) -> Call:
-    """Drop the outcome and the last ``count`` calls."""
-    kept = old.children[: max(0, len(old.children) - count)]
-    return reopened(old, kept, [] if count else old.ahead)
-
-
-def rewind_to(old: Call, path: Path) -> Call:
-    """Cut the call at ``path``, and what began after it at every level above."""
-    if len(path) <= 1:
-        return reopened(old, old.children[: sum(path)])
-    new = reopened(old, old.children[: path[0] + 1])
-    new.children[-1] = rewind_to(new.children[-1], path[1:])
-    return new
-
-
-def edit(
-    old: Call, path: Path, output: Any = None, raises: Exception | None = None
-) -> Call:
-    """Replace the outcome at ``path``; the calls above have not ended yet."""
-    new = reopened(plain(old), list(old.children), old.ahead)
-    if path:
-        new.children[path[0]] = edit(new.children[path[0]], path[1:], output, raises)
-    else:
-        new.children = [plain(c) for c in old.children]
-        new.edited, new.ended = True, old.ended
-        new.status = "completed" if raises is None else "failed"
-        new.output = copy.deepcopy(output)
-        new.raised, new.raised_here = raises, raises is not None
-    return new
 
 
 # --- recording and replaying ------------------------------------------------------
@@ -215,18 +134,43 @@ class Frame:
         stays = {m for m in later if known[m].edited or self.retries(known[m])}
         self.left = [m for m in self.left if m not in later - stays]
 
+    def below(self, call: Call, old: Call) -> Frame:
+        """For a call that runs, as ``old`` did."""
+        return Frame(call, old, old.status == "failed" and not self.retries(old))
 
-async def call(target: Any, *args: Any) -> Any:
-    """Make a tracked call: the one way in."""
-    frame, path = loop.here.get()
+    @contextlib.contextmanager
+    def outcome(self) -> Iterator[None]:
+        """Record how the code within ends."""
+        call = self.call
+        try:
+            yield
+            missing = [n for n in self.left if n < len(self.old.children)]
+            if missing and not _whole.explained:
+                raise ReplayError(f"not made: {self.recorded[missing[0]]}")
+            call.status = "completed"
+        except Exception as error:
+            for child in call.children:
+                child.retry = not child.edited and child.raised in [*reachable(error)]
+            left = [self.recorded[n] for n in self.left]
+            call.ahead = [plain(c) for c in left if not self.retries(c)]
+            call.status, call.output, call.returned = "failed", None, None
+            call.raised = error
+            call.raised_here = error not in [child.raised for child in call.children]
+            raise
+        finally:
+            below = [v for c in call.children for v in (c.version, *c.below)]
+            call.below = frozenset(below)
+
+
+async def arrive(frame: Frame, path: Path, target: Any, args: Any) -> Any:
+    """A call begins: what it repeats, what is written of it, and if that is all."""
     await frame.turns.wait(frame.lanes.get(path, path))
-    name = name_of(target)
-    asked = Call(*copy.deepcopy((target, args)), path, (name, code.get(name, 0)))
+    asked = Call(*copy.deepcopy((target, args)), path)
+    asked.version = (name_of(target), code.get(name_of(target), 0))
     n = frame.find(asked)
     old = Call(None, ()) if n is None else frame.recorded[n]
     verdict = "new" if n is None else frame.judge(old, asked)
-    retried = frame.retries(old) and old.asks(asked)
-    if retried:
+    if frame.retries(old) and old.asks(asked):
         frame.cut(n)
     answered = verdict in ("edited", "reused")
     if _whole.live == "forbid" and not (answered or old.calls):
@@ -234,50 +178,60 @@ async def call(target: Any, *args: Any) -> Any:
     if answered:
         asked = dataclasses.replace(plain(old), lane=path)
     if verdict not in ("reused", "resumed"):
-        _whole.explained = True
-        _whole.changed |= verdict not in ("new", "retried")
-        _whole.verdicts += [(asked, verdict)] if frame.recorded else []
+        explain(frame, asked, verdict)
     asked.began = next(loop.clock)
     frame.call.children.append(asked)
     frame.turns.passed(old.lane, old.began)
+    return old, asked, answered
+
+
+def explain(frame: Frame, asked: Call, verdict: str) -> None:
+    """From here on the program may go another way."""
+    _whole.explained = True
+    _whole.changed |= verdict not in ("new", "retried")
+    _whole.verdicts += [(asked, verdict)] if frame.recorded else []
+
+
+def leave(frame: Frame, old: Call, asked: Call) -> None:
+    """A call ends."""
+    asked.ended = next(loop.clock)
+    frame.turns.passed(old.lane, old.ended)
+    _whole.explained |= frame.retries(old) and old.asks(asked)
+
+
+async def call(target: Any, *args: Any) -> Any:
+    """Make a tracked call: the one way in."""
+    frame, path = loop.here.get()
+    old, asked, answered = await arrive(frame, path, target, args)
     try:
         if answered:
             await frame.turns.wait(frame.lanes.get(path, path))
             return answer(asked, [target, *args])
-        stands = old.status == "failed" and not frame.retries(old)
-        return await run(Frame(asked, old, stands), target, args)
+        return await run(frame.below(asked, old), target, args)
     finally:
-        asked.ended = next(loop.clock)
-        frame.turns.passed(old.lane, old.ended)
-        _whole.explained |= retried
+        leave(frame, old, asked)
 
 
 async def run(frame: Frame, target: Any, args: tuple[Any, ...]) -> Any:
     """Run the code of a call and record its outcome."""
-    call = frame.call
-    above = loop.here.set((frame, ()))
     try:
-        with unchanged(args):
+        with inside(frame), frame.outcome(), unchanged(args):
             output = await getattr(target, "call", target)(*args)
-    except Exception as error:
-        for child in call.children:
-            child.retry = not child.edited and child.raised in list(reachable(error))
-        left = [frame.recorded[n] for n in frame.left]
-        call.ahead = [plain(c) for c in left if not frame.retries(c)]
-        call.status, call.raised = "failed", error
-        call.raised_here = error not in [child.raised for child in call.children]
-        raise
-    else:
-        missing = [n for n in frame.left if n < len(frame.old.children)]
-        if missing and not _whole.explained:
-            raise ReplayError(f"not made: {frame.recorded[missing[0]]}")
-        call.status, call.output = "completed", copy.deepcopy(output)
-        came_in = [n for n, value in enumerate([target, *args]) if value is output]
-        call.returned = came_in[0] if came_in else None
+            came_in = [n for n, x in enumerate([target, *args]) if x is output]
+            frame.call.returned = came_in[0] if came_in else None
+            frame.call.output = copy.deepcopy(output)
         return output
     finally:
-        call.after = copy.deepcopy(target)
-        call.below = frozenset(v for c in call.children for v in (c.version, *c.below))
+        frame.call.after = copy.deepcopy(target)
+
+
+@contextlib.contextmanager
+def inside(frame: Frame) -> Iterator[None]:
+    """What runs is part of a call."""
+    above = loop.here.set((frame, ()))
+    try:
+        yield
+    finally:
         loop.here.reset(above)
 
 

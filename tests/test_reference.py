@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import inspect
 import types
@@ -16,10 +17,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import enact
-from tests import loop, reference
+from tests import loop, recorded, reference, reference_streams
 from tests.programs import (
     FUNCTIONS,
     LEAF_NAMES,
+    STREAMS,
     CodeChange,
     Oops,
     Program,
@@ -27,6 +29,7 @@ from tests.programs import (
     World,
     changed,
     code_changes,
+    crc,
     programs,
 )
 from tests.programs import plain as in_words
@@ -84,6 +87,34 @@ def async_function(name: str, version: int = 0) -> Any:
     return versioned(name, run)
 
 
+def plain_stream(name: str, version: int = 0) -> Any:
+    def run(*args: Any) -> Any:
+        version
+        body = _now.body(name)(*args)
+        try:
+            while True:
+                try:
+                    item = drive(anext(body))
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            drive(body.aclose())
+
+    return enact.register(versioned(name, run), name=f"plain/{name}")
+
+
+def async_stream(name: str, version: int = 0) -> Any:
+    async def run(*args: Any) -> Any:
+        version
+        async with contextlib.aclosing(_now.body(name)(*args)) as items:
+            async for item in items:
+                yield item
+
+    run.__name__ = name
+    return versioned(name, run)
+
+
 def classes(base: Any, decorate: Callable[[str], Any], run: Any) -> dict[str, Any]:
     """``Tally`` and ``Agent``, as one of the three has them."""
 
@@ -128,6 +159,16 @@ async def call_plain(target: Any, *args: Any) -> Any:
     return target(*args)
 
 
+async def read_plain(target: Any, *args: Any) -> Any:
+    with contextlib.closing(target(*args)) as items:
+        for item in items:
+            yield item
+
+
+def read_async(target: Any, *args: Any) -> Any:
+    return target(*args)
+
+
 async def call_async(target: Any, *args: Any) -> Any:
     return await target(*args)
 
@@ -136,13 +177,15 @@ PLAIN = {name: plain_function(name) for name in NAMES}
 PLAIN |= classes(
     enact.Invokable, lambda n: enact.register(name=f"plain/{n}"), plain_method
 )
-PLAIN |= {"call": call_plain, "pause": nothing}
+PLAIN |= {name: plain_stream(name) for name in STREAMS}
+PLAIN |= {"call": call_plain, "pause": nothing, "stream": read_plain}
 
 ASYNC = {n: enact.register(async_function(n), name=f"async/{n}") for n in NAMES}
 ASYNC |= classes(
     enact.AsyncInvokable, lambda n: enact.register(name=f"async/{n}"), async_method
 )
-ASYNC |= {"call": call_async}
+ASYNC |= {n: enact.register(async_stream(n), name=f"async/{n}") for n in STREAMS}
+ASYNC |= {"call": call_async, "stream": read_async}
 
 
 async def reference_gather(*bodies: Any) -> list[Any]:
@@ -151,12 +194,14 @@ async def reference_gather(*bodies: Any) -> list[Any]:
 
 REFERENCE: dict[str, Any] = {name: async_function(name) for name in NAMES}
 REFERENCE |= classes(object, lambda n: lambda cls: cls, async_method)
+REFERENCE |= {name: async_stream(name) for name in STREAMS}
 REFERENCE |= {
     "call": reference.call,
     "gather": reference_gather,
     "pause": loop.pause,
     "settle": loop.join,
     "spawn": loop.spawn,
+    "stream": reference_streams.stream,
 }
 
 
@@ -348,11 +393,27 @@ CHANGES = st.one_of(
 STEPS = st.one_of(CHANGES, st.tuples(st.just("replay"), st.just(0), st.none()))
 
 
+def at(call: reference.Call, path: tuple[int, ...]) -> reference.Call:
+    for number in path:
+        call = call.children[number]
+    return call
+
+
+def fitting(target: Any, value: Any, stream: Any) -> Any:
+    """What is put in the place of an outcome: items, where it is a stream."""
+    name = getattr(target, "__name__", target)
+    is_stream = isinstance(name, str) and name.rpartition("/")[2] in STREAMS
+    if not is_stream or isinstance(value, Exception):
+        return value
+    return stream([value, 1, 2][crc(value) % 3 :])
+
+
 def change_reference(call: reference.Call, step: Step) -> reference.Call:
     """Apply one step to a call of the reference."""
     verb, number, value = step
     known = list(paths(call))
     path = known[number % len(known)]
+    value = fitting(at(call, path).target, value, recorded.Stream)
     if verb == "rewind":
         return reference.rewind(call, number)
     if verb == "rewind_to":
@@ -367,6 +428,7 @@ def change(inv: enact.Invocation, step: Step) -> enact.Invocation:
     verb, number, value = step
     known = [view.path for view in inv.walk()]
     path = known[number % len(known)]
+    value = fitting(inv[path].name, value, enact.Stream)
     if verb == "rewind":
         return inv.rewind(number)
     if verb == "rewind_to":
