@@ -240,6 +240,8 @@ class AwayRun(Run):
             policy = policy._replace(sampler=lacking)
         self.store = ValueStore(AwayBackend(away.ask))
         self.id, self.branch, self.attempt = place.run
+        if self.id not in _known:
+            _known.clear()  # the worker of a pool sees one run after the other
         self.store.sources, self.known = _known.setdefault(self.id, (set(), set()))
         self.session = Session(policy, self.store)
         self.origin = Origin()
@@ -267,7 +269,7 @@ class AwayRun(Run):
         self.record = record
 
 
-# Of each run: digests of code, and invokables, that are known to be in its store.
+# Of the last run: digests of code, and invokables, that are known to be in its store.
 _known: dict[str, tuple[set[str], set[bytes]]] = {}
 
 
