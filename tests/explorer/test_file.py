@@ -76,6 +76,7 @@ def test_a_file_has_all_calls_with_their_values(recorded: Path, tmp_path: Path) 
     assert seen.text.count("shop_app:price") == 300
     assert "many(300) = 1794" in seen.text.replace("\n", "")
     assert "301 calls" in seen.text and "svg" in seen.tags
+    assert seen.tags.count("tr") >= 302  # the log, and its head
     hostile = exported(recorded, "hostile", tmp_path / "hostile.html")
     assert "<script>document.title='ran'</script>" in hostile.text
 

@@ -89,6 +89,7 @@ class _File:
     def __init__(self, scope: Scope, found: Found) -> None:
         self._scope = scope
         self._found = found
+        self._lines: list[tuple[float | None, Any]] = []
         self.count = 0
         self.depth = 0
 
@@ -104,10 +105,23 @@ class _File:
             level = len(item.view.path) - start
             closes = self._closes(level)
             self.depth += 1
+            line = line_of(item)
+            self._lines.append((None if item.row is None else item.row.started, line))
             yield Entry(
-                closes, line_of(item), details_of(self._scope, item),
-                level, level < _UNFOLDED,
-            )  # fmt: skip
+                closes, line, details_of(self._scope, item), level, level < _UNFOLDED
+            )
+
+    def log(self) -> list[tuple[float | None, Any]]:
+        """Those calls in the order in which they began, with seconds since the first.
+
+        Of calls that a recording answered it is not known.
+        """
+        known = [began for began, _ in self._lines if began is not None]
+        first = min(known, default=0.0)
+        after = [(None if at is None else at - first, one) for at, one in self._lines]
+        if len(known) == len(after):
+            after.sort(key=lambda entry: entry[0] or 0.0)
+        return after
 
     def _closes(self, level: int) -> int:
         """How many calls end before one at this level."""
