@@ -81,6 +81,18 @@ def test_a_file_has_all_calls_with_their_values(recorded: Path, tmp_path: Path) 
     assert "<script>document.title='ran'</script>" in hostile.text
 
 
+def test_a_file_of_a_search_shows_what_it_tried(recorded: Path, tmp_path: Path) -> None:
+    import enact
+
+    with enact.SQLiteStore(recorded) as store:
+        run = store.runs(name="enact/search")[0].id
+    store.close()
+    seen = exported(recorded, run, tmp_path / "search.html")
+    assert not FORBIDDEN & set(seen.tags)
+    assert "Score over calls spent" in seen.text
+    assert "Executions" in seen.text
+
+
 def test_a_tree_that_is_too_deep_for_browsers(page_of, tmp_path: Path) -> None:
     import enact
 

@@ -13,6 +13,7 @@ from enact.explorer.large_file import write_large
 from enact.explorer.pages import environment
 from enact.explorer.runs import head_fields
 from enact.explorer.scope import Scope
+from enact.explorer.searching import SEARCH, search_fields
 from enact.explorer.timeline import timeline_fields
 from enact.explorer.tree import line_of
 from enact.query import Found, Place, Store
@@ -62,6 +63,8 @@ def write_html(store: Store, found: Found, stream: IO[str]) -> Written:
     whole = found.run is not None and not found.invocation.path
     head = head_fields(scope) if whole else {"run": None, "scope": scope}
     fields = head | (timeline_fields(scope) if whole else {"bars": []})
+    searched = whole and found.run is not None and found.run.name == SEARCH
+    fields["search"] = search_fields(scope, found.invocation.root) if searched else None
     top = scope.places.top(found.invocation)
     if _is_large(scope, top):
         pieces = write_large(stream, scope, found, fields)

@@ -67,11 +67,17 @@ def add(app: FastAPI, pages: Pages) -> None:
             scope = scope_of_run(store, id)
             if scope.run is None or scope.run.name != SEARCH or scope.root is None:
                 raise NotFound(f"run {id} is no search, or nothing is recorded of it")
-            fields = head_fields(scope) | _fields(scope, scope.root)
+            fields = head_fields(scope) | {"search": search_fields(scope, scope.root)}
             return pages.show(request, "search.html", **fields)
 
 
-def _fields(scope: Scope, root: Invocation) -> dict[str, Any]:
+def search_fields(scope: Scope, root: Invocation) -> dict[str, Any]:
+    """What is shown of a search.
+
+    Args:
+        scope: of the page.
+        root: the search.
+    """
     nodes, more = _nodes(root)
     found = _parts(load(root, root._recorded().output))
     best = found.get("best")
