@@ -47,9 +47,11 @@ TAKES = "a job may be taken by another worker than the one that took it before"
 FAILS = {
     (f"{loop}", operation): TAKES
     for loop, operations in {
-        "trio channel_workers": ("pause",),
-        "anyio-asyncio streams": ("rewind", "crash", "pause"),
-        "anyio-trio streams": ("rewind", "crash", "pause"),
+        "trio channel_workers": ("replay", "rewind", "edit", "crash", "pause"),
+        "anyio-asyncio streams": ("replay", "rewind", "edit", "crash", "pause"),
+        "anyio-trio streams": ("replay", "rewind", "edit", "crash", "pause"),
+        # On a loaded machine: its worker threads come in another order.
+        "anyio-asyncio anyio_threads": ("rewind", "crash", "pause"),
     }.items()
     for operation in operations
 }

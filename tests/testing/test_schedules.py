@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 
 import pytest
 
@@ -186,8 +187,9 @@ async def spends(agents):
     return left
 
 
-@pytest.mark.parametrize("strategy", ["best_of", "dfs(width=3)", "mcts"])
+@pytest.mark.parametrize("strategy", ["best_of", "dfs(width=4)", "mcts"])
 def test_a_search_finds_the_order_in_which_a_program_goes_wrong(strategy, store):
+    random.seed(2)  # which the choices are drawn from
     found = enact.search.run(
         enact.testing.in_some_order,
         args=(spends, (4,), 4),

@@ -24,7 +24,7 @@ from enact.calls.drivers import Driver, Turn
 from enact.calls.layout import REST, item_of
 from enact.calls.order import ITEM
 from enact.calls.rest import when_at_rest
-from enact.calls.stuck import PATIENCE, Watch
+from enact.calls.stuck import LAST_PATIENCE, PATIENCE, Watch
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
@@ -402,12 +402,19 @@ class Turns:
                 # Others may need what only this thread can free, such as its place
                 # in a pool: one that asked a person had freed it.
                 patience = _STALL if self._threads else PATIENCE
+                if self._is_to_begin():  # maybe by this very thread
+                    patience = min(patience, LAST_PATIENCE)
                 if time.monotonic() - since > patience:
                     self.hurries = True
                     return
                 self._changed.wait(0.05)
                 if self._next != place:
                     place, since = self._next, time.monotonic()
+
+    def _is_to_begin(self) -> bool:
+        """Whether the lane of the next event has not begun."""
+        child, _ = self._order[self._next]
+        return child >= 0 and self._paths[child] not in self._begun
 
     async def _park(self, lane: Lane) -> bool:
         turn = self._turn(lane)
