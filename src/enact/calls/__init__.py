@@ -9,6 +9,7 @@ from enact.calls.credentials import PlainCredentialWarning
 from enact.calls.current import CurrentCall, annotate, current_call
 from enact.calls.divergence import name_of
 from enact.calls.exceptions import ExceptionResource, NativeException
+from enact.calls.function_values import UnregisteredFunction
 from enact.calls.inputs import CallArgs, UntrackedStateWarning
 from enact.calls.invocation import Invocation, invoke, invoke_async
 from enact.calls.invokable import AsyncInvokable, Invokable, typed_invokable
@@ -18,7 +19,7 @@ from enact.calls.programs import Program, registered
 from enact.calls.registration import register
 from enact.calls.runs import SCHEDULE, UnstorableWarning
 from enact.calls.stream_value import Stream
-from enact.calls.targets import AmbiguousNameWarning, UnregisteredFunction
+from enact.calls.targets import AmbiguousNameWarning
 from enact.calls.typecheck import fits
 from enact.calls.typecheck import name as type_in_words
 from enact.calls.views import Request, Response
