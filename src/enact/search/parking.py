@@ -8,6 +8,7 @@ its record, and so do those of a node that had to make room.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import contextvars
 import ctypes
@@ -42,7 +43,7 @@ class _GoOn(NamedTuple):
     origin: Origin
 
 
-class Seat:
+class Seat(abc.ABC):
     """Where one execution runs, and stands.
 
     Attributes:
@@ -58,9 +59,9 @@ class Seat:
         self.standing: Standing | None = None
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
+    @abc.abstractmethod
     def begin(self, task: Task, context: contextvars.Context) -> None:
         """Let it run to its first branch point, or to its end."""
-        raise NotImplementedError
 
     def go_on(self, drawing: Drawing, order: _GoOn) -> None:
         """Let it run from where it stands."""
@@ -75,8 +76,9 @@ class Seat:
         self.standing = None
         self._send(None)
 
+    @abc.abstractmethod
     def _send(self, order: _GoOn | None) -> None:
-        raise NotImplementedError
+        """Tell it to go on; with None, to unwind."""
 
     def answer(self, seconds: float | None = None) -> Outcome | None:
         """Wait till it stands or has ended; None where it can stand no longer.
@@ -91,12 +93,16 @@ class Seat:
 
     def interrupt(self) -> None:
         """Raise ``KeyboardInterrupt`` in it, once it runs code of Python's."""
+        # A task runs in the main thread, where Python raises it by itself.
+        return
 
     async def wait_async(self, standing: Standing) -> None:
-        raise NotImplementedError
+        """See ``Place``; only tasks are asked to."""
+        raise TypeError("a thread does not wait in an event loop")
 
     def wait(self, standing: Standing) -> None:
-        raise NotImplementedError
+        """See ``Place``; only threads are asked to."""
+        raise TypeError("a task does not block its event loop")
 
 
 class _ThreadSeat(Seat):
