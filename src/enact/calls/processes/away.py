@@ -39,6 +39,8 @@ class Away(Frame):
         self.work = place.work
         self.channel = channel
         self.children: Any = {}  # the others are at home
+        # Of calls that are just beginning, as home has told them.
+        self._slots: dict[Lane, int] = {}
         self.caller = None
         above: Frame | None = None
         for call in place.above:
@@ -57,16 +59,13 @@ class Away(Frame):
 
     def enter(self, lane: Lane, child: Frame | Answer) -> int:
         lane.position += 1
-        slot: int = child.slot if isinstance(child, Answer) else lane.slot  # type: ignore[attr-defined]  # set by ``begin``
-        return slot
+        return self._slots.pop(lane)
 
     def ending(self, slot: int, blocks: Any, is_end: bool = True) -> bytes | None:
         return None
 
     def ended_as(self, slot: int, cid: bytes, order: bytes | None) -> None:
         self.children.pop(slot, None)
-
-    leave = ended_as  # type: ignore[assignment]  # with the same effect
 
     def handed_out(self, slot: int) -> None:
         self.ask("handed_out", slot)
@@ -97,7 +96,7 @@ class Away(Frame):
         if order.recorded is not None:
             recorded = read(order.recorded, run.store)
         lane.in_flight = order.in_flight
-        lane.slot = order.slot  # type: ignore[attr-defined]  # for ``enter``
+        self._slots[lane] = order.slot
         frame = Frame(lane, call.target, call, order.verdict, recorded)
         frame.number = order.number
         frame.position_there = order.position

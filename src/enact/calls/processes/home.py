@@ -26,7 +26,7 @@ from enact.calls.processes.messages import (
 from enact.calls.replayer import Given
 from enact.calls.targets import Target, live
 from enact.calls.writing import announce, let_go
-from enact.errors import Signal
+from enact.errors import CallError, Signal
 from enact.stores import CallRow
 from enact.values import decode
 
@@ -365,7 +365,9 @@ class Answerer:
             return None
         work = find_work(number)
         if work is None:
-            return None
+            if what == "begin":
+                return None  # it cannot be placed any more
+            raise CallError("the call that sent this work to a process has ended")
         if what == "store":
             return _asked(work.frame.run.store.backend, *args)
         answer = getattr(work, what)(*args)
@@ -388,6 +390,8 @@ def _asked(backend: Any, what: str, args: tuple[Any, ...], options: Any) -> Any:
         return backend.owner
     if what not in _ALLOWED:
         raise AttributeError(what)
-    method: Callable[..., Any] = getattr(backend, what, None) or backend.has
+    if what == "keep" and not hasattr(backend, what):
+        what = "has"  # it collects no garbage
+    method: Callable[..., Any] = getattr(backend, what)
     found = method(*args, **options)
     return list(found) if isinstance(found, Iterator) else found
