@@ -139,6 +139,7 @@ class Plan:
             frame.queue = self._lanes.get((), ())
         if self.turns is not None:
             self.turns.on_rest = frame.note_rest
+            self.turns.is_alone = functools.partial(self._is_alone, frame)
             self.turns.on_out_of_turn = functools.partial(self._out_of_turn, frame)
 
     def enlist(self, lane: Lane) -> None:
@@ -466,6 +467,15 @@ class Plan:
 
     def _complete(self) -> bool:
         return self.stands or self.recorded.status == "completed"
+
+    def _is_alone(self, frame: Frame) -> bool:
+        """Whether all lanes of a frame that have not ended run in this thread."""
+        turns, here = self.turns, threading.get_ident()
+        assert turns is not None
+        return all(
+            lane.thread == here or turns.has_ended(lane.path)
+            for lane in (frame, *self._live_lanes)
+        )
 
     def _out_of_turn(self, frame: Frame, index: int) -> None:
         session = self.session

@@ -71,6 +71,7 @@ class Turns:
         "_watching",
         "_woken",
         "hurries",
+        "is_alone",
         "on_out_of_turn",
         "on_rest",
     )
@@ -104,6 +105,8 @@ class Turns:
         self._stalled = -1
         #: Told when a recorded rest has come again.
         self.on_rest: Callable[[], None] = _nothing
+        #: Whether no thread but this one could make what comes next happen.
+        self.is_alone: Callable[[], bool] = _nobody_knows
         #: Told of a recorded call that comes before its turn, and cannot wait.
         self.on_out_of_turn: Callable[[int], None] = _nothing
         #: Nobody waits for all others any more: one of them needs what that one does.
@@ -168,6 +171,10 @@ class Turns:
         with self._changed:
             self._ended.add(path)
             self._advance()
+
+    def has_ended(self, path: Path) -> bool:
+        """Whether a lane is over."""
+        return path in self._ended
 
     def rename(self, child: int, live: Path) -> None:
         """The lane in which ``child`` was recorded runs as another; they swap names."""
@@ -346,7 +353,7 @@ class Turns:
                 self._wait_for((child, what), min(patience, 0.25))
                 if self._next != place:
                     place, since = self._next, time.monotonic()
-                elif time.monotonic() - since >= patience:
+                elif self._is_over(since, patience):
                     self._stalled = place
                     return False
             follows = self._order[self._next - 1] if self._next else _REST
@@ -355,6 +362,11 @@ class Turns:
             # next call came before this.
             time.sleep(_REACTION)
         return True
+
+    def _is_over(self, since: float, patience: float) -> bool:
+        """Whether a thread has waited long enough for something to move."""
+        waited = time.monotonic() - since
+        return waited >= patience or (waited >= _STALL and self.is_alone())
 
     def _wait_for(self, event: tuple[int, int], timeout: float) -> None:
         waiting = self._threads.get(event)
@@ -401,20 +413,13 @@ class Turns:
             while not self._is_up_to_last():
                 # Others may need what only this thread can free, such as its place
                 # in a pool: one that asked a person had freed it.
-                patience = _STALL if self._threads else PATIENCE
-                if self._is_to_begin():  # maybe by this very thread
-                    patience = min(patience, LAST_PATIENCE)
-                if time.monotonic() - since > patience:
+                patience = _STALL if self._threads else LAST_PATIENCE
+                if self._is_over(since, patience):
                     self.hurries = True
                     return
                 self._changed.wait(0.05)
                 if self._next != place:
                     place, since = self._next, time.monotonic()
-
-    def _is_to_begin(self) -> bool:
-        """Whether the lane of the next event has not begun."""
-        child, _ = self._order[self._next]
-        return child >= 0 and self._paths[child] not in self._begun
 
     async def _park(self, lane: Lane) -> bool:
         turn = self._turn(lane)
@@ -479,6 +484,10 @@ class Turns:
 
 def _nothing(*_: object) -> None:
     pass
+
+
+def _nobody_knows() -> bool:
+    return False
 
 
 def _resolve(future: Any) -> None:
