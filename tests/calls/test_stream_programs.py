@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import enact
@@ -269,7 +269,12 @@ def check_crash(once, expected):
             assert once.replay(done, live="forbid") == done
 
 
+# What is thrown into a stream within a stream comes out of both.
+THROUGH = [[[[[["yield"], False, False]], False, False]], [[0, "next"], [0, "throw"]]]
+
+
 @given(READER)
+@example(THROUGH)
 def test_streams_replay_as_they_ran(reader):
     once = Once(reader)
     check_replay(once, once.untracked())

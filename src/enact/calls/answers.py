@@ -123,17 +123,24 @@ class Answer:
             call_input.restore(after, details.rebound if details is not None else None)
         if recorded.raised is not None:
             error = rebuild(decode(store.load_block(recorded.raised), store))
-            if frame.failures is None:
-                frame.failures = []
-            frame.failures.append(
-                Failure(error, self.slot, recorded.raised, recorded.is_given)
-            )
+            self.failed_with(error)
             raise error
         if recorded.output is None:
             raise cancellation()
         if details is not None and details.returned is not None:
             return call_input.named(details.returned)
         return decode(store.load_block(recorded.output), store)
+
+    def failed_with(self, error: BaseException) -> None:
+        """``error`` is what the recorded call raised, as its caller gets it."""
+        frame, recorded = self.lane.frame, self.recorded
+        if recorded.raised is None:
+            return  # it was cancelled
+        if frame.failures is None:
+            frame.failures = []
+        frame.failures.append(
+            Failure(error, self.slot, recorded.raised, recorded.is_given)
+        )
 
 
 __all__ = ["Answer"]

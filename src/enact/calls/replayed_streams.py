@@ -132,7 +132,8 @@ class Replayed:
                 give(self._answer)
         except BaseException as error:
             if how == THROW and in_words(error) == in_words(value):
-                raise value from None  # it came out as it went in
+                self._answer.failed_with(value)  # it came out as it went in
+                raise value from None
             raise
         return End(None if how == CLOSE else self._known.returned)
 
