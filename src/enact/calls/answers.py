@@ -88,6 +88,14 @@ class Answer:
             raise session.failed(error)
 
     @property
+    def comes_last(self) -> bool:
+        """Whether it has just been answered: all else that was recorded came before."""
+        turns = self.turns
+        return (
+            turns is not None and self.recorded.is_given and turns.is_last(self.index)
+        )
+
+    @property
     def target(self) -> Target:
         """What was called."""
         return self.call_input.target

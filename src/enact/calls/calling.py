@@ -217,8 +217,12 @@ def may_wait(frame: Frame) -> bool:
 
 def give(answer: Answer) -> Any:
     """Wait for the end of a call that a record answers; its outcome takes place."""
-    if answer.turns is not None:
-        answer.wait_in_thread(answer.turns, True)
+    turns = answer.turns
+    if turns is not None:
+        if answer.comes_last:
+            turns.wait_for_rest_of_order_in_thread(answer.index)
+        else:
+            answer.wait_in_thread(turns, True)
     return answer.give()
 
 
@@ -227,7 +231,10 @@ async def give_async(answer: Answer) -> Any:
     turns = answer.turns
     try:
         if turns is not None:
-            await turns.wait(answer.lane, answer.index, True)
+            if answer.comes_last:
+                await turns.wait_for_rest_of_order(answer.lane, answer.index)
+            else:
+                await turns.wait(answer.lane, answer.index, True)
         if answer.recorded.status == "cancelled":
             if turns is not None:
                 turns.awaits_cancellation(answer.index)

@@ -327,6 +327,15 @@ class Turns:
 
         when_at_rest(turn.loop, look)
 
+    def is_last(self, child: int) -> bool:
+        """Whether a call ends after the last rest, where nothing else but ends is."""
+        for event in reversed(self._order):
+            if event == (child, True):
+                return True
+            if event[1] is not True:
+                return False
+        return False
+
     def _is_next_but_for_rest(self, child: int, what: int) -> bool:
         """``is_next``, where the loop need not have come to rest before."""
         if self.is_next(child, what):
@@ -381,36 +390,44 @@ class Turns:
             if await self._park(lane):
                 return
 
-    async def wait_for_rest_of_order(self, lane: Lane) -> None:
-        """Wait in a task until all that was recorded has happened."""
+    async def wait_for_rest_of_order(self, lane: Lane, child: int = -1) -> None:
+        """Wait in a task until all that was recorded has happened.
+
+        Args:
+            lane: in which the task is.
+            child: recorded call that is to end; it is there when only that is left.
+        """
         self._last.add(lane.path)
         try:
-            while not self._is_up_to_last():
+            while not self._is_up_to_last(child):
                 if await self._park(lane):
                     return
         finally:
             self._last.discard(lane.path)
 
-    def _is_up_to_last(self) -> bool:
+    def _is_up_to_last(self, child: int) -> bool:
         """Whether it is the turn of those that wait for all the others.
 
         What is to be cancelled next may be so by what they do.
         """
-        if self.hurries or self.used_up():
+        if self.hurries or self.used_up() or self.is_next(child, True):
             return True
-        child, what = self._order[self._next]
-        return what == 1 and child in self._cut
+        following, what = self._order[self._next]
+        return what == 1 and following in self._cut
 
-    def wait_for_rest_of_order_in_thread(self) -> None:
+    def wait_for_rest_of_order_in_thread(self, child: int = -1) -> None:
         """Block this thread until all that was recorded has happened, or nothing does.
 
         In the thread of a running event loop it does not block.
+
+        Args:
+            child: as for `wait_for_rest_of_order`.
         """
         if rest.running_loop() is not None:
             return
         with self._changed:
             place, since = self._next, time.monotonic()
-            while not self._is_up_to_last():
+            while not self._is_up_to_last(child):
                 # Others may need what only this thread can free, such as its place
                 # in a pool: one that asked a person had freed it.
                 patience = _STALL if self._threads else LAST_PATIENCE

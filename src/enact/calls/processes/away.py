@@ -157,12 +157,15 @@ class AwayTurns:
     async def wait(self, lane: Lane, index: int, what: int) -> None:
         await self._elsewhere("wait", index, int(what))
 
-    def wait_for_rest_of_order_in_thread(self) -> None:
+    def wait_for_rest_of_order_in_thread(self, child: int = -1) -> None:
         if asyncio._get_running_loop() is None:
-            self._away.ask("wait_for_rest")
+            self._away.ask("wait_for_rest", child)
 
-    async def wait_for_rest_of_order(self, lane: Lane) -> None:
-        await self._elsewhere("wait_for_rest")
+    async def wait_for_rest_of_order(self, lane: Lane, child: int = -1) -> None:
+        await self._elsewhere("wait_for_rest", child)
+
+    def is_last(self, child: int) -> bool:
+        return bool(self._away.ask("is_last", child))
 
     async def _elsewhere(self, *question: Any) -> None:
         """Ask in another thread: the answer may hang on what this event loop does."""

@@ -108,11 +108,16 @@ class Work:
         turns = self._turns()
         return turns is None or turns.wait_in_thread(index, what)
 
-    def wait_for_rest(self) -> None:
+    def wait_for_rest(self, child: int) -> None:
         """See ``Turns.wait_for_rest_of_order_in_thread``."""
         turns = self._turns()
         if turns is not None:
-            turns.wait_for_rest_of_order_in_thread()
+            turns.wait_for_rest_of_order_in_thread(child)
+
+    def is_last(self, child: int) -> bool:
+        """See ``Turns.is_last``."""
+        turns = self._turns()
+        return turns is not None and turns.is_last(child)
 
     def happened(self, index: int, what: int) -> None:
         """See ``Turns.happened``."""
