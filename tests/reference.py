@@ -109,7 +109,7 @@ class Frame:
 
     def retries(self, old: Call) -> bool:
         """What led to the end of a call is tried again with it."""
-        return old.retry and not self.stands
+        return old.retry and old.status == "failed" and not self.stands
 
     def judge(self, old: Call, asked: Call) -> str:
         """What is to become of a call: "edited" and "reused" ones are answered."""
