@@ -24,6 +24,7 @@ from enact.calls.endings import (
 )
 from enact.calls.frames import Frame
 from enact.calls.inputs import Input, PlainInput
+from enact.calls.lane_matching import same
 from enact.calls.lanes import (
     Lane,
     lane_of_stranger,
@@ -31,7 +32,7 @@ from enact.calls.lanes import (
 )
 from enact.calls.layout import Recorded, plain_call_args
 from enact.calls.memo import find_answer
-from enact.calls.replayer import Given, Plan, path_of_next, same
+from enact.calls.replayer import Given, Plan, path_of_next
 from enact.calls.sampling import Known, Parked
 from enact.calls.standing import Standing, can_stand
 from enact.calls.typecheck import fits
@@ -182,11 +183,10 @@ def _replayed(
     in_turn = verdict == REUSED and plan.turns is not None
     if not in_turn:
         plan.drop(index)
-    again = verdict in (RETRIED, RESUMED, CODE_CHANGED) and plan.retried(index)
-    if again and not target.is_stream:
+    if verdict in (RETRIED, RESUMED, CODE_CHANGED) and not target.is_stream:
         if plan.in_flight(index):
             lane.in_flight = True
-        else:
+        elif plan.retried(index):
             plan.cut(lane.frame, index)
     if ref is not None:
         frame = Frame(lane, target, given, verdict, recorded)

@@ -110,12 +110,12 @@ async def call_async(
     """Make a tracked call of a coroutine function."""
     arrival = arrive(lane, target, receiver, args, kwargs)
     if type(arrival) is Early:
-        await arrival.turns.wait(arrival.lane, arrival.index, False)
+        await arrival.turns.wait(arrival.index, False)
         arrival = arrive(lane, target, receiver, args, kwargs, has_waited=True)
     if isinstance(arrival, Answer):
         turns = arrival.turns
         if turns is not None:
-            await turns.wait(arrival.lane, arrival.index, False)
+            await turns.wait(arrival.index, False)
         arrival.begin()
         schedule = arrival.lane.frame.run.schedule
         if schedule is not None and turns is None:
@@ -158,7 +158,7 @@ async def call_async(
     except BaseException as error:
         leave_lane(token)
         if frame.turn >= 0 and not isinstance(error, INTERRUPTS):
-            await turns_at(frame).wait(frame.caller, frame.turn, True)
+            await turns_at(frame).wait(frame.turn, True)
         if frame.pending and frame.started_work and not isinstance(error, INTERRUPTS):
             await settle_async(frame)
         if not isinstance(error, INTERRUPTS) and not is_cancellation(error):
@@ -182,7 +182,7 @@ async def call_async(
         if frame.unended is not None:
             await flushed(frame)
         return output
-    await turns_at(frame).wait(frame.caller, frame.turn, True)
+    await turns_at(frame).wait(frame.turn, True)
     try:
         return complete(frame, output)
     finally:
@@ -234,7 +234,7 @@ async def give_async(answer: Answer) -> Any:
             if answer.comes_last:
                 await turns.wait_for_rest_of_order(answer.lane, answer.index)
             else:
-                await turns.wait(answer.lane, answer.index, True)
+                await turns.wait(answer.index, True)
         if answer.recorded.status == "cancelled":
             if turns is not None:
                 turns.awaits_cancellation(answer.index)
@@ -244,7 +244,7 @@ async def give_async(answer: Answer) -> Any:
             if answer.recorded.status != "cancelled":
                 answer.lane.frame.was_cut_short(answer)
             elif turns is not None:  # of several at once, each in its turn
-                await turns.wait(answer.lane, answer.index, True)
+                await turns.wait(answer.index, True)
         answer.end()
         raise
     return answer.give()

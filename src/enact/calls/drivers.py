@@ -130,7 +130,7 @@ class Driver(Coroutine[Any, Any, Any]):
         turns._held.add(lane.path)
         try:
             while not turns.is_turn(lane):
-                turn = turns._turn(lane)
+                turn = turns._turn(lane.path)
                 yield from turn.future.__await__()
                 if turn.is_released:
                     return

@@ -63,6 +63,7 @@ class Lane:
         in_loop: it is run by a task of asyncio.
         task: the ``id`` of that; 0 if it is not known yet.
         is_callback: it is what a callback does, and those that it leaves behind.
+        is_away: it runs in a child process, which knows its name.
         unwinding: a pause or an interrupt has gone through it.
         in_flight: its calls are new, or the last one that was recorded had not ended
             when the recording was cut off, or waited for a person: what comes of them
@@ -81,6 +82,7 @@ class Lane:
     in_loop = False
     task = 0
     is_callback = False
+    is_away = False
     unwinding = False
     in_flight = False
 

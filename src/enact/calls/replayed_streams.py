@@ -112,7 +112,7 @@ class Replayed:
         turns = answer.turns if kind >= ITEM else None
         if turns is not None:
             if self._call.is_async:
-                await turns.wait(answer.lane, answer.index, kind)
+                await turns.wait(answer.index, kind)
             else:
                 answer.wait_in_thread(turns, kind)
         self._count += 1
@@ -288,7 +288,7 @@ async def begin(call: Call) -> Player:
     arrival = arrive(lane, *call[:4])
     if type(arrival) is Early:
         if is_async:
-            await arrival.turns.wait(arrival.lane, arrival.index, False)
+            await arrival.turns.wait(arrival.index, False)
         else:
             arrival.turns.wait_in_thread(arrival.index, False)
         arrival = arrive(lane, *call[:4], has_waited=True)
@@ -298,7 +298,7 @@ async def begin(call: Call) -> Player:
         turns = arrival.turns
         if turns is not None:
             if is_async:
-                await turns.wait(arrival.lane, arrival.index, False)
+                await turns.wait(arrival.index, False)
             else:
                 arrival.wait_in_thread(turns, False)
         arrival.begin()

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from enact.calls import layout
+from enact.calls import layout, rest
 from enact.calls.alignment import Alignment
 from enact.calls.divergence import left, missing, out_of_turn
+from enact.calls.lane_matching import LaneMatching, next_of, same
 from enact.calls.layout import Recorded
 from enact.calls.targets import NAMED
 from enact.calls.turns import Turns
@@ -67,16 +68,13 @@ class Plan:
         "_batch",
         "_batch_cids",
         "_batch_start",
-        "_claimed",
         "_lanes",
-        "_live_lanes",
         "_lock",
         "_made",
         "_outputs",
         "_paths",
         "_retry",
         "_source",
-        "_unclaimed",
         "calls",
         "recorded",
         "session",
@@ -98,17 +96,13 @@ class Plan:
         self._batch_start = 0
         self.calls: Sequence[bytes] = recorded.children
         self._made = len(recorded.children)
-        self._live_lanes: list[Lane] = []
         self._alignment: Alignment | None = None
         self._paths: list[Path] | None = None
         # Blocks of outputs, read for a batch at a time.
         self._outputs: dict[Any, bytes] = {}
         details = recorded.details
         self._retry: frozenset[int] = frozenset()
-        self._lanes: dict[Path, list[int]] | None = None
-        # Recorded lanes that nobody has come for, and live ones that have one.
-        self._unclaimed: dict[Path, list[int]] = {}
-        self._claimed: set[Path] = {()}
+        self._lanes: LaneMatching | None = None
         self.turns: Turns | None = None
         if details is None:
             return
@@ -120,14 +114,12 @@ class Plan:
             lanes: dict[Path, list[int]] = {}
             for index, path in enumerate(details.lanes):
                 lanes.setdefault(tuple(path), []).append(index)
-            self._lanes = lanes
-            self._unclaimed = dict(lanes)
-            self._unclaimed.pop((), None)
             self._paths = paths = [tuple(path) for path in details.lanes]
             events = details.events
             if events is None:  # one call at a time, though in several lanes
                 events = [e for n in range(self._made) for e in (0, n + 1)]
             self.turns = Turns(events, paths)
+            self._lanes = LaneMatching(self, lanes, self.turns)
 
     def start(self, frame: Frame) -> None:
         """Attach to the frame that runs again."""
@@ -136,19 +128,16 @@ class Plan:
         if self._lanes is None:
             frame.queue = range(len(self.calls))
         else:
-            frame.queue = self._lanes.get((), ())
-        if self.turns is not None:
+            self._lanes.start(frame)
+            assert self.turns is not None
             self.turns.on_rest = frame.note_rest
-            self.turns.is_alone = functools.partial(self._is_alone, frame)
+            self.turns.is_alone = self._lanes.is_alone
             self.turns.on_out_of_turn = functools.partial(self._out_of_turn, frame)
 
     def enlist(self, lane: Lane) -> None:
         """Give a new lane the calls that were recorded under its path."""
         if self._lanes is not None:
-            lane.queue = self._unclaimed.get(lane.path, ())
-            self._live_lanes.append(lane)
-            if self.turns is not None:
-                self.turns.begun(lane.path)
+            self._lanes.enlist(lane)
 
     def finished(self, lane: Lane) -> None:
         """A lane has come to its end: it will make no more calls."""
@@ -174,11 +163,15 @@ class Plan:
     def in_flight(self, index: int) -> bool:
         """Whether the recorded child ``index`` ran when the frame was cut off, or
         waited for a person who has answered."""
-        return index in self._retry and self.child(index).status == "incomplete"
+        return self.child(index).status == "incomplete"
 
     def _is_empty(self, index: int) -> bool:
         """Whether a recorded child was in flight, and nothing came of it."""
         return index in self._retry and self.child(index).is_in_flight
+
+    def is_free(self, index: int) -> bool:
+        """Whether nobody has taken the recorded child ``index`` out of turn."""
+        return self._alignment is None or self._alignment.is_free(index)
 
     def child(self, index: int) -> Recorded:
         """The recorded child ``index``."""
@@ -286,8 +279,13 @@ class Plan:
             return self._match(lane, call)
 
     def _match(self, lane: Lane, call: Input) -> Match | None:
-        if self._unclaimed:
-            self._choose_lane(lane, call)
+        lanes = self._lanes
+        if lanes is not None:
+            lanes.choose(lane, call)
+            index = next_of(lane)
+            if not self.session.changed and self._alignment is None:
+                if index is None or not same(self._child(index), call):
+                    lanes.stand_in(lane, call)
         queue = lane.queue
         cursor = lane.cursor
         alignment = self._alignment
@@ -327,15 +325,21 @@ class Plan:
                 if alignment is None or alignment.is_free(n)
             )  # fmt: skip
             index = next(free, None)
-            if index is None or turns.is_next(index, False):
-                return None
-            recorded = self.child(index)
-            if same(recorded, call):  # an answer waits by itself, running code does not
+            waits = index is not None and not turns.is_next(index, False)
+            if index is not None and same(recorded := self.child(index), call):
+                # An answer waits by itself, running code does not.
                 runs = session.policy.live == "forbid" and recorded.has_calls
-                return index if runs else None
-            if session.changed or self._lane_for(lane, call) is not None:
+                return index if runs and waits else None
+            lanes = self._lanes
+            if session.changed or lanes is None or lanes.found(lane, call) is not None:
                 return None
-            return index if self.name_of(index) == call.target.name else None
+            other = lanes.elsewhere(lane, call)
+            if other is not None:
+                can_wait = call.target.is_async or rest.running_loop() is None
+                return other if can_wait and not turns.is_next(other, False) else None
+            if index is not None and waits:
+                return index if self.name_of(index) == call.target.name else None
+            return None
 
     def _search(self, lane: Lane, call: Input) -> Match | None:
         """Look further, by request: the next recorded call is another one."""
@@ -346,11 +350,22 @@ class Plan:
                 raise session.failed(self._left_at(lane, call, None))
             if not session.changed:
                 return None
-        elif session.is_exact and queue[lane.cursor] < self._made:
+        elif self._is_exact and queue[lane.cursor] < self._made:
             recorded = self.child(queue[lane.cursor])
             raise session.failed(self._left_at(lane, call, recorded))
         session.changed = True
         return self._aligned(self._align(lane.frame), lane, call)
+
+    @property
+    def _is_exact(self) -> bool:
+        """Whether a call other than the recorded one is an error.
+
+        A lane may have gone on as one that was like it only at first. Then what is
+        recorded answers whoever asks for it.
+        """
+        if self._lanes is not None and self._lanes.traded and not self._complete():
+            return False
+        return self.session.is_exact
 
     def _left_at(
         self, lane: Lane, call: Input, recorded: Recorded | None
@@ -379,8 +394,8 @@ class Plan:
             for skipped in queue[lane.cursor : place]:
                 self.drop(skipped)
             lane.cursor = place + 1
-            if lane.path not in self._claimed:
-                self._claim(lane, lane.path)
+            if self._lanes is not None:
+                self._lanes.require(lane)
         else:
             self.drop(index)
         return Match(index, self.child(index))
@@ -389,11 +404,9 @@ class Plan:
         """Indices of the recorded calls that nobody has asked for yet."""
         if self._alignment is not None:
             return sorted(self._alignment.left())
-        left = [index for queue in self._unclaimed.values() for index in queue]
-        for lane in (frame, *self._live_lanes):
-            if lane.path in self._claimed:
-                left += lane.queue[lane.cursor :]
-        return left
+        if self._lanes is None:
+            return [*frame.queue[frame.cursor :]]
+        return self._lanes.left()
 
     def cut(self, frame: Frame, index: int) -> None:
         """Forget what was recorded after call ``index``, in its lane: it runs again.
@@ -423,59 +436,8 @@ class Plan:
         kind = fields["$"]
         return str(fields["name"] if kind in NAMED else kind)
 
-    def _choose_lane(self, lane: Lane, call: Input) -> None:
-        """Find the recorded lane for a new one: its own, or one that begins alike.
-
-        Tasks that make no tracked call may be missing or extra in a replay, as
-        ``asyncio.wait_for`` makes one on Python 3.11 and none on 3.12.
-        """
-        path = self._lane_for(lane, call)
-        if path is not None:
-            self._claim(lane, path)
-
-    def _lane_for(self, lane: Lane, call: Input) -> Path | None:
-        """The recorded lane that a lane without one is to have."""
-        if lane.path in self._claimed:
-            return None
-        alignment = self._alignment
-        for path in (lane.path, *self._unclaimed):
-            for index in self._unclaimed.get(path, ()):
-                if alignment is None or alignment.is_free(index):
-                    recorded = self.child(index)
-                    if same(recorded, call):
-                        return path
-                    if path == lane.path and recorded.input == call.cid:
-                        if self.name_of(index) == call.target.name:
-                            # Only the object is not as it was. What another lane
-                            # recorded may be the same by chance.
-                            return None
-                    break
-        return None
-
-    def _claim(self, lane: Lane, path: Path) -> None:
-        """A lane goes on with what was recorded in lane ``path``."""
-        queue = self._unclaimed.pop(path)
-        self._claimed.add(lane.path)
-        if path == lane.path:
-            return
-        for other in self._live_lanes:
-            if other.path == path and path not in self._claimed:
-                other.queue = ()
-        lane.queue, lane.cursor = queue, 0
-        if self.turns is not None:
-            self.turns.rename(queue[0], lane.path)
-
     def _complete(self) -> bool:
         return self.stands or self.recorded.status == "completed"
-
-    def _is_alone(self, frame: Frame) -> bool:
-        """Whether all lanes of a frame that have not ended run in this thread."""
-        turns, here = self.turns, threading.get_ident()
-        assert turns is not None
-        return all(
-            lane.thread == here or turns.has_ended(lane.path)
-            for lane in (frame, *self._live_lanes)
-        )
 
     def _out_of_turn(self, frame: Frame, index: int) -> None:
         session = self.session
@@ -551,7 +513,6 @@ class TopPlan(Plan):
         self._retry = frozenset([0] if retry else [])
         self._batch, self._batch_cids = [top], [top.cid]
         self._lanes = self._paths = None
-        self._unclaimed = {}
         self.turns = None
 
     def start(self, frame: Frame) -> None:
@@ -571,15 +532,6 @@ class TopPlan(Plan):
             raise session.failed(left("", call, self._top, self._source, None))
         session.changed = True
         return Match(0, self._top) if self.name_of(0) == call.target.name else None
-
-
-def same(recorded: Recorded, call: Input) -> bool:
-    """Whether a recorded call made the request of ``call``."""
-    if recorded.input != call.cid:
-        return False
-    return recorded.invokable == call.invokable or (
-        recorded.invokable in call.target.former
-    )
 
 
 def path_of_next(lane: Lane) -> str:

@@ -266,7 +266,7 @@ class Live:
         if turns is None:
             return
         if frame.target.is_async_stream:
-            await turns.wait(frame.caller, frame.turn, kind)
+            await turns.wait(frame.turn, kind)
         else:
             turns.wait_in_thread(frame.turn, kind)
 

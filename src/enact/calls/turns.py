@@ -63,6 +63,7 @@ class Turns:
         "_next",
         "_order",
         "_paths",
+        "_places",
         "_rested",
         "_resting",
         "_stalled",
@@ -99,6 +100,8 @@ class Turns:
         # Those that may come, but have no place in the order.
         self._dropped = set(range(started, len(paths)))
         self._next = 0
+        # Of starts, for those who ask.
+        self._places: dict[int, int] = {}
         self._ancestors = {path[:n] for path in set(paths) for n in range(len(path))}
         self._resting = self._rested = -1
         # Where in the order a thread has waited for as long as it does.
@@ -172,6 +175,18 @@ class Turns:
             self._ended.add(path)
             self._advance()
 
+    def path_of(self, child: int) -> Path:
+        """The lane of a recorded call, as the live one is named."""
+        return self._paths[child]
+
+    def has_started(self, child: int) -> bool:
+        """Whether a recorded call has started, or has no place in the order."""
+        if not self._places:
+            order = enumerate(self._order)
+            self._places = {event[0]: n for n, event in order if event[1] is False}
+        place = self._places.get(child, -1)
+        return place < self._next or child in self._dropped or (child, 0) in self._done
+
     def has_ended(self, path: Path) -> bool:
         """Whether a lane is over."""
         return path in self._ended
@@ -182,6 +197,23 @@ class Turns:
             recorded = self._paths[child]
             names = {recorded: live, live: recorded}
             self._paths = [names.get(path, path) for path in self._paths]
+            self._advance()
+
+    def trade(self, one: Path, other: Path) -> None:
+        """Two live lanes have each other's names from now on."""
+        names = {one: other, other: one}
+        with self._changed:
+            for paths in (self._held, self._last):
+                both = paths & names.keys()
+                paths -= both
+                paths |= {names[path] for path in both}
+            waiting, woken = self._waiting, self._woken
+            turns = {
+                names[path]: waiting.pop(path) for path in names if path in waiting
+            }
+            waiting.update(turns)
+            loops = {names[path]: woken.pop(path) for path in names if path in woken}
+            woken.update(loops)
             self._advance()
 
     def _advance(self) -> None:
@@ -240,6 +272,10 @@ class Turns:
             self._resting = place
             when_at_rest(loop, functools.partial(self._rest, place))
         return True
+
+    def _rests_next(self) -> bool:
+        place = self._next
+        return place < len(self._order) and self._order[place] is _REST
 
     def _rest(self, place: int) -> None:
         with self._changed:
@@ -318,10 +354,14 @@ class Turns:
     def stay_behind(self, turn: Turn) -> None:
         """Let a lane go on once the others have, as far as they can."""
 
+        seen = -1
+
         def look() -> None:
-            place = self._next
-            if place < len(self._order) and self._order[place] is _REST and self._held:
-                when_at_rest(turn.loop, look)  # so they will go on
+            nonlocal seen
+            place, was = self._next, seen
+            seen = place
+            if self._held and (place != was or self._rests_next()):
+                when_at_rest(turn.loop, look)  # they may have gone on, or will
             else:
                 _resolve(turn.future)
 
@@ -357,7 +397,7 @@ class Turns:
             return True
         with self._changed:
             place, since = self._next, time.monotonic()
-            while not self.is_next(child, what):
+            while not self._has_come(child, what):
                 patience = _AGAIN if self._stalled == place else PATIENCE
                 self._wait_for((child, what), min(patience, 0.25))
                 if self._next != place:
@@ -384,11 +424,16 @@ class Turns:
         waiting.wait(timeout)
         self._threads.pop(event, None)
 
-    async def wait(self, lane: Lane, child: int, what: int) -> None:
-        """Wait in a task until the event comes next."""
-        while not self.is_next(child, what):
-            if await self._park(lane):
+    async def wait(self, child: int, what: int) -> None:
+        """Wait in a task until the event comes next, or a start has come."""
+        while not self._has_come(child, what):
+            if await self._park(self._paths[child]):
                 return
+
+    def _has_come(self, child: int, what: int) -> bool:
+        if self.is_next(child, what):
+            return True
+        return what is False and self.has_started(child)  # in another lane
 
     async def wait_for_rest_of_order(self, lane: Lane, child: int = -1) -> None:
         """Wait in a task until all that was recorded has happened.
@@ -400,7 +445,7 @@ class Turns:
         self._last.add(lane.path)
         try:
             while not self._is_up_to_last(child):
-                if await self._park(lane):
+                if await self._park(lane.path):
                     return
         finally:
             self._last.discard(lane.path)
@@ -438,20 +483,20 @@ class Turns:
                 if self._next != place:
                     place, since = self._next, time.monotonic()
 
-    async def _park(self, lane: Lane) -> bool:
-        turn = self._turn(lane)
+    async def _park(self, path: Path) -> bool:
+        turn = self._turn(path)
         try:
             await turn.future
         finally:
-            self.goes_on(lane)
+            self._woken.pop(path, None)
         return turn.is_released
 
-    def _turn(self, lane: Lane) -> Turn:
+    def _turn(self, path: Path) -> Turn:
         loop = rest.running_loop()
         assert loop is not None
         turn = Turn(loop)
         with self._changed:
-            self._waiting.setdefault(lane.path, []).append(turn)
+            self._waiting.setdefault(path, []).append(turn)
         if id(loop) not in self._watching:
             self._watching.add(id(loop))
             Watch(self, loop)

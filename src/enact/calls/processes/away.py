@@ -154,7 +154,7 @@ class AwayTurns:
             return True
         return bool(self._away.ask("wait", index, int(what)))
 
-    async def wait(self, lane: Lane, index: int, what: int) -> None:
+    async def wait(self, index: int, what: int) -> None:
         await self._elsewhere("wait", index, int(what))
 
     def wait_for_rest_of_order_in_thread(self, child: int = -1) -> None:

@@ -47,6 +47,7 @@ class Work:
     """
 
     def __init__(self, lane: Lane) -> None:
+        lane.is_away = True
         self.lane = lane
         self.frame = lane.frame
         self._lanes: dict[Path, Lane] = {lane.path: lane}
@@ -278,6 +279,7 @@ class Work:
             with self.frame.lock:
                 while above.spawned <= path[-1]:
                     lane = above.spawn()
+                    lane.is_away = True
                     self._lanes[lane.path] = lane
             known = self._lanes[path]
         return known
