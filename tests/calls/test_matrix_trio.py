@@ -41,30 +41,8 @@ class Case(test_matrix.Case):
         return trio.run(run, clock=clock)
 
 
-TAKES = "a job may be taken by another worker than the one that took it before"
-
-#: Cells that do not hold, with the reason.
-FAILS = {
-    (f"{loop}", operation): TAKES
-    for loop, operations in {
-        "trio channel_workers": ("replay", "rewind", "edit", "crash", "pause"),
-        "anyio-asyncio streams": ("replay", "rewind", "edit", "crash", "pause"),
-        "anyio-trio streams": ("replay", "rewind", "edit", "crash", "pause"),
-        # On a loaded machine: its worker threads come in another order.
-        "anyio-asyncio anyio_threads": ("rewind", "crash", "pause"),
-    }.items()
-    for operation in operations
-}
-
 CELLS = [
-    pytest.param(
-        name,
-        operation,
-        marks=[pytest.mark.xfail(strict=False, reason=FAILS[name, operation])]
-        if (name, operation) in FAILS
-        else [],
-        id=f"{name}-{operation}",
-    )
+    pytest.param(name, operation, id=f"{name}-{operation}")
     for name in PROGRAMS
     for operation in OPERATIONS
 ]

@@ -160,5 +160,7 @@ class Driver(Coroutine[Any, Any, Any]):
             return resume()
         except BaseException:
             # Returned or raised: either way this lane does nothing more.
-            self._turns.lane_ended(self._lane.path)
+            plan = self._lane.frame.plan
+            if plan is not None:
+                plan.finished(self._lane)
             raise

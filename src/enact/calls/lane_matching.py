@@ -48,6 +48,8 @@ class LaneMatching:
         self._claimed: set[Path] = {()}
         self._live: dict[Path, Lane] = {}
         self._by_request: dict[tuple[bytes, bytes], list[int]] | None = None
+        # Lanes that wait for calls that are recorded in others.
+        self._awaits: dict[int, Lane] = {}
         self.traded = False
 
     def start(self, frame: Lane) -> None:
@@ -162,6 +164,17 @@ class LaneMatching:
             return False
         self._trade(lane, other)
         return True
+
+    def awaits(self, lane: Lane, index: int) -> None:
+        """A lane waits for the turn of a call that is recorded in another one."""
+        self._awaits[index] = lane
+
+    def ending(self, lane: Lane) -> None:
+        """A lane is at its end: if another one has its next call, that goes on as it."""
+        index = next_of(lane)
+        other = None if index is None else self._awaits.pop(index, None)
+        if other is not None and self._may_trade(lane, other):
+            self._trade(lane, other)
 
     def _is_but_for_object(self, index: int, call: Input) -> bool:
         """Whether only the object that is called is not as it was.

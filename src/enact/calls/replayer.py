@@ -141,7 +141,9 @@ class Plan:
 
     def finished(self, lane: Lane) -> None:
         """A lane has come to its end: it will make no more calls."""
-        if self.turns is not None:
+        if self.turns is not None and self._lanes is not None:
+            with self._lock:
+                self._lanes.ending(lane)
             self.turns.lane_ended(lane.path)
 
     def has_turns(self) -> bool:
@@ -336,7 +338,10 @@ class Plan:
             other = lanes.elsewhere(lane, call)
             if other is not None:
                 can_wait = call.target.is_async or rest.running_loop() is None
-                return other if can_wait and not turns.is_next(other, False) else None
+                if not can_wait or turns.is_next(other, False):
+                    return None
+                lanes.awaits(lane, other)
+                return other
             if index is not None and waits:
                 return index if self.name_of(index) == call.target.name else None
             return None
