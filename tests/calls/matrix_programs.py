@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -604,9 +606,9 @@ def threads():
 @with_threads
 def executor_submit():
     with ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(two_in_thread, name) for name in "abc"]
+        started = [pool.submit(two_in_thread, name) for name in "abc"]
         main = leaf_sync("main")
-        return [main, *(future.result() for future in futures)], []
+        return [main, *(future.result() for future in started)], []
 
 
 @with_threads
@@ -624,3 +626,48 @@ def executors_nested():
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(outer, "abc")), []
+
+
+@with_threads
+def thread_workers():
+    """Which thread does a job is chance, and in no result."""
+    results, jobs = [], queue.Queue()
+
+    def worker(number):
+        while (job := jobs.get()) is not None:
+            results.append(leaf_sync(f"did {job}"))
+
+    workers = [threading.Thread(target=worker, args=(n,)) for n in range(2)]
+    for thread in workers:
+        thread.start()
+    for job in "abcd":
+        jobs.put(leaf_sync(f"made {job}"))
+    for _ in workers:
+        jobs.put(None)
+    for thread in workers:
+        thread.join()
+    return sorted(results), []
+
+
+@with_threads
+def executor_as_completed():
+    """What comes first is chance; the calls of the main thread are in that order."""
+    results = []
+    with ThreadPoolExecutor(2) as pool:
+        started = [pool.submit(two_in_thread, name) for name in "abc"]
+        for future in futures.as_completed(started):
+            results.append(leaf_sync(f"then {future.result()[0]}"))
+    return sorted(results), []
+
+
+@with_threads
+def executor_wait():
+    """The first that is done goes on at once, the others after it."""
+    results = []
+    with ThreadPoolExecutor(3) as pool:
+        waiting = {pool.submit(two_in_thread, name) for name in "abc"}
+        while waiting:
+            done, waiting = futures.wait(waiting, return_when="FIRST_COMPLETED")
+            firsts = sorted(future.result()[0] for future in done)
+            results += [leaf_sync(f"then {first}") for first in firsts]
+    return sorted(results), []

@@ -32,7 +32,7 @@ from enact.calls.lanes import (
 )
 from enact.calls.layout import Recorded, plain_call_args
 from enact.calls.memo import find_answer
-from enact.calls.replayer import Given, Plan, path_of_next
+from enact.calls.replayer import LAST, Given, Plan, path_of_next
 from enact.calls.sampling import Known, Parked
 from enact.calls.standing import Standing, can_stand
 from enact.calls.typecheck import fits
@@ -75,6 +75,20 @@ class Early(NamedTuple):
     index: int  # type: ignore[assignment]  # of no use as a method of this tuple
     turns: Turns
 
+    async def wait(self) -> None:
+        """Wait for the turn."""
+        if self.index == LAST:
+            await self.turns.wait_for_rest_of_order(self.lane)
+        else:
+            await self.turns.wait(self.index, False)
+
+    def wait_in_thread(self) -> None:
+        """Block this thread until the turn has come."""
+        if self.index == LAST:
+            self.turns.wait_for_rest_of_order_in_thread()
+        else:
+            self.turns.wait_in_thread(self.index, False)
+
 
 def arrive(
     lane: Lane,
@@ -82,7 +96,7 @@ def arrive(
     receiver: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    has_waited: bool = False,
+    waited: int | None = None,
 ) -> Frame | Answer | Given | Early | Standing | None:
     """Begin a call: gives the frame that is to run, or the recorded answer.
 
@@ -131,8 +145,8 @@ def arrive(
     else:
         given = Input(run, parent, target, receiver, args, kwargs)
     if plan is not None and not lane.unwinding:
-        if plan.turns is not None and not has_waited:
-            index = plan.early(lane, Input.of(target, given))
+        if plan.turns is not None:
+            index = plan.early(lane, Input.of(target, given), waited)
             if index is not None:
                 return Early(lane, index, plan.turns)
     elif not (target.memoize or run.cautious):

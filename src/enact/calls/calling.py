@@ -47,9 +47,9 @@ def call(
 ) -> Any:
     """Make a tracked call of a plain callable."""
     arrival = arrive(lane, target, receiver, args, kwargs)
-    if type(arrival) is Early:
-        arrival.turns.wait_in_thread(arrival.index, False)
-        arrival = arrive(lane, target, receiver, args, kwargs, has_waited=True)
+    while type(arrival) is Early:
+        arrival.wait_in_thread()
+        arrival = arrive(lane, target, receiver, args, kwargs, arrival.index)
     if type(arrival) is Given:
         return arrival.value
     if isinstance(arrival, Answer):
@@ -109,9 +109,9 @@ async def call_async(
 ) -> Any:
     """Make a tracked call of a coroutine function."""
     arrival = arrive(lane, target, receiver, args, kwargs)
-    if type(arrival) is Early:
-        await arrival.turns.wait(arrival.index, False)
-        arrival = arrive(lane, target, receiver, args, kwargs, has_waited=True)
+    while type(arrival) is Early:
+        await arrival.wait()
+        arrival = arrive(lane, target, receiver, args, kwargs, arrival.index)
     if isinstance(arrival, Answer):
         turns = arrival.turns
         if turns is not None:

@@ -10,6 +10,7 @@ come, the one that makes a call goes on as the one that is recorded to have made
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from enact.calls.layout import Recorded
@@ -50,17 +51,25 @@ class LaneMatching:
         self._by_request: dict[tuple[bytes, bytes], list[int]] | None = None
         # Lanes that wait for calls that are recorded in others.
         self._awaits: dict[int, Lane] = {}
+        # How many lanes are beside each other, and those of them that are at their ends
+        # and have left calls that others may make.
+        self._alive: Counter[Path | None] = Counter()
+        self._gone: dict[Path | None, list[Lane]] = {}
+        # The same, where all that is recorded need not come again, by their next calls.
+        self._over: dict[int, Lane] = {}
         self.traded = False
 
     def start(self, frame: Lane) -> None:
         """The frame itself runs again: its body is the lane that is always there."""
         self._live[()] = frame
+        self._alive[None] += 1
         frame.queue = self._body
 
     def enlist(self, lane: Lane) -> None:
         """Give a new lane the calls that were recorded under its path."""
         lane.queue = self._unclaimed.get(lane.path, ())
         self._live[lane.path] = lane
+        self._alive[_beside(lane)] += 1
         self._turns.begun(lane.path)
 
     def left(self) -> list[int]:
@@ -157,24 +166,67 @@ class LaneMatching:
         That one does nothing: all that it did before has happened.
         """
         index = self.elsewhere(lane, call)
-        if index is None or not self._turns.is_next(index, False):
-            return False
+        if index is None:
+            return self._take_left(lane, call)
         other = self._live[self._turns.path_of(index)]
-        if next_of(other) != index:
+        if next_of(other) != index or not self._turns.is_next(index, False):
             return False
         self._trade(lane, other)
+        if lane.path in self._unclaimed:
+            self.claim(lane, lane.path)
         return True
+
+    def _take_left(self, lane: Lane, call: Input) -> bool:
+        """Go on as a lane that is over and has not made the call; out of turn."""
+        for index, other in self._over.items():
+            if lane.in_flight or _beside(other) != _beside(lane):
+                continue
+            if self._plan.is_free(index) and same(self._plan.child(index), call):
+                del self._over[index]
+                self._turns.revive(other.path)
+                self._plan.drop(index)
+                self._trade(lane, other)
+                self._turns.lane_ended(other.path)
+                return True
+        return False
+
+    def may_be_taken(self, lane: Lane) -> bool:
+        """Whether another lane may yet make the call that is recorded next in this."""
+        if next_of(lane) is None or lane.in_flight:
+            return False
+        above = lane.path[:-1]
+        return any(
+            path != lane.path and path[:-1] == above and self._may_trade(lane, other)
+            for path, other in self._live.items()
+        )
 
     def awaits(self, lane: Lane, index: int) -> None:
         """A lane waits for the turn of a call that is recorded in another one."""
         self._awaits[index] = lane
 
-    def ending(self, lane: Lane) -> None:
-        """A lane is at its end: if another one has its next call, that goes on as it."""
+    def ended(self, lane: Lane) -> list[Path]:
+        """A lane is at its end; gives those whose recorded calls nobody will make.
+
+        If another one has its next call, that goes on in its place; or may do so yet.
+        """
         index = next_of(lane)
-        other = None if index is None else self._awaits.pop(index, None)
-        if other is not None and self._may_trade(lane, other):
-            self._trade(lane, other)
+        if index is not None and self._plan.session.is_exact:
+            other = self._awaits.pop(index, None)
+            if other is not None and self._may_trade(lane, other):
+                self._trade(lane, other)
+        beside = _beside(lane)
+        gone = self._gone.setdefault(beside, [])
+        self._alive[beside] -= 1
+        if not self._alive[beside]:
+            del self._gone[beside]
+            return [lane.path, *(one.path for one in gone)]
+        index = next_of(lane)
+        if index is not None and self._plan.session.is_exact:
+            gone.append(lane)
+            return []
+        if index is not None:
+            self._over[index] = lane
+        return [lane.path]
 
     def _is_but_for_object(self, index: int, call: Input) -> bool:
         """Whether only the object that is called is not as it was.
@@ -204,6 +256,15 @@ class LaneMatching:
                 setattr(other, name, mine)
             self._live[lane.path], self._live[other.path] = lane, other
         self._turns.trade(lane.path, other.path)
+        gone = self._gone.get(_beside(other), [])
+        if other in gone:
+            gone.remove(other)
+            self._turns.lane_ended(other.path)
+
+
+def _beside(lane: Lane) -> Path | None:
+    """The name of all that the same lane has started; None for the body of the call."""
+    return lane.path[:-1] if lane.path else None
 
 
 def next_of(lane: Lane) -> int | None:

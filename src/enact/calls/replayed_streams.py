@@ -286,12 +286,12 @@ async def begin(call: Call) -> Player:
         return Untracked(call)
     is_async = call.is_async
     arrival = arrive(lane, *call[:4])
-    if type(arrival) is Early:
+    while type(arrival) is Early:
         if is_async:
-            await arrival.turns.wait(arrival.index, False)
+            await arrival.wait()
         else:
-            arrival.turns.wait_in_thread(arrival.index, False)
-        arrival = arrive(lane, *call[:4], has_waited=True)
+            arrival.wait_in_thread()
+        arrival = arrive(lane, *call[:4], arrival.index)
     if arrival is None:
         return Untracked(call)
     if isinstance(arrival, Answer):

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 _BATCH = 128
 
+LAST = -1
+"""In the place of a recorded call: all of them."""
+
 
 class Elsewhere(Protocol):
     """Begins the calls of a frame whose recording is in another process."""
@@ -143,8 +146,9 @@ class Plan:
         """A lane has come to its end: it will make no more calls."""
         if self.turns is not None and self._lanes is not None:
             with self._lock:
-                self._lanes.ending(lane)
-            self.turns.lane_ended(lane.path)
+                ended = self._lanes.ended(lane)
+            for path in ended:
+                self.turns.lane_ended(path)
 
     def has_turns(self) -> bool:
         """Whether recorded starts and ends are still to come."""
@@ -309,41 +313,51 @@ class Plan:
         lane.cursor = cursor
         return self._search(lane, call)
 
-    def early(self, lane: Lane, call: Input) -> int | None:
+    def early(self, lane: Lane, call: Input, waited: int | None = None) -> int | None:
         """The recorded call that ``call`` is likely to be once its turn has come.
 
         A task that waited for something untracked comes earlier than it did when that
         takes less time, and objects that it shares with others are not yet as they
-        were.
+        were. Or it has what another one had then.
+
+        Args:
+            lane: in which it is made.
+            call: the call.
+            waited: what this said before, if it is asked again.
+
+        Returns:
+            An index, or `LAST` for the end of all that was recorded; None if it need
+            not wait.
         """
-        session = self.session
-        turns = self.turns
-        if turns is None or session.error is not None:
+        turns, lanes = self.turns, self._lanes
+        if turns is None or lanes is None or self.session.error is not None:
+            return None
+        if waited == LAST:
             return None
         with self._lock:
-            alignment = self._alignment
-            free = (
-                n for n in lane.queue[lane.cursor :]
-                if alignment is None or alignment.is_free(n)
-            )  # fmt: skip
+            queue = lane.queue
+            free = (n for n in queue[lane.cursor :] if self.is_free(n))
             index = next(free, None)
             waits = index is not None and not turns.is_next(index, False)
             if index is not None and same(recorded := self.child(index), call):
                 # An answer waits by itself, running code does not.
-                runs = session.policy.live == "forbid" and recorded.has_calls
-                return index if runs and waits else None
-            lanes = self._lanes
-            if session.changed or lanes is None or lanes.found(lane, call) is not None:
+                runs = self.session.policy.live == "forbid" and recorded.has_calls
+                return index if runs and waits and waited is None else None
+            if self.session.changed or lanes.found(lane, call) is not None:
                 return None
-            other = lanes.elsewhere(lane, call)
-            if other is not None:
-                can_wait = call.target.is_async or rest.running_loop() is None
-                if not can_wait or turns.is_next(other, False):
-                    return None
-                lanes.awaits(lane, other)
-                return other
-            if index is not None and waits:
-                return index if self.name_of(index) == call.target.name else None
+            can_wait = call.target.is_async or rest.running_loop() is None
+            if waited is None:
+                other = lanes.elsewhere(lane, call)
+                if other is not None:
+                    if not can_wait or turns.is_next(other, False):
+                        return None
+                    lanes.awaits(lane, other)
+                    return other
+                if index is not None and waits:
+                    if self.name_of(index) == call.target.name:
+                        return index
+            if can_wait and not self._complete() and lanes.may_be_taken(lane):
+                return LAST
             return None
 
     def _search(self, lane: Lane, call: Input) -> Match | None:

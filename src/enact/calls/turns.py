@@ -175,6 +175,11 @@ class Turns:
             self._ended.add(path)
             self._advance()
 
+    def revive(self, path: Path) -> None:
+        """A lane that was over goes on."""
+        with self._changed:
+            self._ended.discard(path)
+
     def path_of(self, child: int) -> Path:
         """The lane of a recorded call, as the live one is named."""
         return self._paths[child]

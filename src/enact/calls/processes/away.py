@@ -215,8 +215,8 @@ class AwayPlan(Plan):
     def quick_answer(self, *_: Any) -> None:
         return None
 
-    def early(self, lane: Lane, call: Input) -> int | None:
-        found: int | None = self._away.ask("early", lane.path, called(call))
+    def early(self, lane: Lane, call: Input, waited: int | None = None) -> int | None:
+        found: int | None = self._away.ask("early", lane.path, called(call), waited)
         return found
 
     def enlist(self, lane: Lane) -> None:

@@ -59,11 +59,11 @@ class Work:
 
     # --- the conversation about one call ----------------------------------------------
 
-    def early(self, path: Path, called: Called) -> int | None:
+    def early(self, path: Path, called: Called, waited: int | None) -> int | None:
         """See ``Plan.early``."""
         lane = self._lane(path)
         plan = lane.frame.plan
-        return None if plan is None else plan.early(lane, self._input(called))
+        return None if plan is None else plan.early(lane, self._input(called), waited)
 
     def begin(self, path: Path, called: Called) -> Order | Answered | Given | None:
         """A call comes; None if it cannot be placed."""
