@@ -62,6 +62,7 @@ class Frame:
         self.bases: list[int] = []  # which of them helped with a changed request
         self.skipped: set[int] = set()  # which of them later ones were taken before
         self.turns = loop.Turns((c.began, c.ended, c.lane) for c in old.children)
+        self.streams: list[Any] = []  # that it has begun to read
 
     def find(self, asked: Call) -> int | None:
         """The recorded call that the program makes now, or None.
@@ -138,12 +139,18 @@ class Frame:
         """For a call that runs, as ``old`` did."""
         return Frame(call, old, old.status == "failed" and not self.retries(old))
 
+    def end_streams(self, only_dropped: bool = False) -> None:
+        """The code goes on, or returns: it has left what it will not read any more."""
+        for stream in [s for s in self.streams if s.dropped or not only_dropped]:
+            stream.left()
+
     @contextlib.contextmanager
     def outcome(self) -> Iterator[None]:
         """Record how the code within ends."""
         call = self.call
         try:
             yield
+            self.end_streams()
             missing = [n for n in self.left if n < len(self.old.children)]
             if missing and not _whole.explained:
                 raise ReplayError(f"not made: {self.recorded[missing[0]]}")
@@ -162,16 +169,19 @@ class Frame:
             call.below = frozenset(below)
 
 
-async def arrive(frame: Frame, path: Path, target: Any, args: Any) -> Any:
+async def arrive(
+    frame: Frame, path: Path, target: Any, args: Any, is_stream: bool = False
+) -> Any:
     """A call begins: what it repeats, what is written of it, and if that is all."""
+    frame.end_streams(only_dropped=True)
     await frame.turns.wait(frame.lanes.get(path, path))
     asked = Call(*copy.deepcopy((target, args)), path)
     asked.version = (name_of(target), code.get(name_of(target), 0))
     n = frame.find(asked)
     old = Call(None, ()) if n is None else frame.recorded[n]
     verdict = "new" if n is None else frame.judge(old, asked)
-    if frame.retries(old) and old.asks(asked):
-        frame.cut(n)
+    if frame.retries(old) and old.asks(asked) and not is_stream:
+        frame.cut(n)  # what is done beside a stream may be older than its end
     answered = verdict in ("edited", "reused")
     if _whole.live == "forbid" and not (answered or old.calls):
         raise LiveCallForbidden(asked)

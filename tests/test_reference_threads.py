@@ -25,6 +25,7 @@ from tests.programs import plain as in_words
 from tests.test_reference import (
     CHANGES,
     PLAIN,
+    REFERENCE_PLAIN,
     SCHEDULES,
     Step,
     Tasks,
@@ -189,6 +190,7 @@ class Threads(Tasks):
 
     def __init__(self, program: Program, *, ordered: bool) -> None:
         super().__init__(program, ordered=ordered)
+        self.expected = World(program.source, REFERENCE_PLAIN, ordered=ordered)
         self.actual = World(program.source, PLAIN, ordered=ordered)
 
     def run(self, world: World, threads: Free, run: Callable[[], Any]) -> Any:

@@ -414,3 +414,4 @@ def strike_off(parent: Frame, player: Any) -> None:
     """Note that a stream has ended."""
     if parent.streams is not None:
         parent.streams.discard(player)
+        parent.stream_ended(player.slot)
