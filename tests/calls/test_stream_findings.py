@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Streams that overlap other calls keep their place among tasks and threads."""
+"""What random programs found about streams, each in a program of its own."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,35 +18,35 @@ def store():
         yield store
 
 
-@enact.register(name="stream_order/leaf")
+@enact.register(name="stream_findings/leaf")
 def leaf(x):
     return x
 
 
-@enact.register(name="stream_order/aleaf")
+@enact.register(name="stream_findings/aleaf")
 async def aleaf(x):
     return x
 
 
-@enact.register(name="stream_order/numbers")
+@enact.register(name="stream_findings/numbers")
 def numbers(count):
     yield from range(count)
 
 
-@enact.register(name="stream_order/anumbers")
+@enact.register(name="stream_findings/anumbers")
 async def anumbers(count):
     for number in range(count):
         yield number
 
 
-@enact.register(name="stream_order/reads_then_threads")
+@enact.register(name="stream_findings/reads_then_threads")
 def reads_then_threads():
     got = [leaf(item) for item in numbers(2)]
     with ThreadPoolExecutor(1) as pool:
         return [*got, *pool.map(leaf, "ab")]
 
 
-@enact.register(name="stream_order/reads_then_tasks")
+@enact.register(name="stream_findings/reads_then_tasks")
 async def reads_then_tasks():
     got = [await aleaf(item) async for item in anumbers(2)]
     return [*got, *await asyncio.gather(aleaf("a"))]
@@ -68,3 +69,23 @@ def test_what_is_called_beside_a_stream_comes_before_its_end(fn, events):
         again = inv.rewind(0).replay()
     assert inv.response().details["events"] == events
     assert again == inv and again.verdicts() == {}
+
+
+@enact.register(name="stream_findings/throws")
+def throws():
+    stream = numbers(2)
+    first = next(stream)
+    stream.throw(ValueError(first))
+
+
+@enact.register(name="stream_findings/handles")
+def handles():
+    with contextlib.suppress(ValueError):
+        throws()
+    return leaf(1)
+
+
+def test_what_is_thrown_into_a_stream_is_not_raised_by_who_throws_it():
+    inv = enact.invoke(handles)
+    assert not inv[0].get_raised_here() and inv[0, 0].get_raised_here()
+    assert inv.replay(live="forbid") == inv
