@@ -144,6 +144,20 @@ class Frame:
         for stream in [s for s in self.streams if s.dropped or not only_dropped]:
             stream.left()
 
+    def cut_off(self) -> None:
+        """What it has not come to stays in its record, and so for open streams."""
+        for stream in self.streams:
+            if stream.below is not None:
+                stream.below.cut_off()
+        left = [self.recorded[n] for n in self.left]
+        self.call.ahead = [plain(c) for c in left if not self.retries(c)]
+        self.note_versions()
+
+    def note_versions(self) -> None:
+        """Write down which code ran below."""
+        below = [v for c in self.call.children for v in (c.version, *c.below)]
+        self.call.below = frozenset(below)
+
     @contextlib.contextmanager
     def outcome(self) -> Iterator[None]:
         """Record how the code within ends."""
@@ -158,15 +172,14 @@ class Frame:
         except Exception as error:
             for child in call.children:
                 child.retry = not child.edited and child.raised in [*reachable(error)]
-            left = [self.recorded[n] for n in self.left]
-            call.ahead = [plain(c) for c in left if not self.retries(c)]
+            self.cut_off()
             call.status, call.output, call.returned = "failed", None, None
             call.raised = error
             call.raised_here = error not in [child.raised for child in call.children]
             raise
         finally:
-            below = [v for c in call.children for v in (c.version, *c.below)]
-            call.below = frozenset(below)
+            self.streams = []
+            self.note_versions()
 
 
 async def arrive(

@@ -58,8 +58,9 @@ class Reading:
     def __init__(self, target: Any, *args: Any) -> None:
         self.target, self.args = target, args
         self.frame: Frame | None = None
-        self.body: Any = None  # what runs
-        self.over = self.dropped = False
+        self.below: Frame | None = None  # the frame of what runs
+        self.body: Any = None  # which is this
+        self.dropped = False
 
     async def ask(self, how: str, value: Any) -> Any:
         """The next item.
@@ -67,10 +68,9 @@ class Reading:
         Raises:
             StopAsyncIteration: with what was returned; there are no more.
         """
-        if self.frame is None and how == "send" and not self.over:
+        if self.frame is None and how == "send":
             await self.begin()
-        if self.frame is None or self.over:
-            self.over = True
+        if not self.is_open:
             raise value if how == "throw" else StopAsyncIteration
         try:
             return await self.items.asend((how, value))
@@ -80,6 +80,11 @@ class Reading:
         except BaseException:
             self.end()
             raise
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has begun, and neither it nor what reads it has ended."""
+        return self.frame is not None and self in self.frame.streams
 
     async def begin(self) -> None:
         frame, path = loop.here.get()
@@ -91,14 +96,13 @@ class Reading:
         await anext(self.items)  # to where it waits for the first step
 
     def end(self) -> None:
-        self.over = True
         self.frame.streams.remove(self)
         leave(self.frame, self.old, self.call)
 
     def drop(self) -> None:
         """Nobody can read on. Its code runs to its end, but as a part of no call."""
         self.dropped = True
-        if self.body is not None and not self.over:
+        if self.body is not None and self.is_open:
             with contextlib.suppress(StopIteration):  # it waits for nothing
                 self.body.aclose().send(None)
 
@@ -149,7 +153,7 @@ class Reading:
 
     async def produced(self, known: Stream) -> AsyncGenerator[Any, Step]:
         """Run what gives items, each part of it within its call; some are known."""
-        frame = self.frame.below(self.call, self.old)
+        self.below = frame = self.frame.below(self.call, self.old)
         frame.call.handed = handed = Stream([], ended="broken")
         with frame.outcome():
             self.body = body = self.target(*self.args)

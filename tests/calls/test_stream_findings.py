@@ -11,6 +11,8 @@ import pytest
 
 import enact
 
+HELD = []
+
 
 @pytest.fixture(autouse=True)
 def store():
@@ -89,3 +91,67 @@ def test_what_is_thrown_into_a_stream_is_not_raised_by_who_throws_it():
     inv = enact.invoke(handles)
     assert not inv[0].get_raised_here() and inv[0, 0].get_raised_here()
     assert inv.replay(live="forbid") == inv
+
+
+@enact.register(name="stream_findings/passes_on")
+def passes_on():
+    with contextlib.closing(numbers(3)) as items:
+        yield from items
+
+
+@enact.register(name="stream_findings/holds")
+def holds():
+    HELD[:] = [passes_on()]
+    return [leaf(item) for item in HELD[0]]
+
+
+def test_a_stream_that_is_closed_after_its_reader_has_ended_changes_no_record(store):
+    inv = enact.invoke(holds)
+    edited = inv.edit(inv[2], raises=ValueError("no"))
+    again = edited.replay(live="forbid", wrap_exceptions=True, raise_on_errors=())
+    [run, _] = store.runs()
+    count = len(list(store.backend.calls(run=run.id)))
+    assert again[0].status == "incomplete"
+    HELD.clear()  # here Python closes it
+    assert len(list(store.backend.calls(run=run.id))) == count
+
+
+@enact.register(name="stream_findings/stops")
+def stops():
+    raise KeyboardInterrupt
+
+
+@enact.register(name="stream_findings/is_stopped")
+def is_stopped():
+    return [leaf(1), stops()]
+
+
+def test_what_was_cut_off_has_ended_when_its_outcome_is_put_in(store):
+    with pytest.raises(KeyboardInterrupt):
+        enact.invoke(is_stopped)
+    inv = store.runs()[0].invocation
+    assert inv[1].status == "incomplete"
+    edited = inv.edit(inv[1], output=2)
+    assert edited[1].status == "completed"
+    again = edited.replay()
+    assert again.output == [1, 2] and again[1].status == "completed"
+
+
+@enact.register(name="stream_findings/waits")
+async def waits():
+    await asyncio.sleep(10)
+
+
+@enact.register(name="stream_findings/gives_up")
+async def gives_up():
+    try:
+        return await asyncio.wait_for(waits(), 0.01)
+    except TimeoutError:
+        return "late"
+
+
+def test_the_outcome_that_is_put_in_for_a_cancelled_call_is_given():
+    inv = asyncio.run(enact.invoke_async(gives_up))
+    assert inv.output == "late" and inv[0].status == "cancelled"
+    edited = inv.edit(inv[0], output="early")
+    assert asyncio.run(edited.replay_async()).output == "early"

@@ -213,7 +213,7 @@ def given(
         change.output, change.raised = output, raised
         change.raised_here = raised is not None
         change.details.origin = origin
-        change.details.retry = None
+        change.details.retry = change.details.status = None
         return change.write()
     first, rest = path[0], path[1:]
     child = read(child_of(recorded, first, ()), store)

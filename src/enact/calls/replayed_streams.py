@@ -91,7 +91,7 @@ class Replayed:
 
     async def go_on(self, how: str, value: Any) -> Any:
         """The next item, or an ``End``."""
-        if self._over:
+        if self._over or (how == CLOSE and self._answer.lane.frame.closed):
             return after_end(how, value)
         number = self._count
         if how in STEPS:
