@@ -60,6 +60,7 @@ class Call:
     retry: bool = False  # its exception ended the call above
     edited: bool = False
     handed: Stream | None = None  # what it has handed out, if it gives items
+    times: list[int] = dataclasses.field(default_factory=list)  # when it did
     children: list[Call] = dataclasses.field(default_factory=list)
     ahead: list[Call] = dataclasses.field(default_factory=list)  # not asked for again
 

@@ -61,7 +61,9 @@ class Frame:
         self.left = list(range(len(self.recorded)))  # which of them nobody has taken
         self.bases: list[int] = []  # which of them helped with a changed request
         self.skipped: set[int] = set()  # which of them later ones were taken before
-        self.turns = loop.Turns((c.began, c.ended, c.lane) for c in old.children)
+        self.turns = loop.Turns(
+            (c.lane, [c.began, *c.times, c.ended]) for c in old.children
+        )
         self.streams: list[Any] = []  # that it has begun to read
 
     def find(self, asked: Call) -> int | None:
@@ -199,7 +201,7 @@ async def arrive(
     if _whole.live == "forbid" and not (answered or old.calls):
         raise LiveCallForbidden(asked)
     if answered:
-        asked = dataclasses.replace(plain(old), lane=path)
+        asked = dataclasses.replace(plain(old), lane=path, times=[])
     if verdict not in ("reused", "resumed"):
         explain(frame, asked, verdict)
     asked.began = next(loop.clock)
@@ -255,7 +257,8 @@ def inside(frame: Frame) -> Iterator[None]:
     try:
         yield
     finally:
-        loop.here.reset(above)
+        with contextlib.suppress(ValueError):  # what was left is closed elsewhere
+            loop.here.reset(above)
 
 
 def record(target: Any, *args: Any, schedule: Sequence[int] = ()) -> Call:

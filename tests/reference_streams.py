@@ -96,8 +96,9 @@ class Reading:
         await anext(self.items)  # to where it waits for the first step
 
     def end(self) -> None:
-        self.frame.streams.remove(self)
-        leave(self.frame, self.old, self.call)
+        if self.is_open:
+            self.frame.streams.remove(self)
+            leave(self.frame, self.old, self.call)
 
     def drop(self) -> None:
         """Nobody can read on. Its code runs to its end, but as a part of no call."""
@@ -119,9 +120,12 @@ class Reading:
         known = call.output or call.handed or Stream([], ended="broken")
         step, count = (yield), 0
         while count < len(known.items) and same(known.step(count), step):
+            await self.turn()
+            self.hands_out()
             count += 1
             step = yield copy.deepcopy(known.items[count - 1])
         if same(known.step(count), step):
+            await self.turn()
             if step[0] == "throw" and said(call.raised) == said(step[1]):
                 call.raised = step[1]  # it comes out as it went in
                 raise step[1]
@@ -136,13 +140,25 @@ class Reading:
         while True:
             step = yield await items.asend(step)
 
+    async def turn(self) -> None:
+        """Wait until what comes next in this lane does."""
+        lane = self.call.lane
+        await self.frame.turns.wait(self.frame.lanes.get(lane, lane))
+
+    def hands_out(self) -> None:
+        """The next item goes to the reader."""
+        old, times = self.old, self.call.times
+        if len(times) < len(old.times):
+            self.frame.turns.passed(old.lane, old.times[len(times)])
+        times.append(next(loop.clock))
+
     def instead(self, known: Stream, is_all: bool) -> None:
         """Another call, in the place of one that is read in another way now."""
         frame, old = self.frame, self.call
         if not reference._whole.explained:
             raise ReplayError(f"another reader: {old}")
         self.call = new = Call(old.target, old.args, old.lane, old.version)
-        new.began, new.after = old.began, old.target
+        new.began, new.after, new.times = old.began, old.target, old.times
         calls = frame.call.children
         calls[next(n for n, c in enumerate(calls) if c is old)] = new
         explain(frame, new, "rerun: request changed")
@@ -169,6 +185,7 @@ class Reading:
                 while step != LEFT:
                     note(handed, step)
                     item = await go_on(frame, body, step)
+                    self.hands_out()
                     handed.items.append(copy.deepcopy(item))
                     step = yield item
             except Ended as end:
