@@ -41,6 +41,15 @@ def answer(call: Any, came_in: list[Any]) -> Any:
     return copy.deepcopy(call.output)
 
 
+def come_out(error: Exception) -> None:
+    """Raise it as it comes out of a generator: what is being handled is no matter."""
+    before = error.__context__
+    try:
+        raise error
+    finally:
+        error.__context__ = before
+
+
 def reachable(error: BaseException | None) -> Iterator[BaseException]:
     """What led to an exception: groups, causes and contexts, and itself."""
     if error is not None:

@@ -155,3 +155,35 @@ def test_the_outcome_that_is_put_in_for_a_cancelled_call_is_given():
     assert inv.output == "late" and inv[0].status == "cancelled"
     edited = inv.edit(inv[0], output="early")
     assert asyncio.run(edited.replay_async()).output == "early"
+
+
+@enact.register(name="stream_findings/fails")
+def fails():
+    raise ValueError("before")
+
+
+@enact.register(name="stream_findings/throws_another")
+def throws_another():
+    try:
+        fails()
+    except ValueError:
+        stream = numbers(2)
+        next(stream)
+        try:
+            stream.throw(ValueError("thrown"))
+        except ValueError as error:
+            HELD.append((error.__context__, error.__suppress_context__))
+            raise
+
+
+@enact.register(name="stream_findings/handles_another")
+def handles_another():
+    with contextlib.suppress(ValueError):
+        throws_another()
+
+
+def test_what_comes_out_of_a_stream_tells_of_no_other_exception():
+    handles_another()
+    inv = enact.invoke(handles_another)
+    assert inv.replay(live="forbid") == inv
+    assert HELD == [(None, False)] * 3

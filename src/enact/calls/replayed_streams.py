@@ -25,6 +25,7 @@ from enact.calls.streams import (
     Live,
     Untracked,
     after_end,
+    come_out,
     enlist,
     in_words,
     strike_off,
@@ -131,11 +132,12 @@ class Replayed:
             else:
                 give(self._answer)
         except BaseException as error:
-            if how == THROW and in_words(error) == in_words(value):
-                self._answer.failed_with(value)  # it came out as it went in
-                raise value from None
-            raise
-        return End(None if how == CLOSE else self._known.returned)
+            if how != THROW or in_words(error) != in_words(value):
+                raise
+            self._answer.failed_with(value)
+        else:
+            return End(None if how == CLOSE else self._known.returned)
+        return come_out(value)
 
     def _is_as_recorded(self, number: int, how: str, value: Any) -> bool:
         step = self._known.step(number)
