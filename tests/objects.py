@@ -20,14 +20,18 @@ class InputChanged(Exception):
 
 
 @contextlib.contextmanager
-def unchanged(args: tuple[Any, ...]) -> Iterator[None]:
-    """Arguments must look the same afterwards."""
-    before = repr(args)
+def unchanged(args: tuple[Any, ...], recorded: tuple[Any, ...]) -> Iterator[None]:
+    """Arguments must look afterwards as they did when they were recorded."""
     try:
         yield
-    finally:
-        if repr(args) != before:
-            raise InputChanged(before)
+    except GeneratorExit:  # it is left for good
+        raise
+    except Exception as error:
+        if repr(args) != repr(recorded):
+            raise InputChanged(recorded) from error
+        raise
+    if repr(args) != repr(recorded):
+        raise InputChanged(recorded)
 
 
 def answer(call: Any, came_in: list[Any]) -> Any:

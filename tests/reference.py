@@ -240,7 +240,7 @@ async def call(target: Any, *args: Any) -> Any:
 async def run(frame: Frame, target: Any, args: tuple[Any, ...]) -> Any:
     """Run the code of a call and record its outcome."""
     try:
-        with inside(frame), frame.outcome(), unchanged(args):
+        with inside(frame), frame.outcome(), unchanged(args, frame.call.args):
             output = await getattr(target, "call", target)(*args)
             came_in = [n for n, x in enumerate([target, *args]) if x is output]
             frame.call.returned = came_in[0] if came_in else None

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from tests import loop, reference
-from tests.objects import answer, come_out
+from tests.objects import answer, come_out, unchanged
 from tests.recorded import Call, Stream
 from tests.reference import (
     Frame,
@@ -171,7 +171,7 @@ class Reading:
         """Run what gives items, each part of it within its call; some are known."""
         self.below = frame = self.frame.below(self.call, self.old)
         frame.call.handed = handed = Stream([], ended="broken")
-        with frame.outcome():
+        with frame.outcome(), unchanged(self.args, self.call.args):
             self.body = body = self.target(*self.args)
             for number, item in enumerate(known.items):
                 step = known.step(number)

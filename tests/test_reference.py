@@ -611,12 +611,7 @@ def check_steps(program: Program, steps: Sequence[Step]) -> None:
         call, inv = both.record()
         for step in (*steps, ("replay", 0, None)):
             if step[0] == "replay":
-                try:
-                    call, inv = both.replay(call, inv)
-                except enact.ReplayError as error:
-                    if "gave another item" not in str(error):  # than an edited stream
-                        raise
-                    return
+                call, inv = both.replay(call, inv)
             else:
                 call, inv = change_reference(call, step), change(inv, step)
                 assert tree_of(inv) == tree(call)
@@ -703,7 +698,8 @@ def check_forbidden(program: Program, changes: list[CodeChange], strict: bool) -
             assert again == inv
         assert both.actual.log == []
         with_calls = [v.name.rpartition("/")[2] for v in inv.walk() if v.children]
-        assert both.actual.bodies == with_calls
+        # Those of streams run in turn with their readers.
+        assert sorted(both.actual.bodies) == sorted(with_calls)
         both.change_code(changes)
         forbidden = False
         try:
