@@ -404,6 +404,10 @@ def readers(where: Where) -> st.SearchStrategy[Lines]:
     def reader(name: str, value: str, body: Lines, leaves: Lines, how: str) -> Lines:
         loop = ["async for v1 in items:", *indented([*body, *leaves])]
         made = f"stream({name}, {value})"
+        if how == "beside another":
+            body = ["v2 = await others.ask('send')", *body]
+            inner = reader(name, value, body, leaves, "closed")
+            return ["async with closing(stream(s1, v0)) as others:", *indented(inner)]
         if how == "closed":
             return [f"async with closing({made}) as items:", *indented(loop)]
         if how == "kept":
@@ -416,7 +420,9 @@ def readers(where: Where) -> st.SearchStrategy[Lines]:
         st.sampled_from(where.streams), st.sampled_from(values(where)),
         blocks(where.inner(in_loop=True, in_reader=True)),
         st.sampled_from([[], [], ["if odd(v1):", "    break"], ["break"]]),
-        st.sampled_from(["closed", *["dropped", "kept"] * where.leaves]),
+        st.sampled_from(
+            ["closed", "closed", "beside another", *["dropped", "kept"] * where.leaves]
+        ),
     )  # fmt: skip
 
 
@@ -443,6 +449,8 @@ def tries(where: Where) -> st.SearchStrategy[Lines]:
     handlers = ["v1 = words([error])", "pass"]
     if not where.calm:
         handlers += ["raise Oops(short(v1)) from error", "raise"]
+    if where.in_reader:
+        handlers += ["v1 = await items.ask('throw', error)"]
     caught = "(ValueError, Oops)" if where.calm else "ValueError"
     return st.builds(
         lambda body, first, handler: [

@@ -164,6 +164,7 @@ class Reading:
         explain(frame, new, "rerun: request changed")
         if is_all:
             new.status, new.output = "completed", known
+            new.edited, new.below = old.edited, old.below
         elif reference._whole.live == "forbid":
             raise LiveCallForbidden(new)
 

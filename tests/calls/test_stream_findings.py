@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import enact
+from tests.calls.test_matrix import cut_after
 
 HELD = []
 
@@ -187,3 +188,35 @@ def test_what_comes_out_of_a_stream_tells_of_no_other_exception():
     inv = enact.invoke(handles_another)
     assert inv.replay(live="forbid") == inv
     assert HELD == [(None, False)] * 3
+
+
+@enact.register(name="stream_findings/takes_one")
+def takes_one():
+    with contextlib.closing(numbers(3)) as stream:
+        return next(stream)
+
+
+def test_items_that_were_put_in_are_so_when_their_reader_leaves_them():
+    inv = enact.invoke(takes_one)
+    again = inv.edit(inv[0], output=enact.Stream([5, 6])).replay()
+    assert again.output == 5
+    assert again[0].output == enact.Stream([5], ended="closed")
+    assert again[0].response().details["origin"] == "edited"
+    assert again.rewind(0).replay() == again
+
+
+@pytest.mark.parametrize("fn", [reads_then_threads, reads_then_tasks])
+def test_a_stream_beside_calls_goes_on_wherever_it_was_cut_off(fn):
+    is_async = asyncio.iscoroutinefunction(fn)
+
+    def record():
+        return asyncio.run(enact.invoke_async(fn)) if is_async else enact.invoke(fn)
+
+    whole = record()
+    for count in range(2, len(whole.children) + 1):
+        with enact.InMemoryStore() as store:
+            run = cut_after(store, count, record)
+            go_on = enact.resume_async if is_async else enact.resume
+            done = asyncio.run(go_on(run)) if is_async else go_on(run)
+            assert done.output == whole.output
+            assert done.response().details == whole.response().details

@@ -190,6 +190,20 @@ def cancelled(recorded: Recorded, store: ValueStore) -> bytes:
     return change.write()
 
 
+def closed_early(recorded: Recorded, store: ValueStore, output: bytes) -> bytes:
+    """A stream that was left after some of its items: they are what it gave then.
+
+    The code that gave them, and that somebody put them in, is as it was.
+    """
+    change = Change(recorded, store)
+    origin = change.details.origin
+    change.drop_outcome()
+    change.keep(0)
+    change.details.status, change.details.origin = None, origin
+    change.output = output
+    return change.write()
+
+
 def given(
     recorded: Recorded,
     store: ValueStore,
