@@ -55,12 +55,22 @@ async def reads_then_tasks():
     return [*got, *await asyncio.gather(aleaf("a"))]
 
 
+@enact.register(name="stream_findings/reads_two_then_threads")
+def reads_two_then_threads():
+    shorter, longer = numbers(1), numbers(2)
+    got = [*zip(shorter, longer, strict=False), *shorter, *longer]
+    with ThreadPoolExecutor(1) as pool:
+        return [*got, *pool.map(leaf, "a")]
+
+
 @pytest.mark.parametrize(
     ("fn", "events"),
     [
         # A stream around two calls, which end before it does; then others.
         (reads_then_threads, [0, 0, 2, 0, 3, 1, 0, 4, 0, 5]),
         (reads_then_tasks, [0, 0, 2, 0, 3, 1, 0, 4]),
+        # A stream that ends while another, begun later, is open.
+        (reads_two_then_threads, [0, 0, 1, 2, 0, 3]),
     ],
 )
 def test_what_is_called_beside_a_stream_comes_before_its_end(fn, events):

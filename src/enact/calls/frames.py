@@ -249,9 +249,11 @@ class Frame(Lane):
     def stream_ended(self, slot: int) -> None:
         """The stream in ``slot`` ends: where calls were made meanwhile, note when."""
         last = len(self.children) - 1
-        if self.lanes is None and 0 <= slot < last:
-            if self.ended_late is None:
-                self.ended_late = {}
+        if self.lanes is not None or slot < 0:
+            return
+        if self.ended_late is None:
+            self.ended_late = {}
+        if slot < last or last in self.ended_late:
             self.ended_late.setdefault(last, []).append(slot + 1)
 
     def leave(self, slot: int, cid: bytes) -> None:
