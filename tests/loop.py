@@ -112,11 +112,11 @@ class Turns:
     Answers take no time, so the tasks of a replay would overtake each other.
 
     Args:
-        calls: when each call began, when it ended, or -1, and in which lane.
+        calls: of each its lane, and when it began, handed out items, and ended, or -1.
     """
 
-    def __init__(self, calls: Iterable[tuple[int, int, Lane]]) -> None:
-        times = [(n, lane) for *both, lane in calls for n in both if n >= 0]
+    def __init__(self, calls: Iterable[tuple[Lane, Sequence[int]]]) -> None:
+        times = [(n, lane) for lane, times in calls for n in times if n >= 0]
         self.coming = sorted(times)
 
     async def wait(self, own: Lane) -> None:

@@ -20,14 +20,18 @@ class InputChanged(Exception):
 
 
 @contextlib.contextmanager
-def unchanged(args: tuple[Any, ...]) -> Iterator[None]:
-    """Arguments must look the same afterwards."""
-    before = repr(args)
+def unchanged(args: tuple[Any, ...], recorded: tuple[Any, ...]) -> Iterator[None]:
+    """Arguments must look afterwards as they did when they were recorded."""
     try:
         yield
-    finally:
-        if repr(args) != before:
-            raise InputChanged(before)
+    except GeneratorExit:  # it is left for good
+        raise
+    except Exception as error:
+        if repr(args) != repr(recorded):
+            raise InputChanged(recorded) from error
+        raise
+    if repr(args) != repr(recorded):
+        raise InputChanged(recorded)
 
 
 def answer(call: Any, came_in: list[Any]) -> Any:
@@ -39,6 +43,15 @@ def answer(call: Any, came_in: list[Any]) -> Any:
     if call.returned is not None:
         return came_in[call.returned]
     return copy.deepcopy(call.output)
+
+
+def come_out(error: Exception) -> None:
+    """Raise it as it comes out of a generator: what is being handled is no matter."""
+    before = error.__context__
+    try:
+        raise error
+    finally:
+        error.__context__ = before
 
 
 def reachable(error: BaseException | None) -> Iterator[BaseException]:

@@ -24,6 +24,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.reference_streams import Last
+
 
 class Oops(Exception):
     """An exception of the programs' own."""
@@ -166,6 +168,7 @@ def all_errors(outcomes: list[Any]) -> list[Any]:
 HELPERS = {
     "Oops": Oops,
     "all_errors": all_errors,
+    "Last": Last,
     "closing": contextlib.aclosing,
     "copy": copy.deepcopy,
     "done": done,
@@ -256,7 +259,9 @@ class Where:
         calm: what may fail is within a ``try`` that handles it; of ``main`` alone.
         depth: of the blocks around it.
         streams: the streams that it may read: none above it.
-        in_try, in_loop, in_task, in_agent, in_stream: what is around it.
+        leaves: it may leave streams without closing them. Else streams may make calls
+            when they are closed.
+        in_try, in_loop, in_task, in_agent, in_stream, in_reader: what is around it.
     """
 
     callees: tuple[str, ...] = ()
@@ -271,7 +276,9 @@ class Where:
     in_task: bool = False
     in_agent: bool = False
     streams: tuple[str, ...] = ()
+    leaves: bool = False
     in_stream: bool = False
+    in_reader: bool = False
 
     def inner(self, **changes: Any) -> Where:
         return dataclasses.replace(self, depth=self.depth + 1, **changes)
@@ -317,6 +324,11 @@ def calls(where: Where) -> Lines:
     return made + special * (len(made) // 20)
 
 
+def yields(where: Where) -> Lines:
+    """Give an item, and take what is sent."""
+    return [f"v2 = (yield short({value})) or v2" for value in values(where)]
+
+
 @functools.cache
 def statements(where: Where) -> st.SearchStrategy[Lines]:
     """One statement, which may have blocks of its own."""
@@ -330,14 +342,18 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
         (1, [f"v3.append(short({value}))" for value in values(where)]),
         (1, fresh),
         (3 * where.tasks, ["await pause()"]),
-        (12 * where.in_stream, [f"yield short({value})" for value in values(where)]),
+        (12 * where.in_stream, yields(where)),
         (4 * where.shared, [f"shared.append({made})" for made in calls(where)]),
     ]
+    if where.in_reader:
+        kinds += [(8, [f"{name} = {ask}" for name in variables for ask in asks(where)])]
     simple = [(w, st.sampled_from(lines).map(lambda x: [x])) for w, lines in kinds]
     compound = []
     if where.depth < 3:
         compound += [(15 if where.calm else 5, tries(where)), (2, conditions(where))]
         compound += [] if where.in_loop else [(2, loops(where))]
+        if where.in_stream and not where.leaves:
+            compound += [(4, cleanups(where))]
         if where.streams and not where.in_loop:
             compound += [(12, readers(where))]
     if where.depth < 2 and where.tasks:
@@ -349,8 +365,10 @@ def statements(where: Where) -> st.SearchStrategy[Lines]:
 def blocks(where: Where) -> st.SearchStrategy[Lines]:
     """Some statements; now and then the last one leaves the function."""
     kinds = ["raise ValueError(short({}))", "raise Oops(short({}))", "return done({})"]
-    kinds[2:] = ["return"] if where.in_stream else kinds[2:]
     leave = [[kind.format(value)] for kind in kinds for value in values(where)]
+    if where.in_stream:
+        leave = [end for end in leave if end[0].startswith("raise")]
+        leave += [[f"yield Last(short({value}))", "return"] for value in values(where)]
     ends = st.sampled_from([[]] * 5 * len(leave) + leave)
     if where.calm:
         ends = st.just([])
@@ -382,14 +400,48 @@ def loops(where: Where) -> st.SearchStrategy[Lines]:
 
 def readers(where: Where) -> st.SearchStrategy[Lines]:
     """Read a stream, to its end or not, and do something with each item."""
+
+    def reader(name: str, value: str, body: Lines, leaves: Lines, how: str) -> Lines:
+        loop = ["async for v1 in items:", *indented([*body, *leaves])]
+        made = f"stream({name}, {value})"
+        if how == "beside another":
+            body = ["v2 = await others.ask('send')", *body]
+            inner = reader(name, value, body, leaves, "closed")
+            return ["async with closing(stream(s1, v0)) as others:", *indented(inner)]
+        if how == "closed":
+            return [f"async with closing({made}) as items:", *indented(loop)]
+        if how == "kept":
+            return [f"kept.append({made})", "items = kept[-1]", *loop]
+        end = ["finally:", "    items = drop(items)"]
+        return [f"items = {made}", "try:", *indented(loop), *end]
+
     return st.builds(
-        lambda name, value, body, leaves: [
-            f"async with closing(stream({name}, {value})) as items:",
-            "    async for v1 in items:", *indented(indented([*body, *leaves])),
-        ],
+        reader,
         st.sampled_from(where.streams), st.sampled_from(values(where)),
-        blocks(where.inner(in_loop=True)),
+        blocks(where.inner(in_loop=True, in_reader=True)),
         st.sampled_from([[], [], ["if odd(v1):", "    break"], ["break"]]),
+        st.sampled_from(
+            ["closed", "closed", "beside another", *["dropped", "kept"] * where.leaves]
+        ),
+    )  # fmt: skip
+
+
+@functools.cache
+def asks(where: Where) -> Lines:
+    """Expressions that ask a stream for the next item in other ways."""
+    given = [f"ask('send', short({value}))" for value in values(where)]
+    given += [f"ask('throw', ValueError(short({value})))" for value in values(where)]
+    return [f"await items.{one}" for one in [*given, *["ask('close')"] * 5]]
+
+
+def cleanups(where: Where) -> st.SearchStrategy[Lines]:
+    """Make a call at the end, also when a stream is closed."""
+    # What fails then must not be caught: no item may come after that.
+    may_fail = where.streams and not where.in_try
+    safe = [f"await call(sample, {value})" for value in values(where)]
+    return st.builds(
+        lambda body, made: ["try:", *indented(body), "finally:", f"    v1 = {made}"],
+        blocks(where.inner()), st.sampled_from(calls(where) if may_fail else safe),
     )  # fmt: skip
 
 
@@ -397,6 +449,8 @@ def tries(where: Where) -> st.SearchStrategy[Lines]:
     handlers = ["v1 = words([error])", "pass"]
     if not where.calm:
         handlers += ["raise Oops(short(v1)) from error", "raise"]
+    if where.in_reader:
+        handlers += ["v1 = await items.ask('throw', error)"]
     caught = "(ValueError, Oops)" if where.calm else "ValueError"
     return st.builds(
         lambda body, first, handler: [
@@ -419,6 +473,9 @@ def tasks(where: Where) -> st.SearchStrategy[tuple[Lines, str]]:
     own = ["begin()", "v3 = []"]
     if where.distinct:
         own += ["call = marked(#)"]
+    given = "v0, v1, {}"
+    if where.distinct:  # threads must not see what becomes of it later
+        given = "copy(v0), copy(v1), copy({})"
     other = "Tally()" if where.in_agent else "Agent()"  # else it would never end
     own += [f"o2 = {other}" if where.shared else f"o1, o2 = Tally(), {other}"]
     return st.builds(
@@ -427,9 +484,10 @@ def tasks(where: Where) -> st.SearchStrategy[tuple[Lines, str]]:
                 "async def task(v0, v1, v2):",
                 *indented([*own, *body, "return done(v0, v1, v2, v3)"]),
             ],
-            f"v0, v1, {value}",
+            given.format(value),
         ),
-        blocks(where.inner(in_task=True)), st.sampled_from(values(where)),
+        blocks(where.inner(in_task=True, in_reader=False)),
+        st.sampled_from(values(where)),
     )  # fmt: skip
 
 
@@ -470,6 +528,7 @@ def functions(name: str, where: Where) -> st.SearchStrategy[Lines]:
     """The body of a function."""
     header = [f"async def {name}_body(v0):"]
     own = ["v1, v2, v3, shared = 0, 'x', [], []", "o1, o2 = Tally(), Agent()"]
+    own += ["kept = []"] * where.leaves
     if name == "Agent":
         header = ["async def Agent_body(self, v0):"]
         own = ["v1, v2, v3, shared = 0, 'x', self.memory, []", "o1 = o2 = self.tally"]
@@ -486,7 +545,7 @@ def programs(streams: bool = False, **options: Any) -> st.SearchStrategy[Program
     """Programs, with streams or without; options as those of ``Where``."""
     parts = []
     if streams:
-        plain_code = Where(depth=1, in_stream=True)
+        plain_code = Where(depth=1, in_stream=True, leaves=options.get("leaves", False))
         parts.append(functions("s1", plain_code))
         parts.append(functions("s2", dataclasses.replace(plain_code, streams=("s1",))))
         options["streams"] = ("s1", "s2", "s2")

@@ -18,8 +18,21 @@ class Stream:
 
     items: list[Any]
     returned: Any = None
-    ended: str = "exhausted"  # or "closed": its reader left it
-    sent: list[Any] = dataclasses.field(default_factory=list)
+    ended: str = "exhausted"  # or "closed": its reader left it; "broken": it raised
+    sent: list[tuple[int, str, Any]] = dataclasses.field(default_factory=list)
+
+    def step(self, number: int) -> tuple[str, Any] | None:
+        """How it was asked to go on after some items; None if it never was."""
+        for place, how, value in self.sent:
+            if place == number:
+                return how, value
+        is_left = number == len(self.items) and self.ended == "closed"
+        return None if is_left else ("send", None)
+
+    def until(self, number: int, ended: str) -> Stream:
+        """The same, as it was after some items."""
+        sent = [one for one in self.sent if one[0] < number]
+        return Stream(copy.deepcopy(self.items[:number]), None, ended, sent)
 
 
 @dataclasses.dataclass
@@ -46,7 +59,8 @@ class Call:
     raised_here: bool = False  # not an exception of a call below
     retry: bool = False  # its exception ended the call above
     edited: bool = False
-    items: list[Any] = dataclasses.field(default_factory=list)  # it has handed out
+    handed: Stream | None = None  # what it has handed out, if it gives items
+    times: list[int] = dataclasses.field(default_factory=list)  # when it did
     children: list[Call] = dataclasses.field(default_factory=list)
     ahead: list[Call] = dataclasses.field(default_factory=list)  # not asked for again
 

@@ -61,7 +61,10 @@ class Frame:
         self.left = list(range(len(self.recorded)))  # which of them nobody has taken
         self.bases: list[int] = []  # which of them helped with a changed request
         self.skipped: set[int] = set()  # which of them later ones were taken before
-        self.turns = loop.Turns((c.began, c.ended, c.lane) for c in old.children)
+        self.turns = loop.Turns(
+            (c.lane, [c.began, *c.times, c.ended]) for c in old.children
+        )
+        self.streams: list[Any] = []  # that it has begun to read
 
     def find(self, asked: Call) -> int | None:
         """The recorded call that the program makes now, or None.
@@ -138,12 +141,32 @@ class Frame:
         """For a call that runs, as ``old`` did."""
         return Frame(call, old, old.status == "failed" and not self.retries(old))
 
+    def end_streams(self, only_dropped: bool = False) -> None:
+        """The code goes on, or returns: it has left what it will not read any more."""
+        for stream in [s for s in self.streams if s.dropped or not only_dropped]:
+            stream.left()
+
+    def cut_off(self) -> None:
+        """What it has not come to stays in its record, and so for open streams."""
+        for stream in self.streams:
+            if stream.below is not None:
+                stream.below.cut_off()
+        left = [self.recorded[n] for n in self.left]
+        self.call.ahead = [plain(c) for c in left if not self.retries(c)]
+        self.note_versions()
+
+    def note_versions(self) -> None:
+        """Write down which code ran below."""
+        below = [v for c in self.call.children for v in (c.version, *c.below)]
+        self.call.below = frozenset(below)
+
     @contextlib.contextmanager
     def outcome(self) -> Iterator[None]:
         """Record how the code within ends."""
         call = self.call
         try:
             yield
+            self.end_streams()
             missing = [n for n in self.left if n < len(self.old.children)]
             if missing and not _whole.explained:
                 raise ReplayError(f"not made: {self.recorded[missing[0]]}")
@@ -151,32 +174,34 @@ class Frame:
         except Exception as error:
             for child in call.children:
                 child.retry = not child.edited and child.raised in [*reachable(error)]
-            left = [self.recorded[n] for n in self.left]
-            call.ahead = [plain(c) for c in left if not self.retries(c)]
+            self.cut_off()
             call.status, call.output, call.returned = "failed", None, None
             call.raised = error
             call.raised_here = error not in [child.raised for child in call.children]
             raise
         finally:
-            below = [v for c in call.children for v in (c.version, *c.below)]
-            call.below = frozenset(below)
+            self.streams = []
+            self.note_versions()
 
 
-async def arrive(frame: Frame, path: Path, target: Any, args: Any) -> Any:
+async def arrive(
+    frame: Frame, path: Path, target: Any, args: Any, is_stream: bool = False
+) -> Any:
     """A call begins: what it repeats, what is written of it, and if that is all."""
+    frame.end_streams(only_dropped=True)
     await frame.turns.wait(frame.lanes.get(path, path))
     asked = Call(*copy.deepcopy((target, args)), path)
     asked.version = (name_of(target), code.get(name_of(target), 0))
     n = frame.find(asked)
     old = Call(None, ()) if n is None else frame.recorded[n]
     verdict = "new" if n is None else frame.judge(old, asked)
-    if frame.retries(old) and old.asks(asked):
-        frame.cut(n)
+    if frame.retries(old) and old.asks(asked) and not is_stream:
+        frame.cut(n)  # what is done beside a stream may be older than its end
     answered = verdict in ("edited", "reused")
     if _whole.live == "forbid" and not (answered or old.calls):
         raise LiveCallForbidden(asked)
     if answered:
-        asked = dataclasses.replace(plain(old), lane=path)
+        asked = dataclasses.replace(plain(old), lane=path, times=[])
     if verdict not in ("reused", "resumed"):
         explain(frame, asked, verdict)
     asked.began = next(loop.clock)
@@ -215,7 +240,7 @@ async def call(target: Any, *args: Any) -> Any:
 async def run(frame: Frame, target: Any, args: tuple[Any, ...]) -> Any:
     """Run the code of a call and record its outcome."""
     try:
-        with inside(frame), frame.outcome(), unchanged(args):
+        with inside(frame), frame.outcome(), unchanged(args, frame.call.args):
             output = await getattr(target, "call", target)(*args)
             came_in = [n for n, x in enumerate([target, *args]) if x is output]
             frame.call.returned = came_in[0] if came_in else None
@@ -232,7 +257,8 @@ def inside(frame: Frame) -> Iterator[None]:
     try:
         yield
     finally:
-        loop.here.reset(above)
+        with contextlib.suppress(ValueError):  # what was left is closed elsewhere
+            loop.here.reset(above)
 
 
 def record(target: Any, *args: Any, schedule: Sequence[int] = ()) -> Call:

@@ -190,6 +190,20 @@ def cancelled(recorded: Recorded, store: ValueStore) -> bytes:
     return change.write()
 
 
+def closed_early(recorded: Recorded, store: ValueStore, output: bytes) -> bytes:
+    """A stream that was left after some of its items: they are what it gave then.
+
+    The code that gave them, and that somebody put them in, is as it was.
+    """
+    change = Change(recorded, store)
+    origin = change.details.origin
+    change.drop_outcome()
+    change.keep(0)
+    change.details.status, change.details.origin = None, origin
+    change.output = output
+    return change.write()
+
+
 def given(
     recorded: Recorded,
     store: ValueStore,
@@ -213,7 +227,7 @@ def given(
         change.output, change.raised = output, raised
         change.raised_here = raised is not None
         change.details.origin = origin
-        change.details.retry = None
+        change.details.retry = change.details.status = None
         return change.write()
     first, rest = path[0], path[1:]
     child = read(child_of(recorded, first, ()), store)

@@ -115,6 +115,9 @@ class Frame(Lane):
     elsewhere: Work | None = None
     # Streams that were begun here and have not ended; who runs this one, if it is one.
     streams: set[Any] | None = None
+    # Ends of streams, while there is one lane, by the last call that had begun: all
+    # other calls end before the next begins.
+    ended_late: dict[int, list[int]] | None = None
     # Below it a person is asked, and it is watched lest it waits for ever; its task,
     # if that has been cancelled for it.
     ends_if_stuck = False
@@ -230,14 +233,28 @@ class Frame(Lane):
         lanes: list[Path] = [()] * slot
         events: list[int] = []
         self.teller = teller = Teller()
+        late = self.ended_late or {}
+        all_late = {event for ends in late.values() for event in ends}
         for index, child in enumerate(self.children[:slot]):
             events.append(0)
             if type(child) is bytes:
-                events.append(index + 1)
+                if index + 1 not in all_late:
+                    events.append(index + 1)
                 teller.answered[index] = child
+            events += late.get(index, ())
         self.lanes = lanes
         self.events = events
         return lanes, events
+
+    def stream_ended(self, slot: int) -> None:
+        """The stream in ``slot`` ends: where calls were made meanwhile, note when."""
+        last = len(self.children) - 1
+        if self.lanes is not None or slot < 0:
+            return
+        if self.ended_late is None:
+            self.ended_late = {}
+        if slot < last or last in self.ended_late:
+            self.ended_late.setdefault(last, []).append(slot + 1)
 
     def leave(self, slot: int, cid: bytes) -> None:
         """Note that the call in ``slot`` has ended, as the invocation ``cid``.

@@ -9,6 +9,7 @@ from enact.calls.answers import Answer
 from enact.calls.arrival import Early, arrive
 from enact.calls.calling import give, give_async, turns_at
 from enact.calls.divergence import another_reader, forbidden, where
+from enact.calls.edits import closed_early
 from enact.calls.endings import fail
 from enact.calls.frames import Frame
 from enact.calls.lanes import CURRENT
@@ -25,16 +26,17 @@ from enact.calls.streams import (
     Live,
     Untracked,
     after_end,
+    come_out,
     enlist,
     in_words,
     strike_off,
 )
 from enact.calls.verdicts import REQUEST_CHANGED
 from enact.errors import CallError, ReplayError
-from enact.values import decode
+from enact.values import cid_of, decode
 
 if TYPE_CHECKING:
-    from enact.calls.layout import Recorded
+    from enact.calls.layout import Blocks, Recorded
     from enact.stores import ValueStore
 
 
@@ -91,7 +93,7 @@ class Replayed:
 
     async def go_on(self, how: str, value: Any) -> Any:
         """The next item, or an ``End``."""
-        if self._over:
+        if self._over or (how == CLOSE and self._answer.lane.frame.closed):
             return after_end(how, value)
         number = self._count
         if how in STEPS:
@@ -131,11 +133,12 @@ class Replayed:
             else:
                 give(self._answer)
         except BaseException as error:
-            if how == THROW and in_words(error) == in_words(value):
-                self._answer.failed_with(value)  # it came out as it went in
-                raise value from None
-            raise
-        return End(None if how == CLOSE else self._known.returned)
+            if how != THROW or in_words(error) != in_words(value):
+                raise
+            self._answer.failed_with(value)
+        else:
+            return End(None if how == CLOSE else self._known.returned)
+        return come_out(value)
 
     def _is_as_recorded(self, number: int, how: str, value: Any) -> bool:
         step = self._known.step(number)
@@ -183,7 +186,7 @@ class Replayed:
             )
         )
 
-    def _leave_record(self) -> Frame:
+    def _leave_record(self) -> None:
         """From here on the stream is another call than the recorded one.
 
         Raises:
@@ -197,23 +200,28 @@ class Replayed:
             name = answer.target.name
             error = another_reader(answer.path(), name, self._count)
             raise session.failed(error)
-        frame = Frame.instead_of(answer, REQUEST_CHANGED)
         plan = answer.lane.frame.plan
         if plan is not None and answer.index >= 0:
             plan.drop(answer.index)
-        session.tell(frame)
-        return frame
+        session.explain(answer.path(), REQUEST_CHANGED)
 
     def _close_early(self) -> None:
-        known = self._so_far()
-        frame = self._leave_record()
-        Live(frame, None, known.items, known.sent).finish(CLOSED)
+        self._leave_record()
+        answer = self._answer
+        blocks: Blocks = []
+        frame = answer.lane.frame
+        data, _ = frame.run.encode(self._so_far(), blocks, frame, "output")
+        output = cid_of(data)
+        frame.run.store.backend.put([*blocks, (output, data)])
+        cid = closed_early(answer.recorded, frame.run.store, output)
+        frame.leave(answer.slot, cid)
 
     async def _play_on(self) -> Live:
         """Run the stream after all, beginning with what was handed out."""
         answer = self._answer
         known = self._so_far()
-        frame = self._leave_record()
+        self._leave_record()
+        frame = Frame.instead_of(answer, REQUEST_CHANGED)
         session, policy = frame.run.session, frame.run.session.policy
         path = frame.path_in_tree()
         if policy.live == "forbid":

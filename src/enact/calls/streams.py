@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from enact.calls.divergence import gave_others
 from enact.calls.endings import INTERRUPTS, complete, fail, interrupt
@@ -142,6 +142,18 @@ def after_end(how: str, value: Any) -> End:
     if how == THROW:
         raise value
     return End()
+
+
+def come_out(error: BaseException) -> NoReturn:
+    """Raise what was thrown into a generator as it comes out of one.
+
+    ``raise`` alone would have it tell of an exception that its thrower is handling.
+    """
+    told = error.__cause__, error.__context__, error.__suppress_context__
+    try:
+        raise error
+    finally:
+        error.__cause__, error.__context__, error.__suppress_context__ = told
 
 
 class Untracked:
@@ -414,3 +426,4 @@ def strike_off(parent: Frame, player: Any) -> None:
     """Note that a stream has ended."""
     if parent.streams is not None:
         parent.streams.discard(player)
+        parent.stream_ended(player.slot)
