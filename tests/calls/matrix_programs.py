@@ -658,16 +658,3 @@ def executor_as_completed():
         for future in futures.as_completed(started):
             results.append(leaf_sync(f"then {future.result()[0]}"))
     return sorted(results), []
-
-
-@with_threads
-def executor_wait():
-    """The first that is done goes on at once, the others after it."""
-    results = []
-    with ThreadPoolExecutor(3) as pool:
-        waiting = {pool.submit(two_in_thread, name) for name in "abc"}
-        while waiting:
-            done, waiting = futures.wait(waiting, return_when="FIRST_COMPLETED")
-            firsts = sorted(future.result()[0] for future in done)
-            results += [leaf_sync(f"then {first}") for first in firsts]
-    return sorted(results), []

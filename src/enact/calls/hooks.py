@@ -155,7 +155,26 @@ def _tracked_submit(
     finally:
         CURRENT.reset(token)
     lane.frame.started(future)
+    if type(future) is Future:
+        future.__class__ = _SubmittedFuture
+        future.number = child.path[-1]  # type: ignore[attr-defined]
     return future
+
+
+class _SubmittedFuture(Future):  # type: ignore[type-arg]
+    """A future of tracked work.
+
+    ``as_completed`` and ``wait`` hand out those that are done in the order of a set,
+    that is of hashes. Where these are addresses, it would be another one in a replay.
+    """
+
+    number: int
+
+    def __hash__(self) -> int:
+        return self.number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
 
 def _tracked_callback(

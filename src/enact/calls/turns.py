@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
     from enact.calls.rest import Loop
 
-# How long a thread is given to react to an outcome, before others go on.
+# How long a thread is given to react to an outcome, before others go on: until it is
+# at its next call or its end, if it takes no longer than the first; and a bit.
+_REACTION_MOST = 0.005
 _REACTION = 0.0001
 
 # How long nothing may move before a thread that waits for all others goes on, though
@@ -64,6 +66,8 @@ class Turns:
         "_order",
         "_paths",
         "_places",
+        "_reacted",
+        "_reacting",
         "_rested",
         "_resting",
         "_stalled",
@@ -116,6 +120,9 @@ class Turns:
         self.hurries = False
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
+        # The lane that has just got an outcome, if a thread runs it.
+        self._reacting: Path | None = None
+        self._reacted = threading.Condition(self._lock)
         # Threads that wait for an event, each under that.
         self._threads: dict[tuple[int, int], threading.Condition] = {}
         self._waiting: dict[Path, list[Turn]] = {}
@@ -150,6 +157,8 @@ class Turns:
         """The start or end of a recorded call, or an item of it, has taken place."""
         with self._changed:
             self._done.add((child, what))
+            if what and rest.running_loop() is None:
+                self._reacting = self._paths[child]
             self._advance()
 
     def drop(self, child: int) -> None:
@@ -173,6 +182,7 @@ class Turns:
         """A lane is over, and so is what only it could have started."""
         with self._changed:
             self._ended.add(path)
+            self._has_reacted(path)
             self._advance()
 
     def revive(self, path: Path) -> None:
@@ -401,6 +411,7 @@ class Turns:
                 self.on_out_of_turn(child)
             return True
         with self._changed:
+            self._has_reacted(self._paths[child])
             place, since = self._next, time.monotonic()
             while not self._has_come(child, what):
                 patience = _AGAIN if self._stalled == place else PATIENCE
@@ -414,8 +425,23 @@ class Turns:
         if follows[1] and self._paths[follows[0]] != self._paths[child]:
             # Another thread has just got an outcome. What it does with it before its
             # next call came before this.
-            time.sleep(_REACTION)
+            self._let_react(self._paths[follows[0]])
         return True
+
+    def _has_reacted(self, path: Path) -> None:
+        if self._reacting == path:
+            self._reacting = None
+            self._reacted.notify_all()
+
+    def _let_react(self, path: Path) -> None:
+        until = time.monotonic() + _REACTION_MOST
+        with self._changed:
+            while self._reacting == path:
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                self._reacted.wait(left)
+        time.sleep(_REACTION)
 
     def _is_over(self, since: float, patience: float) -> bool:
         """Whether a thread has waited long enough for something to move."""

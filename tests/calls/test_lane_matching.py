@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workers that take jobs as they come: requests decide who makes a recorded call."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import pytest
+
+import enact
+
+RAN = []
+CHANCE = random.Random(0)
+
+
+@enact.register(name="lane_matching/work")
+def work(job):
+    RAN.append(job)
+    time.sleep(CHANCE.random() * 0.002)
+    return job * 2
+
+
+@enact.register(name="lane_matching/threads")
+def threads(count):
+    jobs, done = queue.Queue(), []
+
+    def worker(number):
+        while (job := jobs.get()) is not None:
+            done.append(work(job))
+
+    workers = [threading.Thread(target=worker, args=(n,)) for n in range(3)]
+    for thread in workers:
+        thread.start()
+    for job in range(count):
+        jobs.put(job)
+    for _ in workers:
+        jobs.put(None)
+    for thread in workers:
+        thread.join()
+    return sorted(done)
+
+
+def test_worker_threads_replay_as_those_that_made_the_calls():
+    with enact.InMemoryStore():
+        for _ in range(10):
+            inv = enact.invoke(threads, (9,))
+            RAN.clear()
+            assert inv.rewind(0).replay(live="forbid") == inv
+            assert RAN == []
+
+
+def test_worker_threads_do_no_job_again_after_a_rewind():
+    with enact.InMemoryStore():
+        inv = enact.invoke(threads, (9,))
+        for view in inv.children:
+            kept = inv.rewind(to=view)
+            RAN.clear()
+            done = kept.replay()
+            assert done.output == inv.output
+            made = {one.input.args[0] for one in kept.children if one.status != "open"}
+            assert not made & set(RAN)
+
+
+@enact.register(name="lane_matching/as_they_come")
+def as_they_come():
+    with ThreadPoolExecutor(3) as pool:
+        futures = [pool.submit(work, n) for n in range(6)]
+        work("meanwhile")  # some are done then, and come in the order of a set
+        return [work(f"then {future.result()}") for future in as_completed(futures)]
+
+
+def test_futures_that_are_done_come_in_the_same_order():
+    with enact.InMemoryStore():
+        for _ in range(10):
+            inv = enact.invoke(as_they_come)
+            assert inv.rewind(0).replay(live="forbid") == inv
+
+
+SHIFT = [0]
+
+
+@enact.register(name="lane_matching/strays")
+async def strays():
+    async def task(name):
+        first = work(name)
+        await asyncio.sleep(0)
+        return [first, work(f"{name} {SHIFT[0]}")]
+
+    return await asyncio.gather(task("a"), task("b"))
+
+
+def test_a_call_that_nobody_recorded_is_still_an_error():
+    with enact.InMemoryStore():
+        inv = asyncio.run(enact.invoke_async(strays))
+        SHIFT[0] += 1
+        for kept in (inv.rewind(0), inv.rewind(to=inv.children[-1])):
+            with pytest.raises(enact.ReplayError, match="left the record"):
+                asyncio.run(kept.replay_async())
