@@ -75,7 +75,7 @@ class LaneMatching:
     def left(self) -> list[int]:
         """Indices of the recorded calls that no lane has come to."""
         left = [index for queue in self._unclaimed.values() for index in queue]
-        for path, lane in self._live.items():
+        for path, lane in [*self._live.items()]:  # others may begin meanwhile
             if path in self._claimed:
                 left += lane.queue[lane.cursor :]
         return left
@@ -85,7 +85,7 @@ class LaneMatching:
         here = threading.get_ident()
         return all(
             lane.thread == here or self._turns.has_ended(path)
-            for path, lane in self._live.items()
+            for path, lane in [*self._live.items()]  # others may begin meanwhile
         )
 
     # --- lanes that begin -------------------------------------------------------------
@@ -197,7 +197,7 @@ class LaneMatching:
         above = lane.path[:-1]
         return any(
             path != lane.path and path[:-1] == above and self._may_trade(lane, other)
-            for path, other in self._live.items()
+            for path, other in [*self._live.items()]
         )
 
     def awaits(self, lane: Lane, index: int) -> None:
