@@ -18,9 +18,9 @@ from enact.calls.alignment import Alignment
 from enact.calls.divergence import left, missing, out_of_turn
 from enact.calls.lane_matching import LaneMatching, next_of, same
 from enact.calls.layout import Recorded
+from enact.calls.recorded_calls import RecordedCalls
 from enact.calls.targets import NAMED
 from enact.calls.turns import Turns
-from enact.values import ATOMIC, decode
 from enact.values.cbor import decode_form
 from enact.values.cids import CID_PREFIX
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from enact.calls.session import Session
     from enact.calls.targets import Target
     from enact.errors import CallError, ReplayError
-
-_BATCH = 128
 
 LAST = -1
 """In the place of a recorded call: all of them."""
@@ -68,14 +66,11 @@ class Plan:
 
     __slots__ = (
         "_alignment",
-        "_batch",
-        "_batch_cids",
-        "_batch_start",
         "_lanes",
         "_lock",
         "_made",
-        "_outputs",
         "_paths",
+        "_recorded",
         "_retry",
         "_source",
         "calls",
@@ -94,16 +89,14 @@ class Plan:
         self._source = source
         # Lanes may be threads: each call is to be handed out once.
         self._lock = threading.RLock()
-        self._batch: list[Any] = []  # of Recorded or Leaf
-        self._batch_cids: list[bytes] = []
-        self._batch_start = 0
+        details = recorded.details
         self.calls: Sequence[bytes] = recorded.children
+        if details is not None and details.ahead:
+            self.calls = [*recorded.children, *details.ahead]
+        self._recorded = RecordedCalls(self.calls, source)
         self._made = len(recorded.children)
         self._alignment: Alignment | None = None
         self._paths: list[Path] | None = None
-        # Blocks of outputs, read for a batch at a time.
-        self._outputs: dict[Any, bytes] = {}
-        details = recorded.details
         self._retry: frozenset[int] = frozenset()
         self._lanes: LaneMatching | None = None
         self.turns: Turns | None = None
@@ -111,8 +104,6 @@ class Plan:
             return
         if details.retry and not stands:
             self._retry = frozenset(details.retry)
-        if details.ahead:
-            self.calls = [*recorded.children, *details.ahead]
         if details.lanes is not None:
             lanes: dict[Path, list[int]] = {}
             for index, path in enumerate(details.lanes):
@@ -181,23 +172,7 @@ class Plan:
 
     def child(self, index: int) -> Recorded:
         """The recorded child ``index``."""
-        with self._lock:
-            return self._child(index)
-
-    def _child(self, index: int) -> Recorded:
-        place = index - self._batch_start
-        if not 0 <= place < len(self._batch):
-            start = max(0, index - 8)
-            cids = list(self.calls[start : start + _BATCH])
-            self._batch = layout.read_ready(cids, self._source)
-            self._batch_cids = cids
-            self._batch_start = start
-            place = index - start
-        recorded = self._batch[place]
-        if type(recorded) is tuple:
-            cid = self._batch_cids[place]
-            recorded = self._batch[place] = Recorded.of_leaf(cid, recorded)
-        return recorded  # type: ignore[no-any-return]  # a leaf was just replaced
+        return self._recorded[index]
 
     def quick_answer(
         self,
@@ -218,12 +193,13 @@ class Plan:
         if self._alignment is not None:
             return None
         index = queue[cursor]
-        place = index - self._batch_start
-        batch = self._batch
+        calls = self._recorded
+        place = index - calls.start
+        batch = calls.batch
         if not 0 <= place < len(batch):
-            self.child(index)
-            batch = self._batch
-            place = index - self._batch_start
+            calls[index]
+            batch = calls.batch
+            place = index - calls.start
         recorded = batch[place]
         if type(recorded) is tuple:
             _, _, invokable, given, _, code, value = recorded
@@ -243,34 +219,13 @@ class Plan:
         if index in self._retry or frame.unwinding or self.session.error is not None:
             return None
         frame.cursor = cursor + 1
-        frame.children.append(self._batch_cids[place])
+        frame.children.append(calls.cids[index])
         frame.position += 1
         if frame.below is None:
             frame.below = {target.version}
         else:
             frame.below.add(target.version)
-        return Given(self.value(recorded) if value is layout.NOT_READ else value)
-
-    def value(self, recorded: Recorded) -> Any:
-        """The output of a recorded call: a fresh one, if it can change in place."""
-        value = recorded.value
-        if value is not layout.NOT_READ:
-            return value
-        data = self._outputs.get(recorded.output)
-        if data is None:
-            self._outputs = self._source.load_blocks(
-                [
-                    known.output
-                    for known in self._batch
-                    if type(known) is not tuple and known.simple
-                ]
-                or [recorded.output]
-            )
-            data = self._outputs[recorded.output]
-        value = decode(data, self._source)
-        if type(value) in ATOMIC:
-            recorded.value = value
-        return value
+        return Given(calls.value(recorded) if value is layout.NOT_READ else value)
 
     def match(self, lane: Lane, call: Input) -> Match | None:
         """The recorded call that ``call``, made in ``lane``, is; None for a new one.
@@ -290,7 +245,7 @@ class Plan:
             lanes.choose(lane, call)
             index = next_of(lane)
             if not self.session.changed and self._alignment is None:
-                if index is None or not same(self._child(index), call):
+                if index is None or not same(self._recorded[index], call):
                     lanes.stand_in(lane, call)
         queue = lane.queue
         cursor = lane.cursor
@@ -298,7 +253,7 @@ class Plan:
         while cursor < len(queue):
             index = queue[cursor]
             if alignment is None or alignment.is_free(index):
-                recorded = self._child(index)
+                recorded = self._recorded[index]
                 is_same = same(recorded, call)
                 if not (is_same or self._is_empty(index)):
                     break
@@ -530,7 +485,8 @@ class TopPlan(Plan):
         self._top = top
         retry = top.status == "failed" and not top.is_given
         self._retry = frozenset([0] if retry else [])
-        self._batch, self._batch_cids = [top], [top.cid]
+        self._recorded = RecordedCalls([top.cid], source)
+        self._recorded.batch = [top]
         self._lanes = self._paths = None
         self.turns = None
 
