@@ -118,7 +118,7 @@ class LaneMatching:
 
     def claim(self, lane: Lane, path: Path) -> None:
         """A lane goes on with what was recorded in lane ``path``."""
-        if path != lane.path and not self._plan.session.changed:
+        if path != lane.path and not self._plan.session.rewritten:
             other = self._live.get(path)
             if other is not None and self._may_trade(lane, other):
                 self._trade(lane, other)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from enact.calls.policy import Policy
-from enact.calls.verdicts import CHANGES
+from enact.calls.verdicts import CHANGES, CODE_CHANGED, REQUEST_CHANGED
 from enact.calls.versions import Versions
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Session:
         explained: some call was not answered from the record, so that the program
             may do other things from here on.
         changed: the program was seen to take another way than the recorded one.
+        rewritten: calls do something else than recorded, not only their outcomes.
         verdicts: of calls that were not simply reused, by path.
         error: the first difference that nothing explained. The program may catch it,
             but the replay has failed.
@@ -40,6 +41,7 @@ class Session:
         "error",
         "explained",
         "policy",
+        "rewritten",
         "verdicts",
         "versions",
     )
@@ -49,6 +51,7 @@ class Session:
         self.versions = Versions(source)
         self.explained = False
         self.changed = False
+        self.rewritten = False
         self.verdicts: dict[str, str] = {}
         self.error: CallError | None = None
         self.disorder: CallError | None = None
@@ -73,4 +76,5 @@ class Session:
         """Note a verdict that explains differences from here on."""
         self.explained = True
         self.changed = self.changed or verdict in CHANGES
+        self.rewritten = self.rewritten or verdict in (CODE_CHANGED, REQUEST_CHANGED)
         self.verdicts[path] = verdict

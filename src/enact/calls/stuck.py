@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
-from enact.calls.rest import has_timer, is_idle, look_later
+from enact.calls.awaiting import awaits
+from enact.calls.rest import OtherLoop, has_timer, is_idle, look_later
 
 if TYPE_CHECKING:
     from enact.calls.rest import Loop
@@ -20,6 +22,16 @@ PATIENCE = 5.0
 # for what it would do is likelier than that one sleeps for longer.
 LAST_PATIENCE = 1.0
 _LOOK_AGAIN = 0.002
+
+
+def awaits_thread(loop: Loop) -> bool:
+    """Whether a task of an asyncio loop waits for what it has a thread of anyio do."""
+    to_thread = sys.modules.get("anyio.to_thread")
+    if to_thread is None or isinstance(loop, OtherLoop):
+        return False
+    from asyncio import all_tasks
+
+    return any(awaits(task.get_coro(), to_thread.run_sync) for task in all_tasks(loop))
 
 
 class Watch:
@@ -43,6 +55,8 @@ class Watch:
             return
         if turns._next != self.place:
             self.place, self.since, self.quiet = turns._next, time.monotonic(), 0
+        elif turns.is_up_to_thread() or awaits_thread(self.loop):
+            self.quiet = 0
         elif is_idle(self.loop, but_timeouts=turns.waits_for_all()):
             # Twice in a row: a callback from a thread may just be on its way.
             self.quiet += 1

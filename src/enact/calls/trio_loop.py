@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import math
 import threading
-import types
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 import trio
 from trio import lowlevel
 
 from enact.calls import rest
-from enact.calls.drivers import Driver
+from enact.calls.awaiting import awaits
 from enact.calls.lanes import CURRENT, Lane, lane_of_thread
 
 _start_soon = trio.Nursery.start_soon
@@ -152,28 +150,12 @@ class _Watch(trio.abc.Instrument):
 
 def waits_for_thread(task: lowlevel.Task | None) -> bool:
     """Whether a task, or one below it, waits for what it has a thread do."""
-    code = inspect.unwrap(trio.to_thread.run_sync).__code__
     tasks = [] if task is None else [task]
     for one in tasks:
         tasks += [child for room in one.child_nurseries for child in room.child_tasks]
-        if any(frame.f_code is code for frame in _frames(one.coro)):
+        if awaits(one.coro, trio.to_thread.run_sync):
             return True
     return False
-
-
-def _frames(coro: Any) -> Iterator[types.FrameType]:
-    """The frames of a coroutine and of what it awaits, also below a driver."""
-    while coro is not None:
-        frame = getattr(coro, "cr_frame", None) or getattr(coro, "gi_frame", None)
-        if frame is None:
-            return
-        yield frame
-        if frame.f_code is Driver.__await__.__code__:
-            coro = frame.f_locals["self"]
-        else:
-            coro = getattr(coro, "cr_await", None) or getattr(
-                coro, "gi_yieldfrom", None
-            )
 
 
 class Future:

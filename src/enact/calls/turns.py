@@ -61,6 +61,7 @@ class Turns:
         "_held",
         "_items",
         "_last",
+        "_letting",
         "_lock",
         "_next",
         "_order",
@@ -122,6 +123,8 @@ class Turns:
         self._changed = threading.Condition(self._lock)
         # The lane that has just got an outcome, if a thread runs it.
         self._reacting: Path | None = None
+        # How many threads whose turn it is let others react.
+        self._letting = 0
         self._reacted = threading.Condition(self._lock)
         # Threads that wait for an event, each under that.
         self._threads: dict[tuple[int, int], threading.Condition] = {}
@@ -422,11 +425,24 @@ class Turns:
                     self._stalled = place
                     return False
             follows = self._order[self._next - 1] if self._next else _REST
-        if follows[1] and self._paths[follows[0]] != self._paths[child]:
-            # Another thread has just got an outcome. What it does with it before its
-            # next call came before this.
+            if not follows[1] or self._paths[follows[0]] == self._paths[child]:
+                return True
+            self._letting += 1
+        # Another thread has just got an outcome. What it does with it before its next
+        # call came before this.
+        try:
             self._let_react(self._paths[follows[0]])
+        finally:
+            with self._changed:
+                self._letting -= 1
         return True
+
+    def is_up_to_thread(self) -> bool:
+        """Whether a thread waits for what comes next, or is just about to do it."""
+        place = self._next
+        if self._letting:
+            return True
+        return place < len(self._order) and self._order[place] in self._threads
 
     def _has_reacted(self, path: Path) -> None:
         if self._reacting == path:
