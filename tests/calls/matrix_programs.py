@@ -14,7 +14,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -646,15 +645,4 @@ def thread_workers():
         jobs.put(None)
     for thread in workers:
         thread.join()
-    return sorted(results), []
-
-
-@with_threads
-def executor_as_completed():
-    """What comes first is chance; the calls of the main thread are in that order."""
-    results = []
-    with ThreadPoolExecutor(2) as pool:
-        started = [pool.submit(two_in_thread, name) for name in "abc"]
-        for future in futures.as_completed(started):
-            results.append(leaf_sync(f"then {future.result()[0]}"))
     return sorted(results), []

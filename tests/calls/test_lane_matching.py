@@ -8,7 +8,7 @@ import queue
 import random
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 
 import pytest
 
@@ -70,7 +70,7 @@ def test_worker_threads_do_no_job_again_after_a_rewind():
 def as_they_come():
     with ThreadPoolExecutor(3) as pool:
         futures = [pool.submit(work, n) for n in range(6)]
-        work("meanwhile")  # some are done then, and come in the order of a set
+        wait(futures)  # all are done, so they come in the order of a set
         return [work(f"then {future.result()}") for future in as_completed(futures)]
 
 
@@ -78,6 +78,30 @@ def test_futures_that_are_done_come_in_the_same_order():
     with enact.InMemoryStore():
         for _ in range(10):
             inv = enact.invoke(as_they_come)
+            assert inv.rewind(0).replay(live="forbid") == inv
+
+
+@enact.register(name="lane_matching/locked")
+def locked():
+    lock, order = threading.Lock(), []
+
+    def worker(name):
+        time.sleep(CHANCE.random() * 0.003)
+        with lock:
+            order.extend([work(f"{name} one"), work(f"{name} two")])
+
+    workers = [threading.Thread(target=worker, args=(n,)) for n in "abc"]
+    for thread in workers:
+        thread.start()
+    for thread in workers:
+        thread.join()
+    return order
+
+
+def test_threads_that_begin_by_taking_a_lock_take_it_in_the_recorded_order():
+    with enact.InMemoryStore():
+        for _ in range(5):
+            inv = enact.invoke(locked)
             assert inv.rewind(0).replay(live="forbid") == inv
 
 

@@ -218,7 +218,10 @@ def run_in_lane(
     before = _here.lane
     _here.lane = lane
     token = CURRENT.set(lane)
+    plan = lane.frame.plan
     try:
+        if plan is not None:
+            plan.begins(lane)
         return run(*args, **kwargs)
     finally:
         CURRENT.reset(token)

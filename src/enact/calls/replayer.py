@@ -133,6 +133,13 @@ class Plan:
         if self._lanes is not None:
             self._lanes.enlist(lane)
 
+    def begins(self, lane: Lane) -> None:
+        """A thread begins to run a lane: its turn may come later."""
+        if self.turns is not None and not self.session.changed:
+            first = next_of(lane)
+            if first is not None:
+                self.turns.wait_to_begin(first)
+
     def finished(self, lane: Lane) -> None:
         """A lane has come to its end: it will make no more calls."""
         if self.turns is not None and self._lanes is not None:

@@ -43,6 +43,9 @@ _STALL = 0.25
 # nothing has moved since: it would only take as long again, at each call.
 _AGAIN = 0.01
 
+# How long nothing may move before a thread begins though its first call comes later.
+_BEGIN = 0.05
+
 _REST = (-1, False)
 
 
@@ -443,6 +446,24 @@ class Turns:
         if self._letting:
             return True
         return place < len(self._order) and self._order[place] in self._threads
+
+    def wait_to_begin(self, child: int) -> None:
+        """Block a thread that has made no call until its first one comes next.
+
+        What it does before that, such as taking a lock, may be in the way of others.
+        So may it be that it has not begun: it does once nothing moves for a moment.
+        """
+        if rest.running_loop() is not None:
+            return
+        with self._changed:
+            place, since = self._next, time.monotonic()
+            while not self._has_come(child, False):
+                if self._next != place:
+                    place, since = self._next, time.monotonic()
+                left = since + _BEGIN - time.monotonic()
+                if left <= 0:
+                    return
+                self._wait_for((child, False), left)
 
     def _has_reacted(self, path: Path) -> None:
         if self._reacting == path:

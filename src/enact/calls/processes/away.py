@@ -222,6 +222,9 @@ class AwayPlan(Plan):
     def enlist(self, lane: Lane) -> None:
         pass
 
+    def begins(self, lane: Lane) -> None:
+        pass
+
     def finished(self, lane: Lane) -> None:
         if self.turns is not None:
             self._away.ask("over", lane.path, {})
