@@ -14,8 +14,6 @@ lane whose turn would come first goes on.
 from __future__ import annotations
 
 import functools
-import threading
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,39 +22,21 @@ from enact.calls.drivers import Driver, Turn
 from enact.calls.layout import REST, item_of
 from enact.calls.order import ITEM
 from enact.calls.rest import when_at_rest
-from enact.calls.stuck import LAST_PATIENCE, PATIENCE, Watch
+from enact.calls.stuck import Watch
+from enact.calls.thread_turns import AT_REST, ThreadTurns, nothing
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
     from enact.calls.rest import Loop
 
-# How long a thread is given to react to an outcome, before others go on: until it is
-# at its next call or its end, if it takes no longer than the first; and a bit.
-_REACTION_MOST = 0.005
-_REACTION = 0.0001
 
-# How long nothing may move before a thread that waits for all others goes on, though
-# others wait for their turns.
-_STALL = 0.25
-
-# The same for what comes after a wait of PATIENCE in which nothing moved, as long as
-# nothing has moved since: it would only take as long again, at each call.
-_AGAIN = 0.01
-
-# How long nothing may move before a thread begins though its first call comes later.
-_BEGIN = 0.05
-
-_REST = (-1, False)
-
-
-class Turns:
+class Turns(ThreadTurns):
     """The order of starts and ends within one replayed frame."""
 
     __slots__ = (
         "_ancestors",
         "_beginning",
         "_begun",
-        "_changed",
         "_cut",
         "_done",
         "_dropped",
@@ -64,24 +44,12 @@ class Turns:
         "_held",
         "_items",
         "_last",
-        "_letting",
-        "_lock",
-        "_next",
-        "_order",
-        "_paths",
         "_places",
-        "_reacted",
-        "_reacting",
         "_rested",
         "_resting",
-        "_stalled",
-        "_threads",
         "_waiting",
         "_watching",
         "_woken",
-        "hurries",
-        "is_alone",
-        "on_out_of_turn",
         "on_rest",
     )
 
@@ -92,7 +60,7 @@ class Turns:
         self._items: dict[int, int] = {}
         for event in events:
             if event == REST:
-                order.append(_REST)
+                order.append(AT_REST)
             elif event == 0:
                 order.append((started, False))
                 started += 1
@@ -102,35 +70,16 @@ class Turns:
                 order.append((child, ITEM + count - 1))
             else:
                 order.append((event - 1, True))
-        self._order = order
-        self._paths = paths
+        super().__init__(order, paths)
         self._done: set[tuple[int, int]] = set()
         # Those that may come, but have no place in the order.
         self._dropped = set(range(started, len(paths)))
-        self._next = 0
         # Of starts, for those who ask.
         self._places: dict[int, int] = {}
         self._ancestors = {path[:n] for path in set(paths) for n in range(len(path))}
         self._resting = self._rested = -1
-        # Where in the order a thread has waited for as long as it does.
-        self._stalled = -1
         #: Told when a recorded rest has come again.
-        self.on_rest: Callable[[], None] = _nothing
-        #: Whether no thread but this one could make what comes next happen.
-        self.is_alone: Callable[[], bool] = _nobody_knows
-        #: Told of a recorded call that comes before its turn, and cannot wait.
-        self.on_out_of_turn: Callable[[int], None] = _nothing
-        #: Nobody waits for all others any more: one of them needs what that one does.
-        self.hurries = False
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
-        # The lane that has just got an outcome, if a thread runs it.
-        self._reacting: Path | None = None
-        # How many threads whose turn it is let others react.
-        self._letting = 0
-        self._reacted = threading.Condition(self._lock)
-        # Threads that wait for an event, each under that.
-        self._threads: dict[tuple[int, int], threading.Condition] = {}
+        self.on_rest: Callable[[], None] = nothing
         self._waiting: dict[Path, list[Turn]] = {}
         self._begun: set[Path] = {()}
         self._ended: set[Path] = set()
@@ -163,8 +112,8 @@ class Turns:
         """The start or end of a recorded call, or an item of it, has taken place."""
         with self._changed:
             self._done.add((child, what))
-            if what and rest.running_loop() is None:
-                self._reacting = self._paths[child]
+            if what:
+                self._is_reacting(self._paths[child])
             self._advance()
 
     def drop(self, child: int) -> None:
@@ -174,9 +123,7 @@ class Turns:
             self._done.add((child, False))
             self._done.add((child, True))
             self._advance()
-            for event, waiting in self._threads.items():
-                if event[0] == child:
-                    waiting.notify_all()
+            self._wake_threads_of(child)
 
     def awaits_cancellation(self, child: int) -> None:
         """A recorded call ends next, as soon as another lane cancels it."""
@@ -241,7 +188,7 @@ class Turns:
         order, done, place = self._order, self._done, self._next
         while place < len(order):
             event = order[place]
-            if event is _REST:
+            if event is AT_REST:
                 if self._must_rest(place):
                     break
                 self.on_rest()
@@ -262,7 +209,7 @@ class Turns:
             for path in list(self._waiting):
                 self._wake(path)
             return
-        if order[place] is _REST:
+        if order[place] is AT_REST:
             return
         turn = self._paths[order[place][0]]
         self._wake(turn)
@@ -271,16 +218,6 @@ class Turns:
                 self._wake(turn[:length])
             for path in self._last & self._waiting.keys():
                 self._wake(path)
-
-    def _wake_thread(self) -> None:
-        """Wake the thread whose turn it is; to wake all each time would take long."""
-        if self._next < len(self._order):
-            waiting = self._threads.get(self._order[self._next])
-            if waiting is not None:
-                waiting.notify_all()
-            return
-        for waiting in self._threads.values():
-            waiting.notify_all()
 
     def _must_rest(self, place: int) -> bool:
         """Whether a rest in the order is still to come."""
@@ -296,7 +233,7 @@ class Turns:
 
     def _rests_next(self) -> bool:
         place = self._next
-        return place < len(self._order) and self._order[place] is _REST
+        return place < len(self._order) and self._order[place] is AT_REST
 
     def _rest(self, place: int) -> None:
         with self._changed:
@@ -326,7 +263,7 @@ class Turns:
         if self._next >= len(self._order):
             return True
         event = self._order[self._next]
-        if event is _REST:
+        if event is AT_REST:
             return False
         turn = self._paths[event[0]]
         if turn == path:
@@ -397,100 +334,7 @@ class Turns:
                 return False
         return False
 
-    def _is_next_but_for_rest(self, child: int, what: int) -> bool:
-        """``is_next``, where the loop need not have come to rest before."""
-        if self.is_next(child, what):
-            return True
-        following = (event for event in self._order[self._next :] if event != _REST)
-        return next(following, None) == (child, what)
-
     # --- waiting --------------------------------------------------------------------
-
-    def wait_in_thread(self, child: int, what: int) -> bool:
-        """Block this thread until the event comes next; false if it does not.
-
-        In the thread of a running event loop it does not block: the call is not
-        awaited, so nothing else could go on meanwhile.
-        """
-        if rest.running_loop() is not None:
-            if not self._is_next_but_for_rest(child, what):
-                self.on_out_of_turn(child)
-            return True
-        with self._changed:
-            self._has_reacted(self._paths[child])
-            place, since = self._next, time.monotonic()
-            while not self._has_come(child, what):
-                patience = _AGAIN if self._stalled == place else PATIENCE
-                self._wait_for((child, what), min(patience, 0.25))
-                if self._next != place:
-                    place, since = self._next, time.monotonic()
-                elif self._is_over(since, patience):
-                    self._stalled = place
-                    return False
-            follows = self._order[self._next - 1] if self._next else _REST
-            if not follows[1] or self._paths[follows[0]] == self._paths[child]:
-                return True
-            self._letting += 1
-        # Another thread has just got an outcome. What it does with it before its next
-        # call came before this.
-        try:
-            self._let_react(self._paths[follows[0]])
-        finally:
-            with self._changed:
-                self._letting -= 1
-        return True
-
-    def is_up_to_thread(self) -> bool:
-        """Whether a thread waits for what comes next, or is just about to do it."""
-        place = self._next
-        if self._letting:
-            return True
-        return place < len(self._order) and self._order[place] in self._threads
-
-    def wait_to_begin(self, child: int) -> None:
-        """Block a thread that has made no call until its first one comes next.
-
-        What it does before that, such as taking a lock, may be in the way of others.
-        So may it be that it has not begun: it does once nothing moves for a moment.
-        """
-        if rest.running_loop() is not None:
-            return
-        with self._changed:
-            place, since = self._next, time.monotonic()
-            while not self._has_come(child, False):
-                if self._next != place:
-                    place, since = self._next, time.monotonic()
-                left = since + _BEGIN - time.monotonic()
-                if left <= 0:
-                    return
-                self._wait_for((child, False), left)
-
-    def _has_reacted(self, path: Path) -> None:
-        if self._reacting == path:
-            self._reacting = None
-            self._reacted.notify_all()
-
-    def _let_react(self, path: Path) -> None:
-        until = time.monotonic() + _REACTION_MOST
-        with self._changed:
-            while self._reacting == path:
-                left = until - time.monotonic()
-                if left <= 0:
-                    break
-                self._reacted.wait(left)
-        time.sleep(_REACTION)
-
-    def _is_over(self, since: float, patience: float) -> bool:
-        """Whether a thread has waited long enough for something to move."""
-        waited = time.monotonic() - since
-        return waited >= patience or (waited >= _STALL and self.is_alone())
-
-    def _wait_for(self, event: tuple[int, int], timeout: float) -> None:
-        waiting = self._threads.get(event)
-        if waiting is None:
-            waiting = self._threads[event] = threading.Condition(self._lock)
-        waiting.wait(timeout)
-        self._threads.pop(event, None)
 
     async def wait(self, child: int, what: int) -> None:
         """Wait in a task until the event comes next, or a start has come."""
@@ -527,29 +371,6 @@ class Turns:
             return True
         following, what = self._order[self._next]
         return what == 1 and following in self._cut
-
-    def wait_for_rest_of_order_in_thread(self, child: int = -1) -> None:
-        """Block this thread until all that was recorded has happened, or nothing does.
-
-        In the thread of a running event loop it does not block.
-
-        Args:
-            child: as for `wait_for_rest_of_order`.
-        """
-        if rest.running_loop() is not None:
-            return
-        with self._changed:
-            place, since = self._next, time.monotonic()
-            while not self._is_up_to_last(child):
-                # Others may need what only this thread can free, such as its place
-                # in a pool: one that asked a person had freed it.
-                patience = _STALL if self._threads else LAST_PATIENCE
-                if self._is_over(since, patience):
-                    self.hurries = True
-                    return
-                self._changed.wait(0.05)
-                if self._next != place:
-                    place, since = self._next, time.monotonic()
 
     async def _park(self, path: Path) -> bool:
         turn = self._turn(path)
@@ -610,14 +431,6 @@ class Turns:
     def drive(self, lane: Lane, coro: Coroutine[Any, Any, Any]) -> Driver:
         """Run ``coro`` so that it wakes only in its turn."""
         return Driver(self, lane, coro)
-
-
-def _nothing(*_: object) -> None:
-    pass
-
-
-def _nobody_knows() -> bool:
-    return False
 
 
 def _resolve(future: Any) -> None:

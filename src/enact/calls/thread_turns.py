@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns of threads: each blocks until what it does comes next in the recorded order."""
+
+from __future__ import annotations
+
+import abc
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from enact.calls import rest
+from enact.calls.stuck import LAST_PATIENCE, PATIENCE
+
+if TYPE_CHECKING:
+    from enact.calls.lanes import Path
+
+# How long a thread is given to react to an outcome, before others go on: until it is
+# at its next call or its end, if it takes no longer than the first; and a bit.
+_REACTION_MOST = 0.005
+_REACTION = 0.0001
+
+# How long nothing may move before a thread that waits for all others goes on, though
+# others wait for their turns.
+_STALL = 0.25
+
+# The same for what comes after a wait of PATIENCE in which nothing moved, as long as
+# nothing has moved since: it would only take as long again, at each call.
+_AGAIN = 0.01
+
+# How long nothing may move before a thread begins though its first call comes later.
+_BEGIN = 0.05
+
+AT_REST = (-1, False)
+"""In an order: the event loop comes to rest."""
+
+
+class ThreadTurns(abc.ABC):
+    """The order of events within a frame, as threads see it.
+
+    Args:
+        order: calls, and what happens to them: see ``order.ITEM``.
+        paths: lanes of the calls.
+    """
+
+    __slots__ = (
+        "_changed",
+        "_letting",
+        "_lock",
+        "_next",
+        "_order",
+        "_paths",
+        "_reacted",
+        "_reacting",
+        "_stalled",
+        "_threads",
+        "hurries",
+        "is_alone",
+        "on_out_of_turn",
+    )
+
+    def __init__(self, order: list[tuple[int, int]], paths: list[Path]) -> None:
+        self._order = order
+        self._paths = paths
+        self._next = 0
+        #: Whether no thread but this one could make what comes next happen.
+        self.is_alone: Callable[[], bool] = _nobody_knows
+        #: Told of a recorded call that comes before its turn, and cannot wait.
+        self.on_out_of_turn: Callable[[int], None] = nothing
+        #: Nobody waits for all others any more: one of them needs what that one does.
+        self.hurries = False
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        # The lane that has just got an outcome, if a thread runs it.
+        self._reacting: Path | None = None
+        # How many threads whose turn it is let others react.
+        self._letting = 0
+        self._reacted = threading.Condition(self._lock)
+        # Threads that wait for an event, each under that.
+        self._threads: dict[tuple[int, int], threading.Condition] = {}
+        # Where in the order a thread has waited for as long as it does.
+        self._stalled = -1
+
+    @abc.abstractmethod
+    def is_next(self, child: int, what: int) -> bool:
+        """Whether this very event comes next, or has no place in the order."""
+
+    @abc.abstractmethod
+    def _has_come(self, child: int, what: int) -> bool:
+        """Whether an event comes next, or is a start that has come."""
+
+    @abc.abstractmethod
+    def _is_up_to_last(self, child: int) -> bool:
+        """Whether it is the turn of those that wait for all the others."""
+
+    # --- waiting --------------------------------------------------------------------
+
+    def wait_in_thread(self, child: int, what: int) -> bool:
+        """Block this thread until the event comes next; false if it does not.
+
+        In the thread of a running event loop it does not block: the call is not
+        awaited, so nothing else could go on meanwhile.
+        """
+        if rest.running_loop() is not None:
+            if not self._is_next_but_for_rest(child, what):
+                self.on_out_of_turn(child)
+            return True
+        with self._changed:
+            self._has_reacted(self._paths[child])
+            place, since = self._next, time.monotonic()
+            while not self._has_come(child, what):
+                patience = _AGAIN if self._stalled == place else PATIENCE
+                self._wait_for((child, what), min(patience, 0.25))
+                if self._next != place:
+                    place, since = self._next, time.monotonic()
+                elif self._is_over(since, patience):
+                    self._stalled = place
+                    return False
+            follows = self._order[self._next - 1] if self._next else AT_REST
+            if not follows[1] or self._paths[follows[0]] == self._paths[child]:
+                return True
+            self._letting += 1
+        # Another thread has just got an outcome. What it does with it before its next
+        # call came before this.
+        try:
+            self._let_react(self._paths[follows[0]])
+        finally:
+            with self._changed:
+                self._letting -= 1
+        return True
+
+    def is_up_to_thread(self) -> bool:
+        """Whether a thread waits for what comes next, or is just about to do it."""
+        place = self._next
+        if self._letting:
+            return True
+        return place < len(self._order) and self._order[place] in self._threads
+
+    def wait_to_begin(self, child: int) -> None:
+        """Block a thread that has made no call until its first one comes next.
+
+        What it does before that, such as taking a lock, may be in the way of others.
+        So may it be that it has not begun: it does once nothing moves for a moment.
+        """
+        if rest.running_loop() is not None:
+            return
+        with self._changed:
+            place, since = self._next, time.monotonic()
+            while not self._has_come(child, False):
+                if self._next != place:
+                    place, since = self._next, time.monotonic()
+                left = since + _BEGIN - time.monotonic()
+                if left <= 0:
+                    return
+                self._wait_for((child, False), left)
+
+    def _has_reacted(self, path: Path) -> None:
+        if self._reacting == path:
+            self._reacting = None
+            self._reacted.notify_all()
+
+    def _let_react(self, path: Path) -> None:
+        until = time.monotonic() + _REACTION_MOST
+        with self._changed:
+            while self._reacting == path:
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                self._reacted.wait(left)
+        time.sleep(_REACTION)
+
+    def _is_over(self, since: float, patience: float) -> bool:
+        """Whether a thread has waited long enough for something to move."""
+        waited = time.monotonic() - since
+        return waited >= patience or (waited >= _STALL and self.is_alone())
+
+    def _wait_for(self, event: tuple[int, int], timeout: float) -> None:
+        waiting = self._threads.get(event)
+        if waiting is None:
+            waiting = self._threads[event] = threading.Condition(self._lock)
+        waiting.wait(timeout)
+        self._threads.pop(event, None)
+
+    def wait_for_rest_of_order_in_thread(self, child: int = -1) -> None:
+        """Block this thread until all that was recorded has happened, or nothing does.
+
+        In the thread of a running event loop it does not block.
+
+        Args:
+            child: as for `wait_for_rest_of_order`.
+        """
+        if rest.running_loop() is not None:
+            return
+        with self._changed:
+            place, since = self._next, time.monotonic()
+            while not self._is_up_to_last(child):
+                # Others may need what only this thread can free, such as its place
+                # in a pool: one that asked a person had freed it.
+                patience = _STALL if self._threads else LAST_PATIENCE
+                if self._is_over(since, patience):
+                    self.hurries = True
+                    return
+                self._changed.wait(0.05)
+                if self._next != place:
+                    place, since = self._next, time.monotonic()
+
+    def _is_next_but_for_rest(self, child: int, what: int) -> bool:
+        """``is_next``, where the loop need not have come to rest before."""
+        if self.is_next(child, what):
+            return True
+        following = (event for event in self._order[self._next :] if event != AT_REST)
+        return next(following, None) == (child, what)
+
+    # --- what happens ---------------------------------------------------------------
+
+    def _is_reacting(self, path: Path) -> None:
+        if rest.running_loop() is None:
+            self._reacting = path
+
+    def _wake_thread(self) -> None:
+        """Wake the thread whose turn it is; to wake all each time would take long."""
+        if self._next < len(self._order):
+            waiting = self._threads.get(self._order[self._next])
+            if waiting is not None:
+                waiting.notify_all()
+            return
+        for waiting in self._threads.values():
+            waiting.notify_all()
+
+    def _wake_threads_of(self, child: int) -> None:
+        for event, waiting in self._threads.items():
+            if event[0] == child:
+                waiting.notify_all()
+
+
+def nothing(*_: object) -> None:
+    """In the place of a function that nobody has put in."""
+
+
+def _nobody_knows() -> bool:
+    return False
