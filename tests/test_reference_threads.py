@@ -18,7 +18,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import enact
-from enact.calls import turns
+from enact.calls import thread_turns
 from tests import reference
 from tests.programs import (
     LIMIT,
@@ -312,7 +312,7 @@ def check_code(
         inv = both.record(Gate(schedule))
         names = both.change_code(changes)
         # A thread may wait for one that goes another way now; not for long here.
-        patch.setattr(turns, "PATIENCE", 0.3)
+        patch.setattr(thread_turns, "PATIENCE", 0.3)
         again_call, again = replay_both(both, call, inv, strict=False)
         if inv.status == "completed":
             check_verdicts(inv, again, names)

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import enact
-from enact.calls import turns
+from enact.calls import thread_turns
 
 RAN: list[object] = []
 # What programs depend on without a record of it.
@@ -349,7 +349,7 @@ def test_a_program_cannot_swallow_that_its_replay_failed():
 
 def test_a_lock_held_around_a_call_is_an_error_and_no_wrong_order(monkeypatch):
 
-    monkeypatch.setattr(turns, "PATIENCE", 0.3)
+    monkeypatch.setattr(thread_turns, "PATIENCE", 0.3)
     pauses = iter([0, 0.03, 0.06, 0])
 
     @enact.register(name="edges/locked")
@@ -414,11 +414,11 @@ def kept(number):
 
 
 def test_threads_wait_once_for_another_that_goes_another_way(monkeypatch):
-    monkeypatch.setattr(turns, "PATIENCE", 1.0)
+    monkeypatch.setattr(thread_turns, "PATIENCE", 1.0)
     waits = []
-    wait_for = turns.Turns._wait_for
+    wait_for = thread_turns.ThreadTurns._wait_for
     monkeypatch.setattr(
-        turns.Turns,
+        thread_turns.ThreadTurns,
         "_wait_for",
         lambda self, event, timeout: (
             waits.append(timeout),

@@ -56,8 +56,7 @@ async def in_some_order(
         ...         enact.testing.in_some_order,
         ...         args=(add_twice, (), 2),
         ...         score=lambda inv: float(inv.output != 2),  # is there a surprise?
-        ...         strategy="dfs(width=4)",
-        ...         budget=enact.search.Budget(calls=40),
+        ...         strategy="best_of(n=16)",
         ...     )
         >>> found.best.output.output
         1
