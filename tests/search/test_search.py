@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import math
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,37 @@ def test_a_search_is_the_same_each_time(program: Any, strategy: str) -> None:
         )
 
     assert search() == search()
+
+
+def test_equal_draws_are_equal_whatever_other_threads_did() -> None:
+    came = itertools.count()
+
+    @enact.register(name="search/late")
+    def late(length: int) -> int:
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(programs.part, [0] * length, 0)
+            other = pool.submit(programs.part, [50] * length, 0)
+            if next(came) % 2:
+                other.cancel()
+            return first.result() + other.result()
+
+    result = enact.search.run(
+        late,
+        (3,),
+        score=float,
+        strategy="sequential_halving(candidates=9)",
+        budget=Budget(calls=100),
+    )
+    tree = result.tree
+    by_digit: dict[int, set[bytes]] = {}
+    for node in tree.children(tree.root):
+        (digit,) = [
+            call.output for call in tree.invocation(node).find(programs.digit)[:1]
+        ]
+        by_digit.setdefault(digit, set()).add(tree.drawn(node))
+    assert len(by_digit) < len(tree.root.children)
+    assert all(len(digests) == 1 for digests in by_digit.values())
+    assert len(set().union(*by_digit.values())) == len(by_digit)
 
 
 @given(

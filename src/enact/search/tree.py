@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from enact.calls import Invocation
+from enact.calls import Invocation, edits
 from enact.calls.invocation import from_cid
 
 if TYPE_CHECKING:
@@ -157,6 +157,25 @@ class Tree:
     def output(self, node: Node | int) -> Any:
         """The output of a complete node."""
         return self.invocation(node).output
+
+    def drawn(self, node: Node) -> bytes:
+        """Digest of the call that was drawn to make a node.
+
+        Draws of a branch point that gave the same have equal digests, whatever other
+        threads of the program did meanwhile.
+        """
+        at = None if node.parent is None else self._nodes[node.parent].at
+        recorded = edits.read(node.cid, self._store)
+        for step in (at or "").split("/")[1:]:
+            *lane, position = map(int, step.split(":"))
+            details = recorded.details
+            found: Sequence[int] = range(len(recorded.children))
+            if details is not None and details.lanes is not None:
+                found = [n for n, other in enumerate(details.lanes) if other == lane]
+            if position >= len(found):
+                return node.cid
+            recorded = edits.read(recorded.children[found[position]], self._store)
+        return recorded.cid
 
     def __getitem__(self, id: int) -> Node:
         return self._nodes[id]

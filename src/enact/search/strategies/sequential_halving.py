@@ -74,9 +74,9 @@ class SequentialHalving(Strategy):
             self._tell_rollout(tree, node)
             return
         self.told += 1
-        if node.is_open and node.cid not in self.known:
+        if node.is_open and tree.drawn(node) not in self.known:
             self.made.append(node.id)
-            self.known.add(node.cid)
+            self.known.add(tree.drawn(node))
         if self.told == self.candidates and self.made:
             self.left, self.made, self.known = self.made, [], set()
             self.rounds = max(1, math.ceil(math.log2(len(self.left))))
