@@ -646,3 +646,23 @@ def thread_workers():
     for thread in workers:
         thread.join()
     return sorted(results), []
+
+
+@with_threads
+def thread_locks():
+    """Which thread has the lock next is chance, and in no result."""
+    lock, results = threading.Lock(), []
+
+    def work(name):
+        for n in range(2):
+            time.sleep(LIVE.pause(f"nap {name}{n}") or 0)
+            with lock:
+                results.append(leaf_sync(f"{name}{n}"))
+
+    workers = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+    for thread in workers:
+        thread.start()
+    work("c")
+    for thread in workers:
+        thread.join()
+    return sorted(results), []

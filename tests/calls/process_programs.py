@@ -39,6 +39,33 @@ def leaf(x: int) -> int:
     return x + 1
 
 
+@enact.register(name="process/slow_leaf")
+def slow_leaf(x: int) -> int:
+    note(f"leaf:{x}")
+    time.sleep(0.002 * (x % 3))
+    return x + 1
+
+
+def _locking(lock: Any, x: int) -> None:
+    for n in range(3):
+        time.sleep(0.001 * ((x + n) % 2))
+        with lock:
+            slow_leaf(10 * x + n)
+
+
+@enact.register(name="process/locking")
+def locking(method: str) -> int:
+    """They contend for a lock."""
+    context = multiprocessing.get_context(method)
+    lock = context.Lock()
+    workers = [context.Process(target=_locking, args=(lock, x)) for x in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return len(workers)
+
+
 @enact.register(name="process/inner")
 def inner(x: int) -> int:
     note(f"inner:{x}")

@@ -27,6 +27,7 @@ PROGRAMS = [
     programs.executor, programs.alone, programs.pool, programs.concurrent,
     programs.nested, programs.stateful, programs.handled, programs.streaming,
     programs.subclassed, programs.thread_pool, programs.called_back,
+    programs.locking,
 ]  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings(
@@ -74,7 +75,7 @@ def test_what_runs_in_processes_is_recorded_and_replayed(program, store):
     called = [
         call
         for call in inv.walk()
-        if str(call.name).endswith(("process/leaf", "process/later"))
+        if str(call.name).endswith(("process/leaf", "/slow_leaf", "process/later"))
     ]
     assert len(called) == len(ran)
     before = leaves()

@@ -78,8 +78,8 @@ class Answer:
             error = ReplayError(
                 f"replay of call {self.path()} of {self.target.name!r} stands still: "
                 "recorded calls of other threads come before it, and they are not "
-                "made. Threads that wait long for something untracked, or hold a lock "
-                "around a call, cannot be replayed in their order. Replay with "
+                "made. Threads that wait long for something untracked, or for each "
+                "other, cannot be replayed in their order. Replay with "
                 "`strict=False` to let it go on out of turn",
                 self.path(),
             )

@@ -14,6 +14,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from enact.calls.layout import Recorded
+from enact.calls.lock_points import is_at_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +88,16 @@ class LaneMatching:
             lane.thread == here or self._turns.has_ended(path)
             for path, lane in [*self._live.items()]  # others may begin meanwhile
         )
+
+    def is_held_up(self, path: Path) -> bool | None:
+        """Whether the thread of a lane waits for another one, or there is none.
+
+        It is not known of other processes.
+        """
+        lane = self._live.get(path)
+        if lane is not None and lane.is_away:
+            return None
+        return lane is None or is_at_one(lane.thread)
 
     # --- lanes that begin -------------------------------------------------------------
 

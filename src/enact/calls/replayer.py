@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from enact.calls import layout, rest
+from enact.calls import layout, lock_points, rest
 from enact.calls.alignment import Alignment
 from enact.calls.divergence import left, missing, out_of_turn
 from enact.calls.lane_matching import LaneMatching, next_of, same
@@ -126,23 +126,45 @@ class Plan:
             assert self.turns is not None
             self.turns.on_rest = frame.note_rest
             self.turns.is_alone = self._lanes.is_alone
+            self.turns.is_held_up = self._lanes.is_held_up
             self.turns.on_out_of_turn = functools.partial(self._out_of_turn, frame)
 
     def enlist(self, lane: Lane) -> None:
         """Give a new lane the calls that were recorded under its path."""
         if self._lanes is not None:
             self._lanes.enlist(lane)
+            if rest.running_loop() is None:
+                lock_points.watch(lane)  # there are two threads now
 
     def begins(self, lane: Lane) -> None:
         """A thread begins to run a lane: its turn may come later."""
-        if self.turns is not None and not self.session.changed:
+        if self.turns is None:
+            return
+        if rest.running_loop() is None:
+            lock_points.watch_thread(lane)
+        if not self.session.changed:
             first = next_of(lane)
             if first is not None:
                 self.turns.wait_to_begin(first)
 
+    def wait_before_lock(self, lane: Lane) -> None:
+        """Block a thread that is about to take a lock until its turn comes.
+
+        What runs, and is no part of the order, comes after all that is recorded; so
+        does a lock around it.
+        """
+        if self.turns is None:
+            return
+        index = next_of(lane)
+        runs = not self._complete() if index is None else self._runs_again(index)
+        if runs and index is not None:
+            self.drop(index)
+        self.turns.wait_before_lock(lane, runs)
+
     def finished(self, lane: Lane) -> None:
         """A lane has come to its end: it will make no more calls."""
         if self.turns is not None and self._lanes is not None:
+            lock_points.leave_thread()
             with self._lock:
                 ended = self._lanes.ended(lane)
             for path in ended:
@@ -168,6 +190,12 @@ class Plan:
         """Whether the recorded child ``index`` ran when the frame was cut off, or
         waited for a person who has answered."""
         return self.child(index).status == "incomplete"
+
+    def _runs_again(self, index: int) -> bool:
+        """Whether the recorded child ``index`` is likely not to be answered."""
+        if index in self._retry:
+            return True
+        return self.child(index).status not in ("completed", "failed")
 
     def _is_empty(self, index: int) -> bool:
         """Whether a recorded child was in flight, and nothing came of it."""

@@ -13,7 +13,7 @@ from enact.calls import rest
 from enact.calls.stuck import LAST_PATIENCE, PATIENCE
 
 if TYPE_CHECKING:
-    from enact.calls.lanes import Path
+    from enact.calls.lanes import Lane, Path
 
 # How long a thread is given to react to an outcome, before others go on: until it is
 # at its next call or its end, if it takes no longer than the first; and a bit.
@@ -44,6 +44,7 @@ class ThreadTurns(abc.ABC):
     """
 
     __slots__ = (
+        "_before_locks",
         "_changed",
         "_letting",
         "_lock",
@@ -56,6 +57,7 @@ class ThreadTurns(abc.ABC):
         "_threads",
         "hurries",
         "is_alone",
+        "is_held_up",
         "on_out_of_turn",
     )
 
@@ -64,7 +66,10 @@ class ThreadTurns(abc.ABC):
         self._paths = paths
         self._next = 0
         #: Whether no thread but this one could make what comes next happen.
-        self.is_alone: Callable[[], bool] = _nobody_knows
+        self.is_alone: Callable[[], bool | None] = _nobody_knows
+        #: Whether the thread of a lane waits for another one, or there is none; None
+        #: if it is not known.
+        self.is_held_up: Callable[[Path], bool | None] = _nobody_knows
         #: Told of a recorded call that comes before its turn, and cannot wait.
         self.on_out_of_turn: Callable[[int], None] = nothing
         #: Nobody waits for all others any more: one of them needs what that one does.
@@ -73,6 +78,8 @@ class ThreadTurns(abc.ABC):
         self._changed = threading.Condition(self._lock)
         # The lane that has just got an outcome, if a thread runs it.
         self._reacting: Path | None = None
+        # Lanes of threads that wait before they take a lock.
+        self._before_locks: list[Lane] = []
         # How many threads whose turn it is let others react.
         self._letting = 0
         self._reacted = threading.Condition(self._lock)
@@ -84,6 +91,10 @@ class ThreadTurns(abc.ABC):
     @abc.abstractmethod
     def is_next(self, child: int, what: int) -> bool:
         """Whether this very event comes next, or has no place in the order."""
+
+    @abc.abstractmethod
+    def may_take_lock(self, lane: Lane, runs: bool) -> bool:
+        """Whether what ``lane`` does next with a lock is in nobody's way."""
 
     @abc.abstractmethod
     def _has_come(self, child: int, what: int) -> bool:
@@ -154,6 +165,49 @@ class ThreadTurns(abc.ABC):
                     return
                 self._wait_for((child, False), left)
 
+    def wait_before_lock(self, lane: Lane, runs: bool) -> None:
+        """Block a thread that is about to take a lock until its turn comes.
+
+        Not for long if the one whose turn it is waits itself, maybe for what this one
+        does with the lock.
+
+        Args:
+            lane: that the thread runs.
+            runs: its next call is none that a record answers.
+        """
+        if rest.running_loop() is not None:
+            return
+        with self._changed:
+            self._has_reacted(lane.path)
+            self._before_locks.append(lane)
+            try:
+                self._wait_before_lock(lane, runs)
+            finally:
+                self._before_locks.remove(lane)
+                self._changed.notify_all()
+
+    def _wait_before_lock(self, lane: Lane, runs: bool) -> None:
+        place, since, first = self._next, time.monotonic(), self._before_locks[0]
+        while not self.may_take_lock(lane, runs):
+            now = time.monotonic()
+            if (self._next, self._before_locks[0]) != (place, first):
+                place, since, first = self._next, now, self._before_locks[0]
+            # One at a time: those that come later may need what it does.
+            patience = self._patience_before_lock() if lane is first else PATIENCE
+            if now - since >= patience:
+                return
+            self._changed.wait(_BEGIN / 4)
+
+    def _patience_before_lock(self) -> float:
+        """How long nothing may move before a thread takes a lock before its turn."""
+        child, _ = self._order[self._next]
+        if self.is_up_to_thread():
+            return PATIENCE
+        is_held_up = child < 0 or self.is_held_up(self._paths[child])
+        if is_held_up is None:
+            return LAST_PATIENCE
+        return _BEGIN if is_held_up else PATIENCE
+
     def _has_reacted(self, path: Path) -> None:
         if self._reacting == path:
             self._reacting = None
@@ -172,7 +226,7 @@ class ThreadTurns(abc.ABC):
     def _is_over(self, since: float, patience: float) -> bool:
         """Whether a thread has waited long enough for something to move."""
         waited = time.monotonic() - since
-        return waited >= patience or (waited >= _STALL and self.is_alone())
+        return waited >= patience or (waited >= _STALL and bool(self.is_alone()))
 
     def _wait_for(self, event: tuple[int, int], timeout: float) -> None:
         waiting = self._threads.get(event)
@@ -237,5 +291,5 @@ def nothing(*_: object) -> None:
     """In the place of a function that nobody has put in."""
 
 
-def _nobody_knows() -> bool:
-    return False
+def _nobody_knows(*_: object) -> None:
+    return None

@@ -295,6 +295,12 @@ class Turns(ThreadTurns):
             for path in (self._paths[child],)
         )
 
+    def may_take_lock(self, lane: Lane, runs: bool) -> bool:
+        """Whether what ``lane`` does next with a lock is in nobody's way."""
+        if not runs:
+            return self.is_turn(lane)
+        return self._is_up_to_last(-1) or self._mine(lane.path)
+
     def is_next(self, child: int, what: int) -> bool:
         """Whether this very event comes next, or has no place in the order."""
         place = self._next

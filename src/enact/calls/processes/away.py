@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from enact.calls import lock_points
 from enact.calls.answers import Answer
 from enact.calls.edits import read
 from enact.calls.frames import Frame, clock
@@ -223,10 +224,16 @@ class AwayPlan(Plan):
         pass
 
     def begins(self, lane: Lane) -> None:
-        pass
+        if self.turns is not None and asyncio._get_running_loop() is None:
+            lock_points.watch_thread(lane)
+
+    def wait_before_lock(self, lane: Lane) -> None:
+        if self.turns is not None:
+            self._away.ask("wait_before_lock", lane.path)
 
     def finished(self, lane: Lane) -> None:
         if self.turns is not None:
+            lock_points.leave_thread()
             self._away.ask("over", lane.path, {})
 
     def has_turns(self) -> bool:

@@ -109,6 +109,12 @@ class Work:
         turns = self._turns()
         return turns is None or turns.wait_in_thread(index, what)
 
+    def wait_before_lock(self, path: Path) -> None:
+        """See ``Plan.wait_before_lock``."""
+        plan = self.frame.plan
+        if plan is not None:
+            plan.wait_before_lock(self._lane(path))
+
     def wait_for_rest(self, child: int) -> None:
         """See ``Turns.wait_for_rest_of_order_in_thread``."""
         turns = self._turns()
