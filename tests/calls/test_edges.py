@@ -8,7 +8,6 @@ import dataclasses
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -345,36 +344,6 @@ def test_a_program_cannot_swallow_that_its_replay_failed():
     SEEN.append("b")
     with pytest.raises(enact.ReplayError, match="'b'"):
         inv.rewind(0).replay()
-
-
-def test_a_lock_held_around_a_call_is_an_error_and_no_wrong_order(monkeypatch):
-
-    monkeypatch.setattr(thread_turns, "PATIENCE", 0.3)
-    pauses = iter([0, 0.03, 0.06, 0])
-
-    @enact.register(name="edges/locked")
-    def program():
-        lock, out = threading.Lock(), []
-
-        def work(n):
-            time.sleep(next(pauses, 0.05) if n else 0.02)
-            with lock:
-                out.append((n, leaf(n)))
-
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return out
-
-    inv = enact.invoke(program)
-    outcome = []
-    try:
-        outcome.append(inv.rewind(0).replay().output)
-    except enact.ReplayError as error:
-        outcome.append("stands still" in str(error))
-    assert outcome in ([inv.output], [True])
 
 
 def test_a_changed_argument_is_named_to_the_depth_of_the_change():
