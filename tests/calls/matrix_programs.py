@@ -14,6 +14,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -625,6 +626,37 @@ def executors_nested():
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(outer, "abc")), []
+
+
+def untracked(name: str) -> str:
+    time.sleep(LIVE.pause(f"nap {name}") or 0)
+    return name
+
+
+@with_threads
+def thread_as_completed():
+    """Which item is done next is chance, and in no result."""
+    with ThreadPoolExecutor(2) as pool:
+        items = [pool.submit(two_in_thread, name) for name in "abc"]
+        items += [pool.submit(untracked, name) for name in "de"]
+        first = leaf_sync("first")
+        done = [
+            leaf_sync(f"got {item.result()[0]}") for item in futures.as_completed(items)
+        ]
+    return [first, *sorted(done)], []
+
+
+@with_threads
+def thread_wait():
+    """So it is here; several may be done at once."""
+    done = []
+    with ThreadPoolExecutor(2) as pool:
+        left = {pool.submit(two_in_thread, name) for name in "ab"}
+        left |= {pool.submit(untracked, name) for name in "cd"}
+        while left:
+            found, left = futures.wait(left, return_when=futures.FIRST_COMPLETED)
+            done += [leaf_sync(f"got {item.result()[0]}") for item in found]
+    return sorted(done), []
 
 
 @with_threads

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import threading
 import time
+from concurrent import futures
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
 from typing import Any
@@ -147,6 +148,33 @@ def executor(method: str) -> list[int]:
         first = pool.submit(inner, 1)
         second = pool.submit(work, 2)
         return [*pool.map(leaf, [5, 6]), first.result(), second.result(), leaf(0)]
+
+
+@enact.register(name="process/completed")
+def completed(method: str) -> list[object]:
+    """What is asked hangs on what was done before; half of it is not tracked."""
+    said: list[object] = []
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(2, mp_context=context) as workers:
+        items = [workers.submit(untracked if x % 2 else slow_leaf, x) for x in range(6)]
+        for item in futures.as_completed(items):
+            said.append(item.result())
+            counts_of(said)
+        left = {workers.submit(untracked, x) for x in range(4)}
+        while left:
+            done, left = futures.wait(left, return_when=futures.FIRST_COMPLETED)
+            counts_of([*said, *sorted(item.result() for item in done)])
+    return sorted(said)
+
+
+def untracked(x: int) -> int:
+    time.sleep(0.001 * (x % 3))
+    return x + 1
+
+
+@enact.register(name="process/counts_of")
+def counts_of(said: list[object]) -> int:
+    return len(said)
 
 
 @enact.register(name="process/alone")

@@ -27,7 +27,7 @@ PROGRAMS = [
     programs.executor, programs.alone, programs.pool, programs.concurrent,
     programs.nested, programs.stateful, programs.handled, programs.streaming,
     programs.subclassed, programs.thread_pool, programs.called_back,
-    programs.locking,
+    programs.locking, programs.completed,
 ]  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings(

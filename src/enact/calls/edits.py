@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from enact.calls import layout
 from enact.calls.layout import Details, Recorded
-from enact.calls.order import renumbered
+from enact.calls.order import renumbered, stays
+from enact.calls.work_ends import moved
 from enact.errors import NoSuchCall
 from enact.stores import ValueStore
 from enact.values import cid_of
@@ -59,10 +60,11 @@ class Change:
         if details.lanes is not None:
             behind = details.lanes[len(self.children) :] if details.ahead else []
             details.lanes = [details.lanes[index] for index in indices] + behind
+            details.ends = moved(details.ends, stays(self._events(), place))
             if details.events is not None:
                 details.events = renumbered(details.events, place)
-            if not any(details.lanes):
-                details.lanes = details.events = None
+            if details.ends is None and not any(details.lanes):
+                details.lanes = details.events = details.ends = None
         self.children = [self.children[index] for index in indices]
         if details.retry is not None:
             retry = [place[index] for index in details.retry if index in place]
@@ -73,10 +75,16 @@ class Change:
         self.children[index] = child
         details = self.details
         if details.lanes is not None:
-            events = details.events
-            if events is None:  # one call at a time, though in several lanes
-                events = [e for n in range(len(self.children)) for e in (0, n + 1)]
-            details.events = [event for event in events if event != index + 1]
+            events = self._events()
+            others = [event for event in events if event != index + 1]
+            details.ends = moved(details.ends, [e != index + 1 for e in events])
+            details.events = others
+
+    def _events(self) -> list[int]:
+        if self.details.events is not None:
+            return self.details.events
+        # One call at a time, though in several lanes.
+        return [event for n in range(len(self.children)) for event in (0, n + 1)]
 
     def replace(self, index: int, child: bytes) -> None:
         """Put in a child that has ended, so that nothing about it is retried."""
@@ -100,6 +108,7 @@ class Change:
             others = [event for event in events if event != index + 1]
             if others[-1:] != [layout.REST]:  # they have reacted to each other
                 others.append(layout.REST)
+            details.ends = moved(details.ends, [e != index + 1 for e in events])
             details.events = [*others, index + 1] if index + 1 in events else others
 
     def drop_after(self, index: int) -> int:

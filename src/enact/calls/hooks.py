@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from enact.calls import rest
+from enact.calls import rest, work_futures
 from enact.calls.imports import when_imported
 from enact.calls.lanes import (
     CURRENT,
@@ -25,6 +25,7 @@ from enact.calls.lanes import (
     run_in_lane,
     serves_any,
 )
+from enact.calls.work_futures import submitting
 from enact.errors import FrameworkError, ReplayError, Signal
 
 R = TypeVar("R")
@@ -151,30 +152,12 @@ def _tracked_submit(
     # no lane: which item finds a worker waiting is chance.
     token = CURRENT.set(None)
     try:
-        future = _submit(self, run_in_lane, child, fn, args, kwargs)
+        with submitting(child, self):
+            future = _submit(self, run_in_lane, child, fn, args, kwargs)
     finally:
         CURRENT.reset(token)
     lane.frame.started(future)
-    if type(future) is Future:
-        future.__class__ = _SubmittedFuture
-        future.number = child.path[-1]  # type: ignore[attr-defined]
     return future
-
-
-class _SubmittedFuture(Future):  # type: ignore[type-arg]
-    """A future of tracked work.
-
-    ``as_completed`` and ``wait`` hand out those that are done in the order of a set,
-    that is of hashes. Where these are addresses, it would be another one in a replay.
-    """
-
-    number: int
-
-    def __hash__(self) -> int:
-        return self.number
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
 
 
 def _tracked_callback(
@@ -220,6 +203,7 @@ def install() -> None:
     rest.current_task = _current_task
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments
     Future.add_done_callback = _tracked_callback  # type: ignore[method-assign, assignment]  # of any result
+    work_futures.install()
     when_imported("trio", _cover_trio)
 
 

@@ -12,7 +12,8 @@ as a list; the slot of a call that ends, an integer; -1 - slot when that call ha
 an item; or null when the event loop came to rest. What no row tells follows in bytes:
 behind a call that a record answered, the identifier of its invocation; behind one that
 starts and is in flight, that of its request or, where it goes on with a recorded call,
-that of the recorded one. A byte in front says which: 0, 1, 2.
+that of the recorded one. A byte in front says which: 0, 1, 2. A piece may end with a
+map ``{"ends": [...]}``: the marks of ``work_ends.py`` since the last ones.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ out an item of the stream that it is."""
 class Teller:
     """Cuts the events of one frame into pieces."""
 
-    __slots__ = ("_events", "_starts", "answered")
+    __slots__ = ("_ends", "_events", "_starts", "answered")
 
     def __init__(self) -> None:
+        self._ends = -1
         self._events = 0
         self._starts = 0
         #: Slots of calls that a record answered, with their invocations.
@@ -51,6 +53,7 @@ class Teller:
         events: Sequence[int],
         lanes: Sequence[Path],
         in_flight: Callable[[int], bytes | None],
+        ends: Sequence[list[int]] | None = None,
     ) -> bytes:
         """Write the events that were not told yet.
 
@@ -58,6 +61,7 @@ class Teller:
             events: all events so far.
             lanes: of the calls that started.
             in_flight: what to tell of the call in a slot, if it is in flight.
+            ends: all marks so far; None where nobody has looked yet.
         """
         piece: list[Any] = [self._events]
         for event in events[self._events :]:
@@ -78,6 +82,9 @@ class Teller:
                 if cid is not None:
                     piece.append(ANSWERED + cid)
         self._events = len(events)
+        if ends is not None and len(ends) > self._ends:
+            piece.append({"ends": list(ends[max(0, self._ends) :])})
+            self._ends = len(ends)
         return encode_dag_cbor(piece)
 
 
@@ -98,18 +105,21 @@ class Start(NamedTuple):
     base: bytes | None = None
 
 
-def read_order(pieces: Iterable[bytes]) -> tuple[list[Start], list[int]]:
+def read_order(
+    pieces: Iterable[bytes],
+) -> tuple[list[Start], list[int], list[list[int]] | None]:
     """Put the pieces of one frame together.
 
     Args:
         pieces: in any order.
 
     Returns:
-        The calls in order of start, and the events as in ``layout``.
+        The calls in order of start; events and ends as in ``layout``.
     """
     lanes: list[Path] = []
     told: dict[tuple[int, bytes], bytes] = {}
     events: list[int] = []
+    ends: list[list[int]] | None = None
     for piece in sorted(map(decode_dag_cbor, pieces), key=lambda piece: piece[0]):
         if piece[0] != len(events):
             break  # the row between was lost with the power
@@ -117,6 +127,8 @@ def read_order(pieces: Iterable[bytes]) -> tuple[list[Start], list[int]]:
             if type(event) is list:
                 lanes.append(tuple(event))
                 events.append(0)
+            elif type(event) is dict:
+                ends = [*(ends or ()), *event["ends"]]
             elif type(event) is not bytes:
                 events.append(REST if event is None else event + (1, -1)[event < 0])
             else:
@@ -128,28 +140,39 @@ def read_order(pieces: Iterable[bytes]) -> tuple[list[Start], list[int]]:
         position = counts[lane] = counts.get(lane, -1) + 1
         parts = (told.get((slot, kind)) for kind in (ANSWERED, ASKED, GOES_ON))
         starts.append(Start(lane, position, *parts))
-    return starts, events
+    return starts, events, ends
 
 
-def renumbered(events: Iterable[int], place: Mapping[int, int]) -> list[int]:
+def stays(events: Iterable[int], place: Mapping[int, int]) -> list[bool]:
+    """Of each event, whether it is of a call that stays; see `renumbered`."""
+    kept: list[bool] = []
+    started = 0
+    for event in events:
+        if event == 0:
+            kept.append(started in place)
+            started += 1
+        elif event == REST:
+            kept.append(True)
+        else:
+            kept.append((event - 1 if event > 0 else item_of(event)) in place)
+    return kept
+
+
+def renumbered(events: Sequence[int], place: Mapping[int, int]) -> list[int]:
     """The events of some calls out of many.
 
     Args:
         events: of all calls, as in ``layout``.
         place: the new index of each call that stays, by its old one.
     """
-    kept: list[int] = []
-    started = 0
-    for event in events:
-        if event == 0:
-            if started in place:
-                kept.append(0)
-            started += 1
-        elif event == REST:
-            kept.append(event)
+    left: list[int] = []
+    for event, is_kept in zip(events, stays(events, place), strict=True):
+        if not is_kept:
+            continue
+        if event in (0, REST):
+            left.append(event)
         elif event < 0:
-            if item_of(event) in place:
-                kept.append(item_event(place[item_of(event)]))
-        elif event - 1 in place:
-            kept.append(place[event - 1] + 1)
-    return kept
+            left.append(item_event(place[item_of(event)]))
+        else:
+            left.append(place[event - 1] + 1)
+    return left

@@ -16,7 +16,7 @@ from enact.calls import layout
 from enact.calls.edits import read
 from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
-from enact.calls.order import Start, read_order, renumbered
+from enact.calls.order import Start, read_order, renumbered, stays
 from enact.calls.runs import Origin
 from enact.calls.verdicts import (
     CHANGES,
@@ -25,6 +25,7 @@ from enact.calls.verdicts import (
     RESUMED,
     RETRIED,
 )
+from enact.calls.work_ends import moved, worth_telling
 from enact.stores import CallRow, RunRow, ValueStore
 from enact.values import cid_of
 
@@ -140,12 +141,14 @@ class _Rebuild:
         base = None if row.replaces is None else read(row.replaces, self._store)
         if base is not None and not rows and row.verdict == RESUMED:
             return _Call(row.lane, base.cid, ended=False)
-        starts, told = read_order(one.order for one in rows if one.order is not None)
+        pieces = (one.order for one in rows if one.order is not None)
+        starts, told, all_ends = read_order(pieces)
         left: dict[int, _Call] = {}
         place_of: dict[int, int] = {}
         if base is not None:
             left, place_of = self._left(base, rows, starts)
-        calls, events, untold = self._told(rows, starts, told)
+        calls, events, untold, kept = self._told(rows, starts, told)
+        ends = moved(None if all_ends is None else worth_telling(all_ends), kept)
         goes_on = row.verdict == RESUMED
 
         def answered_before(row: CallRow) -> list[int]:
@@ -195,9 +198,10 @@ class _Rebuild:
         details.status = "incomplete"
         details.retry = retry or None
         details.ahead = [one.cid for one in ahead] or None
-        if any(one.lane for one in (*calls, *ahead)):
+        if ends is not None or any(one.lane for one in (*calls, *ahead)):
             details.lanes = [[*one.lane] for one in (*calls, *ahead)]
             details.events = events
+            details.ends = ends
         assert row.request is not None
         code = None if row.code is None else row.code.hex()
         cids = [one.cid for one in calls]
@@ -206,8 +210,12 @@ class _Rebuild:
 
     def _told(
         self, rows: list[CallRow], starts: list[Start], told: list[int]
-    ) -> tuple[list[_Call], list[int], list[CallRow]]:
-        """The calls that the order tells of, their events, and the rows of others."""
+    ) -> tuple[list[_Call], list[int], list[CallRow], list[bool]]:
+        """The calls that the order tells of, their events, and the rows of others.
+
+        Returns:
+            Also which of the events that are told these are.
+        """
         by_place = {(row.lane, row.position): row for row in rows}
         calls: list[_Call] = []
         index_of: dict[int, int] = {}
@@ -224,13 +232,17 @@ class _Rebuild:
                 call = _Call(start.lane, cid, ended=False)
             index_of[slot] = len(calls)
             calls.append(call)
+        kept = [
+            is_left and (event <= 0 or calls[index_of[event - 1]].ended)
+            for event, is_left in zip(told, stays(told, index_of), strict=True)
+        ]
         events = [
             event
             for event in renumbered(told, index_of)
             if event <= 0 or calls[event - 1].ended
         ]
         untold = sorted(by_place.values(), key=lambda row: row.number)
-        return calls, events, untold
+        return calls, events, untold, kept
 
     def _left(
         self, base: Recorded, rows: list[CallRow], starts: list[Start]

@@ -6,11 +6,12 @@ from __future__ import annotations
 import abc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from enact.calls import rest
 from enact.calls.stuck import LAST_PATIENCE, PATIENCE
+from enact.calls.work_ends import WorkTurns
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
@@ -41,11 +42,11 @@ class ThreadTurns(abc.ABC):
     Args:
         order: calls, and what happens to them: see ``order.ITEM``.
         paths: lanes of the calls.
+        ends: of work items, and looks at them; see ``work_ends.py``.
     """
 
     __slots__ = (
         "_before_locks",
-        "_changed",
         "_letting",
         "_lock",
         "_next",
@@ -55,13 +56,20 @@ class ThreadTurns(abc.ABC):
         "_reacting",
         "_stalled",
         "_threads",
+        "changed",
         "hurries",
         "is_alone",
         "is_held_up",
         "on_out_of_turn",
+        "work",
     )
 
-    def __init__(self, order: list[tuple[int, int]], paths: list[Path]) -> None:
+    def __init__(
+        self,
+        order: list[tuple[int, int]],
+        paths: list[Path],
+        ends: Sequence[list[int]] | None = None,
+    ) -> None:
         self._order = order
         self._paths = paths
         self._next = 0
@@ -75,7 +83,10 @@ class ThreadTurns(abc.ABC):
         #: Nobody waits for all others any more: one of them needs what that one does.
         self.hurries = False
         self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        #: Told whenever something has moved.
+        self.changed = threading.Condition(self._lock)
+        #: Of ends of work items, and looks at them.
+        self.work = WorkTurns(self, ends)
         # The lane that has just got an outcome, if a thread runs it.
         self._reacting: Path | None = None
         # Lanes of threads that wait before they take a lock.
@@ -87,6 +98,10 @@ class ThreadTurns(abc.ABC):
         self._threads: dict[tuple[int, int], threading.Condition] = {}
         # Where in the order a thread has waited for as long as it does.
         self._stalled = -1
+
+    @abc.abstractmethod
+    def used_up(self) -> bool:
+        """Whether all that was recorded has happened."""
 
     @abc.abstractmethod
     def is_next(self, child: int, what: int) -> bool:
@@ -104,6 +119,16 @@ class ThreadTurns(abc.ABC):
     def _is_up_to_last(self, child: int) -> bool:
         """Whether it is the turn of those that wait for all the others."""
 
+    @property
+    def place(self) -> int:
+        """How much of the order has happened."""
+        return self._next
+
+    @property
+    def length(self) -> int:
+        """How much there is in the order."""
+        return len(self._order)
+
     # --- waiting --------------------------------------------------------------------
 
     def wait_in_thread(self, child: int, what: int) -> bool:
@@ -116,8 +141,8 @@ class ThreadTurns(abc.ABC):
             if not self._is_next_but_for_rest(child, what):
                 self.on_out_of_turn(child)
             return True
-        with self._changed:
-            self._has_reacted(self._paths[child])
+        with self.changed:
+            self.has_reacted(self._paths[child])
             place, since = self._next, time.monotonic()
             while not self._has_come(child, what):
                 patience = _AGAIN if self._stalled == place else PATIENCE
@@ -136,7 +161,7 @@ class ThreadTurns(abc.ABC):
         try:
             self._let_react(self._paths[follows[0]])
         finally:
-            with self._changed:
+            with self.changed:
                 self._letting -= 1
         return True
 
@@ -155,15 +180,16 @@ class ThreadTurns(abc.ABC):
         """
         if rest.running_loop() is not None:
             return
-        with self._changed:
+        with self.changed:
             place, since = self._next, time.monotonic()
-            while not self._has_come(child, False):
+            path = self._paths[child]
+            while not (self._has_come(child, False) or self.work.is_up_to(path)):
                 if self._next != place:
                     place, since = self._next, time.monotonic()
                 left = since + _BEGIN - time.monotonic()
                 if left <= 0:
                     return
-                self._wait_for((child, False), left)
+                self._wait_for((child, False), min(left, _BEGIN / 4))
 
     def wait_before_lock(self, lane: Lane, runs: bool) -> None:
         """Block a thread that is about to take a lock until its turn comes.
@@ -177,14 +203,14 @@ class ThreadTurns(abc.ABC):
         """
         if rest.running_loop() is not None:
             return
-        with self._changed:
-            self._has_reacted(lane.path)
+        with self.changed:
+            self.has_reacted(lane.path)
             self._before_locks.append(lane)
             try:
                 self._wait_before_lock(lane, runs)
             finally:
                 self._before_locks.remove(lane)
-                self._changed.notify_all()
+                self.changed.notify_all()
 
     def _wait_before_lock(self, lane: Lane, runs: bool) -> None:
         place, since, first = self._next, time.monotonic(), self._before_locks[0]
@@ -193,12 +219,12 @@ class ThreadTurns(abc.ABC):
             if (self._next, self._before_locks[0]) != (place, first):
                 place, since, first = self._next, now, self._before_locks[0]
             # One at a time: those that come later may need what it does.
-            patience = self._patience_before_lock() if lane is first else PATIENCE
+            patience = self.patience_out_of_turn() if lane is first else PATIENCE
             if now - since >= patience:
                 return
-            self._changed.wait(_BEGIN / 4)
+            self.changed.wait(_BEGIN / 4)
 
-    def _patience_before_lock(self) -> float:
+    def patience_out_of_turn(self) -> float:
         """How long nothing may move before a thread takes a lock before its turn."""
         child, _ = self._order[self._next]
         if self.is_up_to_thread():
@@ -208,14 +234,14 @@ class ThreadTurns(abc.ABC):
             return LAST_PATIENCE
         return _BEGIN if is_held_up else PATIENCE
 
-    def _has_reacted(self, path: Path) -> None:
+    def has_reacted(self, path: Path) -> None:
         if self._reacting == path:
             self._reacting = None
             self._reacted.notify_all()
 
     def _let_react(self, path: Path) -> None:
         until = time.monotonic() + _REACTION_MOST
-        with self._changed:
+        with self.changed:
             while self._reacting == path:
                 left = until - time.monotonic()
                 if left <= 0:
@@ -245,7 +271,7 @@ class ThreadTurns(abc.ABC):
         """
         if rest.running_loop() is not None:
             return
-        with self._changed:
+        with self.changed:
             place, since = self._next, time.monotonic()
             while not self._is_up_to_last(child):
                 # Others may need what only this thread can free, such as its place
@@ -254,7 +280,7 @@ class ThreadTurns(abc.ABC):
                 if self._is_over(since, patience):
                     self.hurries = True
                     return
-                self._changed.wait(0.05)
+                self.changed.wait(0.05)
                 if self._next != place:
                     place, since = self._next, time.monotonic()
 

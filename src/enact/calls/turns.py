@@ -53,7 +53,12 @@ class Turns(ThreadTurns):
         "on_rest",
     )
 
-    def __init__(self, events: Sequence[int], paths: list[Path]) -> None:
+    def __init__(
+        self,
+        events: Sequence[int],
+        paths: list[Path],
+        ends: Sequence[list[int]] | None = None,
+    ) -> None:
         # An event is a child and what happens to it: see ``order.ITEM``.
         order: list[tuple[int, int]] = []
         started = 0
@@ -70,7 +75,7 @@ class Turns(ThreadTurns):
                 order.append((child, ITEM + count - 1))
             else:
                 order.append((event - 1, True))
-        super().__init__(order, paths)
+        super().__init__(order, paths, ends)
         self._done: set[tuple[int, int]] = set()
         # Those that may come, but have no place in the order.
         self._dropped = set(range(started, len(paths)))
@@ -110,7 +115,7 @@ class Turns(ThreadTurns):
 
     def happened(self, child: int, what: int) -> None:
         """The start or end of a recorded call, or an item of it, has taken place."""
-        with self._changed:
+        with self.changed:
             self._done.add((child, what))
             if what:
                 self._is_reacting(self._paths[child])
@@ -118,7 +123,7 @@ class Turns(ThreadTurns):
 
     def drop(self, child: int) -> None:
         """A recorded call has no place in the order any more."""
-        with self._changed:
+        with self.changed:
             self._dropped.add(child)
             self._done.add((child, False))
             self._done.add((child, True))
@@ -127,20 +132,20 @@ class Turns(ThreadTurns):
 
     def awaits_cancellation(self, child: int) -> None:
         """A recorded call ends next, as soon as another lane cancels it."""
-        with self._changed:
+        with self.changed:
             self._cut.add(child)
             self._advance()
 
     def lane_ended(self, path: Path) -> None:
         """A lane is over, and so is what only it could have started."""
-        with self._changed:
+        with self.changed:
             self._ended.add(path)
-            self._has_reacted(path)
+            self.has_reacted(path)
             self._advance()
 
     def revive(self, path: Path) -> None:
         """A lane that was over goes on."""
-        with self._changed:
+        with self.changed:
             self._ended.discard(path)
 
     def path_of(self, child: int) -> Path:
@@ -161,16 +166,17 @@ class Turns(ThreadTurns):
 
     def rename(self, child: int, live: Path) -> None:
         """The lane in which ``child`` was recorded runs as another; they swap names."""
-        with self._changed:
+        with self.changed:
             recorded = self._paths[child]
             names = {recorded: live, live: recorded}
             self._paths = [names.get(path, path) for path in self._paths]
+            self.work.rename(names)
             self._advance()
 
     def trade(self, one: Path, other: Path) -> None:
         """Two live lanes have each other's names from now on."""
         names = {one: other, other: one}
-        with self._changed:
+        with self.changed:
             for paths in (self._held, self._last):
                 both = paths & names.keys()
                 paths -= both
@@ -200,7 +206,7 @@ class Turns(ThreadTurns):
                 break
             place += 1
         self._next = place
-        self._changed.notify_all()
+        self.changed.notify_all()
         if self._threads:
             self._wake_thread()
         if not self._waiting:
@@ -236,7 +242,7 @@ class Turns(ThreadTurns):
         return place < len(self._order) and self._order[place] is AT_REST
 
     def _rest(self, place: int) -> None:
-        with self._changed:
+        with self.changed:
             self._rested = place
             self._advance()
 
@@ -390,7 +396,7 @@ class Turns(ThreadTurns):
         loop = rest.running_loop()
         assert loop is not None
         turn = Turn(loop)
-        with self._changed:
+        with self.changed:
             self._waiting.setdefault(path, []).append(turn)
         if id(loop) not in self._watching:
             self._watching.add(id(loop))
@@ -419,7 +425,7 @@ class Turns(ThreadTurns):
 
     def release_first(self) -> None:
         """Nothing moves: the waiting lane whose turn would come first goes on."""
-        with self._changed:
+        with self.changed:
             if not self._waiting:
                 return
             # One that comes after all the others may be what they wait for.

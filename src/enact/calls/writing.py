@@ -12,6 +12,7 @@ from enact.calls import layout
 from enact.calls.fixed_blocks import INVOCATION_HEAD, INVOCATION_MIDDLE
 from enact.calls.layout import READY
 from enact.calls.verdicts import BANKED
+from enact.calls.work_ends import worth_telling
 from enact.errors import UnstorableValue
 from enact.stores import CallRow
 from enact.values import cid_of
@@ -298,7 +299,7 @@ def note_banked(
 
 def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
     lanes = frame.lanes
-    if lanes is not None and any(lanes):
+    if lanes is not None and (any(lanes) or frame.looked):
         details.lanes = [list(path) for path in lanes]
         events = frame.events
         assert events is not None
@@ -306,6 +307,12 @@ def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
             events.pop()
         if not _sequential(events):
             details.events = events
+        if frame.looked:
+            details.ends = worth_telling(frame.ends or ())
+        if frame.plan is not None:
+            known = frame.plan.recorded.details
+            if known is not None and details.has_order_of(known):
+                details.ends = known.ends  # or a little later, this time
     details.unwinding = frame.unwound
     details.origin = frame.origin
     return details

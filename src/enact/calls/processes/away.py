@@ -6,14 +6,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import lock_points
 from enact.calls.answers import Answer
 from enact.calls.edits import read
 from enact.calls.frames import Frame, clock
-from enact.calls.lanes import CURRENT, Lane
+from enact.calls.lanes import CURRENT, Lane, Path
 from enact.calls.listing import SourceKeeper
 from enact.calls.processes.backend import AwayBackend
 from enact.calls.processes.channel import Channel, portable
@@ -70,6 +70,14 @@ class Away(Frame):
 
     def handed_out(self, slot: int) -> None:
         self.ask("handed_out", slot)
+
+    def note_work(self, kind: int, path: Path) -> None:
+        self.ask("note_work", kind, path)
+
+    def looks_at_work(self) -> None:
+        if not self.looked:
+            self.ask("looks_at_work")
+            self.looked = True
 
     def told(self) -> dict[str, Any]:
         """What is to be known at home of how it went so far."""
@@ -143,11 +151,39 @@ class AwayAnswer(Answer):
         self._away.ask("end_answer", self._key)
 
 
+class AwayWork:
+    """The recorded order of marks of the frame at home."""
+
+    def __init__(self, away: Away) -> None:
+        self._away = away
+
+    def wait(self, kind: int, path: Path) -> bool:
+        """See ``WorkTurns.wait``; so with all here."""
+        return bool(self._away.ask("work", "wait", kind, path))
+
+    def wait_to_begin(self, path: Path) -> None:
+        self._away.ask("work", "wait_to_begin", path)
+
+    def is_to_begin(self, path: Path) -> bool:
+        return bool(self._away.ask("work", "is_to_begin", path))
+
+    def wait_to_see(self, path: Path) -> bool:
+        return bool(self._away.ask("work", "wait_to_see", path))
+
+    def when_due(self, kind: int, path: Path, step: Callable[[], None]) -> None:
+        self._away.ask("work", "wait", kind, path)
+        step()
+
+    def happened(self, kind: int, path: Path) -> None:
+        self._away.ask("work", "happened", kind, path)
+
+
 class AwayTurns:
     """The recorded order of the frame at home."""
 
     def __init__(self, away: Away) -> None:
         self._away = away
+        self.work = AwayWork(away)
 
     def wait_in_thread(self, index: int, what: int) -> bool:
         """See ``Turns.wait_in_thread``; so with all here."""

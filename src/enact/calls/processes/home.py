@@ -115,6 +115,19 @@ class Work:
         if plan is not None:
             plan.wait_before_lock(self._lane(path))
 
+    def note_work(self, kind: int, path: Path) -> None:
+        """See ``Frame.note_work``."""
+        self.frame.note_work(kind, path)
+
+    def looks_at_work(self) -> None:
+        """See ``Frame.looks_at_work``."""
+        self.frame.looks_at_work()
+
+    def work(self, what: str, *args: Any) -> Any:
+        """See ``WorkTurns``."""
+        turns = self._turns()
+        return turns is not None and getattr(turns.work, what)(*args)
+
     def wait_for_rest(self, child: int) -> None:
         """See ``Turns.wait_for_rest_of_order_in_thread``."""
         turns = self._turns()

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from enact.calls import hooks
+from enact.calls import hooks, work_futures
 from enact.calls.children import set_caller
 from enact.calls.frames import Frame
 from enact.calls.hooks import MACHINERY
@@ -63,6 +63,7 @@ def cover() -> None:
         module = sys.modules.get(name)
         if module is not None:
             _wrap(getattr(module, "ProcessPoolExecutor", None), "submit", _submit)
+            work_futures.cover(module)
     module = sys.modules.get("multiprocessing.pool")
     pool = getattr(module, "Pool", None)
     if pool is not None:
@@ -148,7 +149,8 @@ def _submit(
     work = _lane_of_work(lane)
     address = _address()
     sent = Sent(address, _place(work, address), fn, alone=False)
-    future = _outside(original, pool, sent, *args, **kwargs)
+    with work_futures.submitting(work.lane, pool):
+        future = _outside(original, pool, sent, *args, **kwargs)
     lane.frame.started(future)
     name = _name_of(lane)
 
