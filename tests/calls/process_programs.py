@@ -167,6 +167,20 @@ def completed(method: str) -> list[object]:
     return sorted(said)
 
 
+@enact.register(name="process/cancelled")
+def cancelled(method: str) -> str:
+    """The first one wins; which of the others had begun is chance."""
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(2, mp_context=context) as workers:
+        items = [workers.submit(slow_leaf, x) for x in range(8)]
+        won = next(futures.as_completed(items))
+        counts_of([items.index(won)])
+        counts_of([item.cancel() for item in items[6:]])
+        workers.shutdown(cancel_futures=True)
+    counts_of([item.cancelled() for item in items])
+    return "one has won"
+
+
 def untracked(x: int) -> int:
     time.sleep(0.001 * (x % 3))
     return x + 1

@@ -113,6 +113,17 @@ def test_each_call_is_rewound_and_edited(program):
                 assert inv.edit(call, output=call.output).replay().output == inv.output
 
 
+def test_what_was_cancelled_is_cancelled_again():
+    for _ in range(3):
+        with enact.InMemoryStore():
+            inv = enact.invoke(programs.cancelled, ("fork",))
+            before = leaves()
+            assert inv.replay() == inv
+            assert inv.rewind(0).replay(live="forbid") == inv
+            assert leaves() == before
+            assert inv.rewind(2).replay().output == "one has won"
+
+
 @pytest.mark.parametrize("method", METHODS[1:])
 @pytest.mark.parametrize(
     "program",

@@ -345,3 +345,41 @@ def test_futures_outside_of_calls_are_as_ever():
         assert {item.result() for item in futures.as_completed(items)} == set(range(4))
         done, left = futures.wait(items)
     assert len(done) == 4 and not left
+
+
+BROKEN: list[int] = []
+
+
+@enact.register(name="ends/checked")
+def checked(number: int) -> int:
+    if number in BROKEN:
+        raise ValueError(number)
+    return number
+
+
+@enact.register(name="ends/gives_up")
+def gives_up(closes: bool) -> list[int]:
+    """What has not begun when one fails is cancelled."""
+    with ThreadPoolExecutor(1) as pool:
+        items = [pool.submit(checked, number) for number in range(4)]
+        try:
+            model([items[1].result()])
+        except ValueError:
+            items[3].cancel()
+            futures.wait(items)
+            raise
+        if closes:
+            pool.shutdown()
+        return [item.result() for item in items]
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_what_a_failure_cancelled_is_done_when_it_does_not_fail(closes):
+    for _ in range(5):
+        BROKEN[:] = [1]
+        with enact.InMemoryStore():
+            inv = enact.invoke(gives_up, (closes,), wrap_exceptions=True)
+            assert inv.status == "failed"
+            assert inv.rewind(0).replay(wrap_exceptions=True) == inv
+            BROKEN.clear()
+            assert inv.replay().output == [0, 1, 2, 3]

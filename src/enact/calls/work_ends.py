@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from enact.calls.stuck import PATIENCE
@@ -108,17 +108,13 @@ class WorkTurns:
         self._numbers = {mark: number for number, mark in enumerate(self._marks)}
         self._holds = ends is not None
         self._has_begins = any(mark.kind == BEGIN for mark in self._marks)
-        # Of each mark, how many come before it up to the last that cancels.
-        self._cancels: list[int] = []
-        for number, mark in enumerate(self._marks):
-            before = self._cancels[-1] if self._cancels else 0
-            self._cancels.append(number + 1 if mark.kind == CANCEL else before)
         self._next = 0
         self._come: set[Mark] = set()
         self._counts: Counter[Mark] = Counter()
         # What to do when it is the turn of a mark, and the thread that does it.
         self._steps: dict[Mark, Callable[[], None]] = {}
         self._usher: threading.Thread | None = None
+        self._parked = 0
         self._advance()
 
     # --- whose turn it is -------------------------------------------------------------
@@ -132,14 +128,22 @@ class WorkTurns:
             return mark in self._numbers
 
     def wait_to_begin(self, path: Path) -> None:
-        """Block a worker until its item begins, or it is told that it is cancelled."""
-        if self._has_begins:
-            kind = BEGIN if Mark(BEGIN, path) in self._numbers else END
-            self.wait(kind, path)
+        """Block a worker until its item may begin, or has been cancelled.
+
+        Those that began in the record do so at once: nobody could cancel them.
+        """
+        if self._has_begins and not self.is_to_begin(path):
+            self.wait(BEGIN, path)
 
     def is_to_begin(self, path: Path) -> bool:
         """Whether the record has it that an item begins."""
         return Mark(BEGIN, path) in self._numbers
+
+    def is_to_be_cancelled(self, path: Path) -> bool:
+        """Whether the record has it that an item is cancelled before it begins."""
+        if not self._has_begins or self._is_over() or self.is_to_begin(path):
+            return False
+        return Mark(END, path) in self._numbers
 
     def wait_to_see(self, path: Path) -> bool:
         """Whether an item may be seen to be done; it blocks if it soon may."""
@@ -161,10 +165,7 @@ class WorkTurns:
         with self._turns.changed:
             self._turns.has_reacted(path)
             if not self._is_due(mark):
-                self._steps[mark] = step
-                if self._usher is None:
-                    self._usher = threading.Thread(target=self._do_steps)
-                    self._usher.start()
+                self._do_later(mark, step)
                 return
         step()
 
@@ -174,6 +175,12 @@ class WorkTurns:
         if at >= len(self._marks) or self._turns.place < self._places[at]:
             return False
         return self._marks[at].path[: len(path)] == path
+
+    def when_over(self, step: Callable[[], None]) -> None:
+        """Do something, in another thread, when all that is recorded has happened."""
+        with self._turns.changed:
+            self._parked += 1
+            self._do_later(Mark(END, (), -self._parked), step)  # none has that mark
 
     def happened(self, kind: int, path: Path) -> None:
         """It has taken place."""
@@ -219,14 +226,7 @@ class WorkTurns:
         number = self._numbers.get(mark)
         if number is None:
             return self._is_over()
-        if mark.kind == BEGIN:  # it makes a difference to those alone that cancel
-            return self._next >= self._cancels[number]
-        if mark.kind == CANCEL and not self._come.issuperset(self._begins(number)):
-            return False
         return self._next >= number and self._turns.place >= self._places[number]
-
-    def _begins(self, number: int) -> Iterator[Mark]:
-        return (mark for mark in self._marks[:number] if mark.kind == BEGIN)
 
     def _wait_until(self, is_it: Callable[[], bool]) -> None:
         turns = self._turns
@@ -254,6 +254,12 @@ class WorkTurns:
             return PATIENCE
         is_held_up = self._turns.is_held_up(self._marks[self._next].path)
         return _HELD_UP if is_held_up else PATIENCE
+
+    def _do_later(self, mark: Mark, step: Callable[[], None]) -> None:
+        self._steps[mark] = step
+        if self._usher is None:
+            self._usher = threading.Thread(target=self._do_steps)
+            self._usher.start()
 
     def _do_steps(self) -> None:
         steps = self._steps

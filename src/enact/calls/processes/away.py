@@ -167,6 +167,9 @@ class AwayWork:
     def is_to_begin(self, path: Path) -> bool:
         return bool(self._away.ask("work", "is_to_begin", path))
 
+    def is_to_be_cancelled(self, path: Path) -> bool:
+        return False  # nothing is left out here
+
     def wait_to_see(self, path: Path) -> bool:
         return bool(self._away.ask("work", "wait_to_see", path))
 

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from enact.calls import hooks, work_futures
+from enact.calls import hooks, work_futures, work_waits
 from enact.calls.children import set_caller
 from enact.calls.frames import Frame
 from enact.calls.hooks import MACHINERY
@@ -63,6 +63,11 @@ def cover() -> None:
         module = sys.modules.get(name)
         if module is not None:
             _wrap(getattr(module, "ProcessPoolExecutor", None), "submit", _submit)
+            _wrap(
+                getattr(module, "ProcessPoolExecutor", None),
+                "shutdown",
+                work_waits.shutdown_of_processes,
+            )
             work_futures.cover(module)
     module = sys.modules.get("multiprocessing.pool")
     pool = getattr(module, "Pool", None)
@@ -93,7 +98,9 @@ def _wrap(owner: Any, name: str, hook: Callable[..., Any]) -> None:
 def _in_child() -> None:
     """After a fork: the child is no part of the invocation, but for what it is sent."""
     global _service
-    Frame.lock = threading.Lock()  # another thread may have held the one of the parent
+    # Another thread may have held those of the parent.
+    Frame.lock = threading.Lock()
+    work_futures.ONE_AT_A_TIME = threading.Lock()
     if _service is not None:
         _service.let_go()
         _service = None
