@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from enact.calls import rest, work_waits
+from enact.calls import queue_order, rest, work_waits
 from enact.calls.imports import when_imported
 from enact.calls.lanes import (
     CURRENT,
@@ -204,6 +204,7 @@ def install() -> None:
     ThreadPoolExecutor.submit = _tracked_submit  # type: ignore[method-assign, assignment]  # any arguments
     Future.add_done_callback = _tracked_callback  # type: ignore[method-assign, assignment]  # of any result
     work_waits.install()
+    queue_order.install()
     when_imported("trio", _cover_trio)
 
 

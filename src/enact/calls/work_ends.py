@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 _HELD_UP = 0.1
 _STEP = 0.0125
 
-END, LOOK, CANCEL, SEEN, BEGIN = range(5)
+END, LOOK, CANCEL, SEEN, BEGIN, QUEUE = range(6)
 """Kinds of marks: an item is done; a lane looks what is; a lane cancels an item, if
-that has not begun; an item is seen to be done; an item begins."""
+that has not begun; an item is seen to be done; an item begins; a lane puts into a queue
+or takes from it."""
 
 
 class Mark(NamedTuple):
@@ -186,7 +187,7 @@ class WorkTurns:
         """It has taken place."""
         with self._turns.changed:
             self._come.add(self._following(kind, path))
-            if kind in (LOOK, CANCEL):
+            if kind in (LOOK, CANCEL, QUEUE):
                 self._counts[Mark(kind, path)] += 1
             self._advance()
             self._turns.changed.notify_all()
