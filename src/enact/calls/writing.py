@@ -19,6 +19,8 @@ from enact.values import cid_of
 from enact.values.cids import CID_PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane
@@ -310,12 +312,24 @@ def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
         if frame.looked:
             details.ends = worth_telling(frame.ends or ())
         if frame.plan is not None:
-            known = frame.plan.recorded.details
-            if known is not None and details.has_order_of(known):
-                details.ends = known.ends  # or a little later, this time
+            _keep_order(frame.children, details, frame.plan.recorded)
     details.unwinding = frame.unwound
     details.origin = frame.origin
     return details
+
+
+def _keep_order(
+    children: Sequence[bytes], details: layout.Details, recorded: layout.Recorded
+) -> None:
+    """Where a replay has repeated all calls, its order is the one that was recorded.
+
+    That the event loop came to rest, or an item ended, may have come a little later.
+    """
+    known = recorded.details
+    if known is None or [*children] != [*recorded.children]:
+        return
+    if details.has_order_of(known):
+        details.events, details.ends = known.events, known.ends
 
 
 def _add_ahead(
