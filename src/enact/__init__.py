@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from enact import contexts, errors
 from enact.calls import (
     AmbiguousNameWarning,
+    AmbiguousWorkerWarning,
     AsyncInvokable,
     CallArgs,
     ChildProcessWarning,
@@ -165,6 +166,7 @@ __all__ = [
     "AlreadyAnswered",
     "AmbiguousCall",
     "AmbiguousNameWarning",
+    "AmbiguousWorkerWarning",
     "AsyncInvokable",
     "Call",
     "CallArgs",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import queue
 import random
 import threading
@@ -64,6 +65,38 @@ def test_worker_threads_do_no_job_again_after_a_rewind():
             assert done.output == inv.output
             made = {one.input.args[0] for one in kept.children if one.status != "open"}
             assert not made & set(RAN)
+
+
+@enact.register(name="lane_matching/taken")
+def taken(slow):
+    """Who takes a job is in no record: this is no queue that notes it."""
+    jobs, done = collections.deque("ab"), []
+
+    def worker(number):
+        time.sleep(0.15 * (number == SLOW[0]))
+        done.append([number, work(jobs.popleft())])
+
+    workers = [threading.Thread(target=worker, args=(n,)) for n in range(2)]
+    for thread in workers:
+        thread.start()
+    for thread in workers:
+        thread.join()
+    return sorted(done)
+
+
+SLOW = [0]
+
+
+def test_that_requests_decide_is_said_once():
+    with enact.InMemoryStore():
+        SLOW[0] = 0
+        inv = enact.invoke(taken, (0,))
+        assert inv.output == [[0, "bb"], [1, "aa"]]
+        SLOW[0] = 1
+        with pytest.warns(enact.AmbiguousWorkerWarning, match="'lane_matching/taken'"):
+            again = inv.rewind(0).replay(live="forbid")
+        assert again.output == [[0, "aa"], [1, "bb"]]
+        assert inv.rewind(0).replay(live="forbid") == again
 
 
 @enact.register(name="lane_matching/as_they_come")

@@ -13,6 +13,7 @@ from enact.calls.function_values import UnregisteredFunction
 from enact.calls.inputs import CallArgs, UntrackedStateWarning
 from enact.calls.invocation import Invocation, invoke, invoke_async
 from enact.calls.invokable import AsyncInvokable, Invokable, typed_invokable
+from enact.calls.lane_matching import AmbiguousWorkerWarning
 from enact.calls.lanes import with_current_contexts, with_new_contexts
 from enact.calls.listing import Source
 from enact.calls.programs import Program, registered
@@ -27,6 +28,7 @@ from enact.calls.views import Request, Response
 __all__ = [
     "SCHEDULE",
     "AmbiguousNameWarning",
+    "AmbiguousWorkerWarning",
     "AsyncInvokable",
     "CallArgs",
     "ChildProcessWarning",

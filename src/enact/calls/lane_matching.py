@@ -10,9 +10,11 @@ come, the one that makes a call goes on as the one that is recorded to have made
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from enact.calls.callers import stacklevel
 from enact.calls.layout import Recorded
 from enact.calls.lock_points import is_at_one
 
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
     from enact.calls.replayer import Plan
     from enact.calls.turns import Turns
+
+
+class AmbiguousWorkerWarning(UserWarning):
+    """No record says which of several tasks or threads was to make a call."""
+
+
+# Of calls that had workers of which that was said.
+_warned: set[str] = set()
 
 # What makes up the place of a lane, but for who runs it.
 _PLACE = ("path", "position", "cursor", "queue", "spawned", "callbacks")
@@ -259,6 +269,8 @@ class LaneMatching:
         return not self._turns.has_ended(other.path)
 
     def _trade(self, lane: Lane, other: Lane) -> None:
+        if self._plan.session.is_exact:
+            _warn_once(lane)
         self.traded = True
         with lane.frame.lock:
             for name in _PLACE:
@@ -271,6 +283,21 @@ class LaneMatching:
         if other in gone:
             gone.remove(other)
             self._turns.lane_ended(other.path)
+
+
+def _warn_once(lane: Lane) -> None:
+    name = str(lane.frame.target.name)
+    if name in _warned:
+        return
+    _warned.add(name)
+    warnings.warn(
+        f"tasks or threads of {name!r} make each other's calls in this replay: it is "
+        "chance which of them takes a job, and in no record, so requests decide. What "
+        "the program makes of that may differ from what was recorded. Threads that "
+        "take jobs from a `queue.Queue` do so in the recorded order",
+        AmbiguousWorkerWarning,
+        stacklevel=stacklevel(),
+    )
 
 
 def _beside(lane: Lane) -> Path | None:
