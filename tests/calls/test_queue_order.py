@@ -10,7 +10,7 @@ import time
 import pytest
 
 import enact
-from tests.calls.test_work_ends import (
+from tests.calls.test_work_futures import (
     check_crashes,
     check_replays,
     check_rewinds,

@@ -83,3 +83,15 @@ def same(items):
 
 
 GATES = {}
+
+
+@enact.register(name="golden/items")
+def items():
+    """One worker, so all comes in one order."""
+    from concurrent import futures
+
+    with futures.ThreadPoolExecutor(1) as pool:
+        work = [pool.submit(leaf, x) for x in "ab"]
+        assert [item.result() for item in reversed(work)] == ["b!", "a!"]
+        done, left = futures.wait(work)
+        return [len(done), len(left)]

@@ -55,6 +55,7 @@ def invocations():
         "paused": paused,
         "answered": paused.get_raised().continue_invocation(paused, "yes"),
         "stateful": enact.invoke(programs.stateful),
+        "items": enact.invoke(programs.items),
         "rewound": sequential.rewind(1),
         "rewound failure": enact.invoke(programs.failed, (), **wrap).rewind(0),
         "edited": sequential.edit(sequential[0], output="tide"),

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from enact.calls import layout
 from enact.calls.layout import Details, Recorded
+from enact.calls.marks import moved
 from enact.calls.order import renumbered, stays
-from enact.calls.work_ends import moved
 from enact.errors import NoSuchCall
 from enact.stores import ValueStore
 from enact.values import cid_of
@@ -60,11 +60,11 @@ class Change:
         if details.lanes is not None:
             behind = details.lanes[len(self.children) :] if details.ahead else []
             details.lanes = [details.lanes[index] for index in indices] + behind
-            details.ends = moved(details.ends, stays(self._events(), place))
+            details.marks = moved(details.marks, stays(self._events(), place))
             if details.events is not None:
                 details.events = renumbered(details.events, place)
-            if details.ends is None and not any(details.lanes):
-                details.lanes = details.events = details.ends = None
+            if details.marks is None and not any(details.lanes):
+                details.lanes = details.events = details.marks = None
         self.children = [self.children[index] for index in indices]
         if details.retry is not None:
             retry = [place[index] for index in details.retry if index in place]
@@ -77,7 +77,7 @@ class Change:
         if details.lanes is not None:
             events = self._events()
             others = [event for event in events if event != index + 1]
-            details.ends = moved(details.ends, [e != index + 1 for e in events])
+            details.marks = moved(details.marks, [e != index + 1 for e in events])
             details.events = others
 
     def _events(self) -> list[int]:
@@ -108,7 +108,7 @@ class Change:
             others = [event for event in events if event != index + 1]
             if others[-1:] != [layout.REST]:  # they have reacted to each other
                 others.append(layout.REST)
-            details.ends = moved(details.ends, [e != index + 1 for e in events])
+            details.marks = moved(details.marks, [e != index + 1 for e in events])
             details.events = [*others, index + 1] if index + 1 in events else others
 
     def drop_after(self, index: int) -> int:

@@ -54,8 +54,8 @@ class Frame(Lane):
             frame while it runs.
         lanes: the lane of each child, once there is more than one lane.
         events: starts and ends of children, once there is more than one lane.
-        ends: of work items of executors, and looks at them; see ``work_ends.py``.
-        looked: whether the program has looked at any.
+        marks: what else has a place in the order; see ``marks.py``.
+        tells_marks: somebody may have seen in which order these came.
         teller: tells the journal of events, once there is more than one lane.
         pending: calls below which a person's answer is missing: lane, slot, identifier
             of the signal, signal.
@@ -80,8 +80,8 @@ class Frame(Lane):
     lanes: list[Path] | None = None
     events: list[int] | None = None
     teller: Teller | None = None
-    ends: list[list[int]] | None = None
-    looked = False
+    marks: list[list[int]] | None = None
+    tells_marks = False
     pending: list[tuple[Path, int, bytes, Signal]] | None = None
     failures: list[Failure] | None = None
     started_work: list[Any] | None = None
@@ -250,20 +250,20 @@ class Frame(Lane):
         self.events = events
         return lanes, events
 
-    def note_work(self, kind: int, path: Path) -> None:
-        """Note what becomes of a work item, or that a lane looks; see ``END``."""
+    def note_mark(self, kind: int, path: Path) -> None:
+        """Note something that has a place in the order; see ``marks.END``."""
         with self.lock:
             if self.closed:
                 return
             if self.events is None:
                 self._become_concurrent(len(self.children))
-            if self.ends is None:
-                self.ends = []
-            self.ends.append([len(self.events or ()), kind, *path])
+            if self.marks is None:
+                self.marks = []
+            self.marks.append([len(self.events or ()), kind, *path])
 
-    def looks_at_work(self) -> None:
-        """The program looks which work items are done: what is noted is worth it."""
-        self.looked = True
+    def tell_marks(self) -> None:
+        """From now on the program can tell in which order marks come."""
+        self.tells_marks = True
 
     def stream_ended(self, slot: int) -> None:
         """The stream in ``slot`` ends: where calls were made meanwhile, note when."""
@@ -324,8 +324,8 @@ class Frame(Lane):
             if is_end:
                 self._note(slot + 1)
             assert self.teller is not None and self.lanes is not None
-            ends = (self.ends or ()) if self.looked else None
-            return self.teller.tell(self.events, self.lanes, in_flight, ends)
+            marks = (self.marks or ()) if self.tells_marks else None
+            return self.teller.tell(self.events, self.lanes, in_flight, marks)
 
     def ended_as(self, slot: int, cid: bytes, order: bytes | None) -> None:
         """The call in ``slot`` is written; ``order`` is what ``ending`` gave."""

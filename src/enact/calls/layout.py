@@ -16,9 +16,9 @@ code of all invokables that ran below, each once, in order: ``[[name, code], ...
 ``details`` is null for a call that came to its end alone and in order, else a map of
 all of these, null where they do not apply:
 
-    ``ends``       of work items of executors, and looks at what is done, in order:
-                   how many events came before, the kind (see ``work_ends.py``), and
-                   the numbers of the lane; left out where nobody looked
+    ``marks``      what else has a place in the order, such as the end of a work item:
+                   of each how many events came before, the kind (see ``marks.py``),
+                   and the numbers of the lane; left out where nobody could tell
     ``events``     order of starts and ends of the children where it is not sequential:
                    0 is the start of the next child, n + 1 the end of child n, -1 says
                    that the event loop came to rest: all that could react to what had
@@ -80,10 +80,10 @@ def item_of(event: int) -> int:
 
 #: In canonical order.
 FIELDS = (
-    "ends",
     "ahead",
     "items",
     "lanes",
+    "marks",
     "retry",
     "events",
     "opaque",
@@ -94,7 +94,7 @@ FIELDS = (
     "unwinding",
 )
 # What came later than the format: left out where it is null.
-_LATER = ("ends", "items")
+_LATER = ("marks", "items")
 
 _LINKS = ("ahead", "unwinding", "items")
 # These may have links or any text in them, and take more to encode than the rest.
@@ -110,7 +110,7 @@ class Details:
         for name in FIELDS:
             setattr(self, name, None if fields is None else fields.get(name))
 
-    ends: list[list[int]] | None
+    marks: list[list[int]] | None
     ahead: list[bytes] | None
     items: list[bytes] | None
     lanes: list[list[int]] | None

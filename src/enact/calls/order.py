@@ -13,7 +13,7 @@ an item; or null when the event loop came to rest. What no row tells follows in 
 behind a call that a record answered, the identifier of its invocation; behind one that
 starts and is in flight, that of its request or, where it goes on with a recorded call,
 that of the recorded one. A byte in front says which: 0, 1, 2. A piece may end with a
-map ``{"ends": [...]}``: the marks of ``work_ends.py`` since the last ones.
+map ``{"marks": [...]}``: those of ``marks.py`` since the last ones.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ out an item of the stream that it is."""
 class Teller:
     """Cuts the events of one frame into pieces."""
 
-    __slots__ = ("_ends", "_events", "_starts", "answered")
+    __slots__ = ("_marks", "_events", "_starts", "answered")
 
     def __init__(self) -> None:
-        self._ends = -1
+        self._marks = -1
         self._events = 0
         self._starts = 0
         #: Slots of calls that a record answered, with their invocations.
@@ -53,7 +53,7 @@ class Teller:
         events: Sequence[int],
         lanes: Sequence[Path],
         in_flight: Callable[[int], bytes | None],
-        ends: Sequence[list[int]] | None = None,
+        marks: Sequence[list[int]] | None = None,
     ) -> bytes:
         """Write the events that were not told yet.
 
@@ -61,7 +61,7 @@ class Teller:
             events: all events so far.
             lanes: of the calls that started.
             in_flight: what to tell of the call in a slot, if it is in flight.
-            ends: all marks so far; None where nobody has looked yet.
+            marks: all so far; None where nobody could tell their order yet.
         """
         piece: list[Any] = [self._events]
         for event in events[self._events :]:
@@ -82,9 +82,9 @@ class Teller:
                 if cid is not None:
                     piece.append(ANSWERED + cid)
         self._events = len(events)
-        if ends is not None and len(ends) > self._ends:
-            piece.append({"ends": list(ends[max(0, self._ends) :])})
-            self._ends = len(ends)
+        if marks is not None and len(marks) > self._marks:
+            piece.append({"marks": list(marks[max(0, self._marks) :])})
+            self._marks = len(marks)
         return encode_dag_cbor(piece)
 
 
@@ -114,12 +114,12 @@ def read_order(
         pieces: in any order.
 
     Returns:
-        The calls in order of start; events and ends as in ``layout``.
+        The calls in order of start; events and marks as in ``layout``.
     """
     lanes: list[Path] = []
     told: dict[tuple[int, bytes], bytes] = {}
     events: list[int] = []
-    ends: list[list[int]] | None = None
+    marks: list[list[int]] | None = None
     for piece in sorted(map(decode_dag_cbor, pieces), key=lambda piece: piece[0]):
         if piece[0] != len(events):
             break  # the row between was lost with the power
@@ -128,7 +128,7 @@ def read_order(
                 lanes.append(tuple(event))
                 events.append(0)
             elif type(event) is dict:
-                ends = [*(ends or ()), *event["ends"]]
+                marks = [*(marks or ()), *event["marks"]]
             elif type(event) is not bytes:
                 events.append(REST if event is None else event + (1, -1)[event < 0])
             else:
@@ -140,7 +140,7 @@ def read_order(
         position = counts[lane] = counts.get(lane, -1) + 1
         parts = (told.get((slot, kind)) for kind in (ANSWERED, ASKED, GOES_ON))
         starts.append(Start(lane, position, *parts))
-    return starts, events, ends
+    return starts, events, marks
 
 
 def stays(events: Iterable[int], place: Mapping[int, int]) -> list[bool]:

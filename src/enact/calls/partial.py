@@ -16,6 +16,7 @@ from enact.calls import layout
 from enact.calls.edits import read
 from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
+from enact.calls.marks import moved, worth_telling
 from enact.calls.order import Start, read_order, renumbered, stays
 from enact.calls.runs import Origin
 from enact.calls.verdicts import (
@@ -25,7 +26,6 @@ from enact.calls.verdicts import (
     RESUMED,
     RETRIED,
 )
-from enact.calls.work_ends import moved, worth_telling
 from enact.stores import CallRow, RunRow, ValueStore
 from enact.values import cid_of
 
@@ -142,13 +142,13 @@ class _Rebuild:
         if base is not None and not rows and row.verdict == RESUMED:
             return _Call(row.lane, base.cid, ended=False)
         pieces = (one.order for one in rows if one.order is not None)
-        starts, told, all_ends = read_order(pieces)
+        starts, told, all_marks = read_order(pieces)
         left: dict[int, _Call] = {}
         place_of: dict[int, int] = {}
         if base is not None:
             left, place_of = self._left(base, rows, starts)
         calls, events, untold, kept = self._told(rows, starts, told)
-        ends = moved(None if all_ends is None else worth_telling(all_ends), kept)
+        marks = moved(None if all_marks is None else worth_telling(all_marks), kept)
         goes_on = row.verdict == RESUMED
 
         def answered_before(row: CallRow) -> list[int]:
@@ -198,10 +198,10 @@ class _Rebuild:
         details.status = "incomplete"
         details.retry = retry or None
         details.ahead = [one.cid for one in ahead] or None
-        if ends is not None or any(one.lane for one in (*calls, *ahead)):
+        if marks is not None or any(one.lane for one in (*calls, *ahead)):
             details.lanes = [[*one.lane] for one in (*calls, *ahead)]
             details.events = events
-            details.ends = ends
+            details.marks = marks
         assert row.request is not None
         code = None if row.code is None else row.code.hex()
         cids = [one.cid for one in calls]

@@ -3,7 +3,7 @@
 
 Which thread takes a job is chance, and so is whose result comes first. A frame with
 several lanes notes each ``put`` and ``get`` of a ``queue.Queue`` as it comes, one of
-the marks of ``work_ends.py``; in a replay each waits for its turn.
+the marks of ``marks.py``; in a replay each waits for its turn.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from enact.calls import rest
 from enact.calls.lanes import CURRENT, Lane
-from enact.calls.work_ends import QUEUE
-from enact.calls.work_futures import work_turns
+from enact.calls.marks import QUEUE
+from enact.calls.work_futures import mark_turns
 
 _get = queue.Queue.get
 _put = queue.Queue.put
@@ -32,7 +32,7 @@ class _Step:
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self._turns = work_turns(lane)
+        self._turns = mark_turns(lane)
         self._is_noted = False
 
     @classmethod
@@ -53,8 +53,8 @@ class _Step:
         if not self._is_noted:
             self._is_noted = True
             frame = self._lane.frame
-            frame.looks_at_work()
-            frame.note_work(QUEUE, self._lane.path)
+            frame.tell_marks()
+            frame.note_mark(QUEUE, self._lane.path)
 
     def over(self) -> None:
         """It has taken place."""

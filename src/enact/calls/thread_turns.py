@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from enact.calls import rest
+from enact.calls.marks import MarkTurns
 from enact.calls.stuck import LAST_PATIENCE, PATIENCE
-from enact.calls.work_ends import WorkTurns
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
@@ -42,7 +42,7 @@ class ThreadTurns(abc.ABC):
     Args:
         order: calls, and what happens to them: see ``order.ITEM``.
         paths: lanes of the calls.
-        ends: of work items, and looks at them; see ``work_ends.py``.
+        marks: what else has a place in the order; see ``marks.py``.
     """
 
     __slots__ = (
@@ -61,14 +61,14 @@ class ThreadTurns(abc.ABC):
         "is_alone",
         "is_held_up",
         "on_out_of_turn",
-        "work",
+        "marks",
     )
 
     def __init__(
         self,
         order: list[tuple[int, int]],
         paths: list[Path],
-        ends: Sequence[list[int]] | None = None,
+        marks: Sequence[list[int]] | None = None,
     ) -> None:
         self._order = order
         self._paths = paths
@@ -85,8 +85,8 @@ class ThreadTurns(abc.ABC):
         self._lock = threading.RLock()
         #: Told whenever something has moved.
         self.changed = threading.Condition(self._lock)
-        #: Of ends of work items, and looks at them.
-        self.work = WorkTurns(self, ends)
+        #: What else has a place in the order.
+        self.marks = MarkTurns(self, marks)
         # The lane that has just got an outcome, if a thread runs it.
         self._reacting: Path | None = None
         # Lanes of threads that wait before they take a lock.
@@ -183,7 +183,7 @@ class ThreadTurns(abc.ABC):
         with self.changed:
             place, since = self._next, time.monotonic()
             path = self._paths[child]
-            while not (self._has_come(child, False) or self.work.is_up_to(path)):
+            while not (self._has_come(child, False) or self.marks.is_up_to(path)):
                 if self._next != place:
                     place, since = self._next, time.monotonic()
                 left = since + _BEGIN - time.monotonic()

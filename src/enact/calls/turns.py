@@ -57,7 +57,7 @@ class Turns(ThreadTurns):
         self,
         events: Sequence[int],
         paths: list[Path],
-        ends: Sequence[list[int]] | None = None,
+        marks: Sequence[list[int]] | None = None,
     ) -> None:
         # An event is a child and what happens to it: see ``order.ITEM``.
         order: list[tuple[int, int]] = []
@@ -75,7 +75,7 @@ class Turns(ThreadTurns):
                 order.append((child, ITEM + count - 1))
             else:
                 order.append((event - 1, True))
-        super().__init__(order, paths, ends)
+        super().__init__(order, paths, marks)
         self._done: set[tuple[int, int]] = set()
         # Those that may come, but have no place in the order.
         self._dropped = set(range(started, len(paths)))
@@ -170,7 +170,7 @@ class Turns(ThreadTurns):
             recorded = self._paths[child]
             names = {recorded: live, live: recorded}
             self._paths = [names.get(path, path) for path in self._paths]
-            self.work.rename(names)
+            self.marks.rename(names)
             self._advance()
 
     def trade(self, one: Path, other: Path) -> None:

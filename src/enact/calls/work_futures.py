@@ -2,7 +2,7 @@
 """Futures of the work items that a tracked call submits, and looks at them.
 
 The end of an item is noted, and who waits for it is told, in one step; so is each look
-at what is done. In a replay both wait for their turn: see ``work_ends.py``. Those of
+at what is done. In a replay both wait for their turn: see ``marks.py``. Those of
 ``as_completed`` and ``wait`` are in ``work_waits.py``.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from enact.calls import rest
 from enact.calls.lanes import CURRENT, Lane, own_lane
-from enact.calls.work_ends import BEGIN, CANCEL, END, LOOK, SEEN
+from enact.calls.marks import BEGIN, CANCEL, END, LOOK, SEEN
 from enact.errors import ReplayError
 
 R = TypeVar("R")
@@ -61,7 +61,7 @@ class WorkFuture(Future):  # type: ignore[type-arg]
     def set_running_or_notify_cancel(self) -> bool:
         """The work begins, or those who wait are told that it was cancelled."""
         lane = self.lane
-        turns = work_turns(lane)
+        turns = mark_turns(lane)
         if turns is not None and not super().cancelled():
             if turns.is_to_be_cancelled(lane.path):
                 self._park(turns)
@@ -72,7 +72,7 @@ class WorkFuture(Future):  # type: ignore[type-arg]
         if not super().cancelled():
             with ONE_AT_A_TIME:
                 begins = super().set_running_or_notify_cancel()
-                lane.frame.note_work(BEGIN if begins else END, lane.path)
+                lane.frame.note_mark(BEGIN if begins else END, lane.path)
             if turns is not None:
                 turns.happened(BEGIN if begins else END, lane.path)
             return begins
@@ -109,11 +109,11 @@ class WorkFuture(Future):  # type: ignore[type-arg]
         self._end(functools.partial(super().set_exception, exception))
 
     def _end(self, change: Callable[[], object]) -> None:
-        turns = work_turns(self.lane)
+        turns = mark_turns(self.lane)
 
         def end() -> None:
             with self._changing():
-                self.lane.frame.note_work(END, self.lane.path)
+                self.lane.frame.note_mark(END, self.lane.path)
                 change()
             if turns is not None:
                 turns.happened(END, self.lane.path)
@@ -140,7 +140,7 @@ class WorkFuture(Future):  # type: ignore[type-arg]
         """Cancel the work as it is looked at; None for a look at others, too."""
         if look is not None:
             look.wait_for_turn(CANCEL)
-        turns = work_turns(self.lane)
+        turns = mark_turns(self.lane)
         # Workers may be held up, and later than they were.
         begins = turns is not None and turns.is_to_begin(self.lane.path)
         was_cancelled = super().cancelled()
@@ -183,12 +183,12 @@ class WorkFuture(Future):  # type: ignore[type-arg]
         lane = self.lane
         if self._is_seen or Look.at([self]) is None:
             return super().done()
-        turns = work_turns(lane)
+        turns = mark_turns(lane)
         if turns is not None and not turns.wait_to_see(lane.path):
             return False
         with ONE_AT_A_TIME:
             if super().done():
-                lane.frame.note_work(SEEN, lane.path)
+                lane.frame.note_mark(SEEN, lane.path)
                 self._is_seen = True
         if turns is not None and self._is_seen:
             turns.happened(SEEN, lane.path)
@@ -291,9 +291,9 @@ class Look:
     """
 
     def __init__(self, lane: Lane) -> None:
-        lane.frame.looks_at_work()
+        lane.frame.tell_marks()
         self.lane = lane
-        self._turns = work_turns(lane)
+        self._turns = mark_turns(lane)
 
     @classmethod
     def at(cls, futures: Iterable[Any]) -> Look | None:
@@ -312,7 +312,7 @@ class Look:
 
     def note(self, kind: int = LOOK) -> None:
         """It takes place."""
-        self.lane.frame.note_work(kind, self.lane.path)
+        self.lane.frame.note_mark(kind, self.lane.path)
 
     def over(self, kind: int = LOOK) -> None:
         """Other items may end."""
@@ -332,7 +332,7 @@ def _looker(futures: Iterable[Any]) -> Lane | None:
     return None
 
 
-def work_turns(lane: Lane) -> Any:
+def mark_turns(lane: Lane) -> Any:
     """The recorded order of what becomes of work, if ``lane`` is replayed."""
     plan = lane.frame.plan
-    return None if plan is None or plan.turns is None else plan.turns.work
+    return None if plan is None or plan.turns is None else plan.turns.marks

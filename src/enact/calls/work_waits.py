@@ -17,13 +17,13 @@ from typing import Any
 
 from enact.calls import rest, work_futures
 from enact.calls.lanes import CURRENT, own_lane
-from enact.calls.work_ends import CANCEL
+from enact.calls.marks import CANCEL
 from enact.calls.work_futures import (
     TAKEN,
     Look,
     WorkFuture,
     cover,
-    work_turns,
+    mark_turns,
 )
 
 _Acquire: Any = _base._AcquireFutures
@@ -163,7 +163,7 @@ def _is_to_begin(future: Any, look: Look) -> bool:
 
     A worker may have been about to begin it when the others were cancelled.
     """
-    turns = work_turns(look.lane)
+    turns = mark_turns(look.lane)
     if turns is None or type(future) is not WorkFuture:
         return False
     return bool(turns.is_to_begin(future.lane.path))

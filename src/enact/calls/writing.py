@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from enact.calls import layout
 from enact.calls.fixed_blocks import INVOCATION_HEAD, INVOCATION_MIDDLE
 from enact.calls.layout import READY
+from enact.calls.marks import worth_telling
 from enact.calls.verdicts import BANKED
-from enact.calls.work_ends import worth_telling
 from enact.errors import UnstorableValue
 from enact.stores import CallRow
 from enact.values import cid_of
@@ -301,7 +301,7 @@ def note_banked(
 
 def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
     lanes = frame.lanes
-    if lanes is not None and (any(lanes) or frame.looked):
+    if lanes is not None and (any(lanes) or frame.tells_marks):
         details.lanes = [list(path) for path in lanes]
         events = frame.events
         assert events is not None
@@ -309,8 +309,8 @@ def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
             events.pop()
         if not _sequential(events):
             details.events = events
-        if frame.looked:
-            details.ends = worth_telling(frame.ends or ())
+        if frame.tells_marks:
+            details.marks = worth_telling(frame.marks or ())
         if frame.plan is not None:
             _keep_order(frame.children, details, frame.plan.recorded)
     details.unwinding = frame.unwound
@@ -329,7 +329,7 @@ def _keep_order(
     if known is None or [*children] != [*recorded.children]:
         return
     if details.has_order_of(known):
-        details.events, details.ends = known.events, known.ends
+        details.events, details.marks = known.events, known.marks
 
 
 def _add_ahead(

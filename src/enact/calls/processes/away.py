@@ -71,13 +71,13 @@ class Away(Frame):
     def handed_out(self, slot: int) -> None:
         self.ask("handed_out", slot)
 
-    def note_work(self, kind: int, path: Path) -> None:
-        self.ask("note_work", kind, path)
+    def note_mark(self, kind: int, path: Path) -> None:
+        self.ask("note_mark", kind, path)
 
-    def looks_at_work(self) -> None:
-        if not self.looked:
-            self.ask("looks_at_work")
-            self.looked = True
+    def tell_marks(self) -> None:
+        if not self.tells_marks:
+            self.ask("tell_marks")
+            self.tells_marks = True
 
     def told(self) -> dict[str, Any]:
         """What is to be known at home of how it went so far."""
@@ -151,34 +151,34 @@ class AwayAnswer(Answer):
         self._away.ask("end_answer", self._key)
 
 
-class AwayWork:
+class AwayMarks:
     """The recorded order of marks of the frame at home."""
 
     def __init__(self, away: Away) -> None:
         self._away = away
 
     def wait(self, kind: int, path: Path) -> bool:
-        """See ``WorkTurns.wait``; so with all here."""
-        return bool(self._away.ask("work", "wait", kind, path))
+        """See ``MarkTurns.wait``; so with all here."""
+        return bool(self._away.ask("marks", "wait", kind, path))
 
     def wait_to_begin(self, path: Path) -> None:
-        self._away.ask("work", "wait_to_begin", path)
+        self._away.ask("marks", "wait_to_begin", path)
 
     def is_to_begin(self, path: Path) -> bool:
-        return bool(self._away.ask("work", "is_to_begin", path))
+        return bool(self._away.ask("marks", "is_to_begin", path))
 
     def is_to_be_cancelled(self, path: Path) -> bool:
         return False  # nothing is left out here
 
     def wait_to_see(self, path: Path) -> bool:
-        return bool(self._away.ask("work", "wait_to_see", path))
+        return bool(self._away.ask("marks", "wait_to_see", path))
 
     def when_due(self, kind: int, path: Path, step: Callable[[], None]) -> None:
-        self._away.ask("work", "wait", kind, path)
+        self._away.ask("marks", "wait", kind, path)
         step()
 
     def happened(self, kind: int, path: Path) -> None:
-        self._away.ask("work", "happened", kind, path)
+        self._away.ask("marks", "happened", kind, path)
 
 
 class AwayTurns:
@@ -186,7 +186,7 @@ class AwayTurns:
 
     def __init__(self, away: Away) -> None:
         self._away = away
-        self.work = AwayWork(away)
+        self.marks = AwayMarks(away)
 
     def wait_in_thread(self, index: int, what: int) -> bool:
         """See ``Turns.wait_in_thread``; so with all here."""

@@ -115,18 +115,18 @@ class Work:
         if plan is not None:
             plan.wait_before_lock(self._lane(path))
 
-    def note_work(self, kind: int, path: Path) -> None:
-        """See ``Frame.note_work``."""
-        self.frame.note_work(kind, path)
+    def note_mark(self, kind: int, path: Path) -> None:
+        """See ``Frame.note_mark``."""
+        self.frame.note_mark(kind, path)
 
-    def looks_at_work(self) -> None:
-        """See ``Frame.looks_at_work``."""
-        self.frame.looks_at_work()
+    def tell_marks(self) -> None:
+        """See ``Frame.tell_marks``."""
+        self.frame.tell_marks()
 
-    def work(self, what: str, *args: Any) -> Any:
-        """See ``WorkTurns``."""
+    def marks(self, what: str, *args: Any) -> Any:
+        """See ``MarkTurns``."""
         turns = self._turns()
-        return turns is not None and getattr(turns.work, what)(*args)
+        return turns is not None and getattr(turns.marks, what)(*args)
 
     def wait_for_rest(self, child: int) -> None:
         """See ``Turns.wait_for_rest_of_order_in_thread``."""

@@ -13,7 +13,7 @@ import pytest
 
 import enact
 from enact.calls import layout
-from enact.calls.work_ends import BEGIN, CANCEL, END, LOOK, moved, worth_telling
+from enact.calls.marks import BEGIN, CANCEL, END, LOOK, moved, worth_telling
 from tests.calls.test_matrix import cut_after
 
 ITEMS = 8
@@ -244,11 +244,11 @@ def test_program_often(program, args, check):
     CHECKS[check](program, args, 50)
 
 
-def ends_of(inv):
-    return inv.response().details.get("ends")
+def marks_of(inv):
+    return inv.response().details.get("marks")
 
 
-def test_a_record_has_ends_only_where_somebody_looked():
+def test_a_record_has_marks_only_where_somebody_looked():
     @enact.register
     def waits_for_each(looks: bool) -> list[int]:
         with ThreadPoolExecutor(2) as pool:
@@ -261,19 +261,19 @@ def test_a_record_has_ends_only_where_somebody_looked():
             return [item.result() for item in items]
 
     with enact.InMemoryStore():
-        assert ends_of(enact.invoke(waits_for_each, (False,))) is None
-        *ends, look = ends_of(enact.invoke(waits_for_each, (True,)))
+        assert marks_of(enact.invoke(waits_for_each, (False,))) is None
+        *ends, look = marks_of(enact.invoke(waits_for_each, (True,)))
     assert look == [6, LOOK], "after three starts and three ends; by the body"
     assert sorted(mark for _, *mark in ends) == [[END, 0], [END, 1], [END, 2]]
     assert all(1 < place <= 6 for place, *_ in ends)
 
 
-def test_ends_are_a_field_that_most_records_do_without():
+def test_marks_are_a_field_that_most_records_do_without():
     details = layout.Details()
     details.status = "incomplete"
-    assert "ends" not in details.as_map()
-    details.ends = [[2, END, 0], [2, LOOK]]
-    assert details.as_map()["ends"] == [[2, 0, 0], [2, 1]]
+    assert "marks" not in details.as_map()
+    details.marks = [[2, END, 0], [2, LOOK]]
+    assert details.as_map()["marks"] == [[2, 0, 0], [2, 1]]
 
 
 def test_begins_are_told_where_somebody_cancels():

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work items of executors: when each was done, and when the program looked.
+"""Marks: what has a place in the order of a frame beside the starts and ends of calls.
 
-``concurrent.futures.as_completed`` and ``wait`` tell a program what is done when they
-look; so do ``done()``, ``cancel()`` and a ``result()`` with a timeout. Which calls the
-program makes next hangs on that, so a record has the order of all this: a list of
-marks, each with how many events of the frame came before it. Where nobody looked the
-order says nothing, and a record does without.
+``concurrent.futures.as_completed`` and ``wait`` tell a program which work items of an
+executor are done when they look; so do ``done()``, ``cancel()`` and a ``result()`` with
+a timeout. Which thread takes a job from a queue is chance as well. What the program
+calls next hangs on that, so a record has the order of all this: a list of marks, each
+with how many starts and ends came before it. Where nobody could tell, as nobody looked,
+a record does without.
 """
 
 from __future__ import annotations
@@ -59,24 +60,24 @@ def worth_telling(marks: Sequence[list[int]]) -> list[list[int]]:
 
 
 def moved(
-    ends: Iterable[list[int]] | None, kept: Sequence[bool]
+    marks: Iterable[list[int]] | None, kept: Sequence[bool]
 ) -> list[list[int]] | None:
     """Marks where only some of the events are left; None if none are.
 
     What came after the last of these, and after others, may not come again.
 
     Args:
-        ends: marks as records have them; None for no marks.
+        marks: as records have them; None for none.
         kept: of each event, whether it is left.
     """
-    if ends is None or not any(kept):
+    if marks is None or not any(kept):
         return None
     before = [0]
     for is_kept in kept:
         before.append(before[-1] + is_kept)
     last = max((n + 1 for n, is_kept in enumerate(kept) if is_kept), default=0)
     left = []
-    for place, *mark in ends:
+    for place, *mark in marks:
         if place > last and last < len(kept):
             break
         left.append([before[min(place, len(kept))], *mark])
@@ -86,28 +87,28 @@ def moved(
 # --- in a replay ----------------------------------------------------------------------
 
 
-class WorkTurns:
+class MarkTurns:
     """The recorded order of marks, and how far a replay has come in it.
 
     What the record does not have comes after all that it has.
 
     Args:
         turns: of the frame; their lock is held in all that follows.
-        ends: as in the record; None if nobody looked: then nothing waits.
+        marks: as in the record; None if it has none: then nothing waits.
     """
 
-    def __init__(self, turns: ThreadTurns, ends: Sequence[list[int]] | None) -> None:
+    def __init__(self, turns: ThreadTurns, marks: Sequence[list[int]] | None) -> None:
         self._turns = turns
         self._marks: list[Mark] = []
         self._places: list[int] = []
         counts: Counter[Mark] = Counter()
-        for place, kind, *path in ends or ():
+        for place, kind, *path in marks or ():
             first = Mark(kind, tuple(path))
             self._marks.append(first._replace(number=counts[first]))
             self._places.append(min(place, turns.length))
             counts[first] += 1
         self._numbers = {mark: number for number, mark in enumerate(self._marks)}
-        self._holds = ends is not None
+        self._holds = marks is not None
         self._has_begins = any(mark.kind == BEGIN for mark in self._marks)
         self._next = 0
         self._come: set[Mark] = set()
