@@ -9,6 +9,7 @@ come, the one that makes a call goes on as the one that is recorded to have made
 
 from __future__ import annotations
 
+import itertools
 import threading
 import warnings
 from collections import Counter
@@ -126,7 +127,7 @@ class LaneMatching:
         if lane.path in self._claimed:
             return None
         plan = self._plan
-        for path in (lane.path, *self._unclaimed):
+        for path in itertools.chain((lane.path,), self._unclaimed):
             for index in self._unclaimed.get(path, ()):
                 if plan.is_free(index):
                     recorded = plan.child(index)
