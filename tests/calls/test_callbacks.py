@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import time
 
 import pytest
 
@@ -73,7 +75,7 @@ async def beats():
 def test_a_callback_has_a_lane_of_its_own():
     inv = run(beats)
     assert inv.output == [2, 1, 0, "long", "next"]
-    assert lanes(inv) == {(): ["long", "next"], (-1,): [2, 1, 0]}
+    assert lanes(inv) == {(): ["long", "next"], (-2,): [2, 1, 0]}
     again = replay(inv.rewind(0), live="forbid")
     assert again.output == inv.output
     assert RAN == []
@@ -93,8 +95,8 @@ def test_callbacks_do_not_rename_tasks():
     inv = run(both)
     assert lanes(inv) == {
         (-1,): ["soon"],
-        (-2, 0): ["by callback"],
-        (-3,): ["later"],
+        (-2,): ["later"],
+        (-3, 0): ["by callback"],
         (0,): ["mine"],
     }
     assert replay(inv.rewind(0), live="forbid").output == inv.output
@@ -223,12 +225,59 @@ async def racing():
     return found
 
 
-def test_callbacks_that_come_in_another_order_are_an_error(monkeypatch):
+def test_timers_go_off_in_the_recorded_order(monkeypatch):
     with enact.InMemoryStore():
         inv = asyncio.run(enact.invoke_async(racing))
         assert asyncio.run(inv.rewind(0).replay_async()) == inv
         monkeypatch.setattr("tests.calls.test_callbacks.DELAYS", DELAYS[::-1])
-        with pytest.raises(enact.ReplayError, match="took another order"):
+        assert asyncio.run(inv.rewind(0).replay_async()) == inv
+
+
+@enact.register(name="callbacks/racing_futures")
+async def racing_futures():
+    found = []
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+
+    def comes(n, _):
+        found.append(leaf(n))
+        if len(found) == 2:
+            over.set_result(None)
+
+    for n, delay in enumerate(DELAYS):
+        slept = loop.run_in_executor(None, time.sleep, delay)
+        slept.add_done_callback(functools.partial(comes, n))
+    await over
+    return found
+
+
+def test_callbacks_that_come_in_another_order_are_an_error(monkeypatch):
+    with enact.InMemoryStore():
+        inv = asyncio.run(enact.invoke_async(racing_futures))
+        assert asyncio.run(inv.rewind(0).replay_async()) == inv
+        monkeypatch.setattr("tests.calls.test_callbacks.DELAYS", DELAYS[::-1])
+        with pytest.raises(enact.ReplayError):
             asyncio.run(inv.rewind(0).replay_async())
         other = asyncio.run(inv.rewind(0).replay_async(strict=False))
         assert other.output == inv.output[::-1]
+
+
+@enact.register(name="callbacks/odd_timers")
+async def odd_timers():
+    """A timer that is cancelled, one that calls nothing, one that fails."""
+    loop = asyncio.get_running_loop()
+    seen, over = [], loop.create_future()
+    loop.call_later(0.001, seen.append, "builtin")
+    loop.call_later(0.002, lambda: seen.append("nothing"))
+    loop.call_later(0.05, leaf, "never").cancel()
+    loop.call_later(0.004, functools.partial(over.set_result, None))
+    loop.call_later(0.003, lambda: seen.append(leaf("calls")))
+    await over
+    return [await aleaf("end"), sorted(seen)]
+
+
+def test_timers_of_all_kinds():
+    inv = run(odd_timers)
+    assert inv.output == ["end", ["builtin", "calls", "nothing"]]
+    for _ in range(3):
+        assert replay(inv.rewind(0), live="forbid") == inv

@@ -16,8 +16,11 @@ from tests.calls import test_matrix
 from tests.calls.matrix_trio import PROGRAMS
 from tests.calls.test_matrix import CHECKS, OPERATIONS, QUICK, SOAK
 
-# Which of two tasks has the next item of a stream is chance in trio itself.
 pytestmark = pytest.mark.filterwarnings("ignore::enact.AmbiguousWorkerWarning")
+
+
+#: Which of their tasks has the next item is chance in trio itself.
+TAKE_JOBS = ("channel_workers", "streams")
 
 
 class Case(test_matrix.Case):
@@ -26,6 +29,8 @@ class Case(test_matrix.Case):
         self.is_real_time = program.threads
         self.real = True
         self.is_async = True
+        on_trio = program.loop != "anyio-asyncio"
+        self.takes_jobs = on_trio and program.run.__name__ in TAKE_JOBS
 
     def wait(self, coroutine):
         if self.loop == "anyio-asyncio":

@@ -25,6 +25,7 @@ from enact.calls.lanes import (
     run_in_lane,
     serves_any,
 )
+from enact.calls.timers import tracked_call_at
 from enact.calls.work_futures import submitting
 from enact.errors import FrameworkError, ReplayError, Signal
 
@@ -37,6 +38,7 @@ MACHINERY = (
 )  # fmt: skip
 
 _as_completed = asyncio.as_completed
+_call_at = asyncio.BaseEventLoop.call_at
 _create_task = asyncio.BaseEventLoop.create_task
 _running_loop = asyncio._get_running_loop
 _start = threading.Thread.start
@@ -97,6 +99,21 @@ def start_task(
     child.task = id(task)
     frame.started(task)
     return task
+
+
+def _tracked_call_at(
+    self: asyncio.BaseEventLoop,
+    when: float,
+    callback: Callable[..., object],
+    *args: Any,
+    **options: Any,
+) -> asyncio.TimerHandle:
+    if CURRENT.get() is None:
+        return _call_at(self, when, callback, *args, **options)
+    handle: asyncio.TimerHandle = tracked_call_at(
+        _call_at, self, when, callback, args, options
+    )
+    return handle
 
 
 def _tracked_as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
@@ -197,6 +214,7 @@ def install() -> None:
     if asyncio.BaseEventLoop.create_task is _tracked_create_task:
         return
     asyncio.BaseEventLoop.create_task = _tracked_create_task  # type: ignore[assignment,method-assign]  # same signature by **options
+    asyncio.BaseEventLoop.call_at = _tracked_call_at  # type: ignore[assignment,method-assign]  # same signature by **options
     asyncio.as_completed = asyncio.tasks.as_completed = _tracked_as_completed
     threading.Thread.start = _tracked_start  # type: ignore[method-assign]
     rest.running_loop = asyncio._get_running_loop

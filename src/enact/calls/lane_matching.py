@@ -36,7 +36,7 @@ class AmbiguousWorkerWarning(UserWarning):
 _warned: set[str] = set()
 
 # What makes up the place of a lane, but for who runs it.
-_PLACE = ("path", "position", "cursor", "queue", "spawned", "callbacks")
+_PLACE = ("path", "position", "cursor", "queue", "spawned", "callbacks", "timers")
 
 
 class LaneMatching:
@@ -81,7 +81,8 @@ class LaneMatching:
         """Give a new lane the calls that were recorded under its path."""
         lane.queue = self._unclaimed.get(lane.path, ())
         self._live[lane.path] = lane
-        self._alive[_beside(lane)] += 1
+        if not lane.is_callback:  # these do not trade, and nobody hears of their ends
+            self._alive[_beside(lane)] += 1
         self._turns.begun(lane.path)
 
     def left(self) -> list[int]:

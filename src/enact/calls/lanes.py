@@ -60,6 +60,7 @@ class Lane:
         queue: indices of its recorded calls (replay).
         spawned: how many tasks, threads and work items it has started, and callbacks.
         callbacks: how many callbacks of an event loop have made calls for it.
+        timers: how many timers of an event loop it has set.
         in_loop: it is run by a task of asyncio.
         task: the ``id`` of that; 0 if it is not known yet.
         is_callback: it is what a callback does, and those that it leaves behind.
@@ -79,6 +80,7 @@ class Lane:
     queue: Sequence[int] = ()
     spawned = 0
     callbacks = 0
+    timers = 0
     in_loop = False
     task = 0
     is_callback = False
@@ -93,25 +95,33 @@ class Lane:
 
     def spawn(self, thread: int = 0) -> Lane:
         """The lane of the next task, thread or work item that this one starts."""
-        number = self.spawned - self.callbacks
+        number = self.spawned - self.callbacks - self.timers
         self.spawned += 1
         return self._begin(number, thread)
 
     def spawn_callback(self) -> Lane:
         """The lane of a callback that this one, or its future, left in an event loop.
 
-        It is counted apart, downwards from -1. Which of two callbacks comes first is
-        often a matter of time, and must not rename tasks.
+        They are counted apart, -1, -3, -5. Which of two callbacks comes first is often
+        a matter of time, and must not rename tasks.
         """
         self.callbacks += 1
-        self.spawned += 1
-        lane = self._begin(-self.callbacks, self.thread)
-        lane.in_loop = lane.is_callback = True
-        return lane
+        return self._begin_callback(1 - 2 * self.callbacks)
 
-    def _begin(self, number: int, thread: int) -> Lane:
+    def spawn_timer(self) -> Lane:
+        """The lane of a timer that this one sets; they are -2, -4, -6."""
+        self.timers += 1
+        return self._begin_callback(-2 * self.timers)
+
+    def _begin_callback(self, number: int) -> Lane:
+        self.spawned += 1
+        return self._begin(number, self.thread, is_callback=True)
+
+    def _begin(self, number: int, thread: int, is_callback: bool = False) -> Lane:
         frame = self.frame
         lane = Lane(frame, (*self.path, number), thread)
+        if is_callback:
+            lane.in_loop = lane.is_callback = True
         if frame.plan is not None:
             frame.plan.enlist(lane)
         return lane

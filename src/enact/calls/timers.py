@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Timers of an event loop: what ``call_later`` and ``call_at`` leave behind.
+
+Each is a lane from when it is set, so that its calls are told from those of others
+whichever goes off first; what a timer or callback sets itself goes on with its lane. In
+a replay it may go off before its turn; then it waits.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from enact.calls.drivers import Turn
+from enact.calls.lanes import CURRENT, Lane, own_lane
+
+# What these set makes no calls.
+_OWN = ("asyncio.", "concurrent.", "anyio.", "enact.")
+
+
+class Timer:
+    """What a timer calls in a replay.
+
+    Args:
+        lane: of the timer.
+        callback: that the program gave.
+    """
+
+    def __init__(self, lane: Lane, callback: Callable[..., object]) -> None:
+        self._lane = lane
+        self._callback = callback
+
+    def __call__(self, *args: Any) -> None:
+        plan = self._lane.frame.plan
+        turns: Any = None if plan is None else plan.turns
+        if turns is None or turns.is_turn(self._lane):
+            self._callback(*args)
+            return
+        path = self._lane.path
+        turns._held.add(path)
+        turn = turns._turn(path)
+        turn.future.add_done_callback(functools.partial(self._again, turns, turn, args))
+
+    def _again(self, turns: Any, turn: Turn, args: Any, _: object) -> None:
+        turns._held.discard(self._lane.path)
+        turns.goes_on(self._lane)
+        if turn.is_released:
+            self._callback(*args)
+        else:
+            self(*args)
+
+
+def tracked_call_at(
+    original: Callable[..., Any],
+    loop: Any,
+    when: float,
+    callback: Callable[..., object],
+    args: tuple[Any, ...],
+    options: dict[str, Any],
+) -> Any:
+    """Set a timer; if a tracked call does, as a lane of that.
+
+    Args:
+        original: the method ``call_at`` of event loops.
+        loop, when, callback, args, options: its arguments.
+    """
+    lane = CURRENT.get()
+    module = getattr(callback, "__module__", None)
+    if lane is None or not module or module.startswith(_OWN) or options.get("context"):
+        return original(loop, when, callback, *args, **options)
+    lane = own_lane(lane)
+    child = lane
+    if not lane.is_callback:
+        with lane.frame.lock:
+            child = lane.spawn_timer()
+    if lane.frame.plan is not None:
+        callback = Timer(child, callback)
+    token = CURRENT.set(child)
+    try:
+        return original(loop, when, callback, *args, **options)
+    finally:
+        CURRENT.reset(token)
