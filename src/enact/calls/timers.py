@@ -9,11 +9,13 @@ a replay it may go off before its turn; then it waits.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
+from enact.calls import rest
 from enact.calls.drivers import Turn
-from enact.calls.lanes import CURRENT, Lane, own_lane
+from enact.calls.lanes import CURRENT, Lane
 
 # What these set makes no calls.
 _OWN = ("asyncio.", "concurrent.", "anyio.", "enact.")
@@ -51,6 +53,16 @@ class Timer:
             self(*args)
 
 
+def _is_here(lane: Lane) -> bool:
+    """Whether a lane runs here; others are named when they make a call."""
+    if lane.thread != threading.get_ident():
+        return False
+    task = rest.current_task()
+    if task is None:
+        return lane.is_callback
+    return not lane.is_callback and lane.task in (0, id(task))
+
+
 def tracked_call_at(
     original: Callable[..., Any],
     loop: Any,
@@ -67,9 +79,10 @@ def tracked_call_at(
     """
     lane = CURRENT.get()
     module = getattr(callback, "__module__", None)
-    if lane is None or not module or module.startswith(_OWN) or options.get("context"):
+    if not module or module.startswith(_OWN) or options.get("context"):
+        lane = None
+    if lane is None or not _is_here(lane):
         return original(loop, when, callback, *args, **options)
-    lane = own_lane(lane)
     child = lane
     if not lane.is_callback:
         with lane.frame.lock:
