@@ -199,7 +199,7 @@ class MarkTurns:
         def renamed(mark: Mark) -> Mark:
             return mark._replace(path=names.get(mark.path, mark.path))
 
-        if self._marks:
+        if self._numbers:
             self._marks = [renamed(mark) for mark in self._marks]
             self._come = {renamed(mark) for mark in self._come}
             self._numbers = {mark: number for number, mark in enumerate(self._marks)}
@@ -270,6 +270,16 @@ class MarkTurns:
                 if not steps:
                     self._usher = None
                     return
-                self._wait_until(lambda: any(map(self._is_due, steps)))
-                step = steps.pop(next(filter(self._is_due, steps)))
+                self._wait_until(lambda: self._due_step() is not None)
+                mark = self._due_step()
+                assert mark is not None
+                step = steps.pop(mark)
             step()
+
+    def _due_step(self) -> Mark | None:
+        if self._is_over():
+            return next(iter(self._steps))
+        if self._next == len(self._marks):
+            return None
+        mark = self._marks[self._next]
+        return mark if mark in self._steps and self._is_due(mark) else None
