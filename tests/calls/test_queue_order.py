@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import logging
+import logging.handlers
 import queue
 import threading
 import time
@@ -190,3 +192,36 @@ def test_an_edit_lets_another_thread_take_the_job():
         assert time.monotonic() - start < 4
         assert [job for job, *_ in done.output] == list(range(JOBS))
         assert done.rewind(0).replay(live="forbid") == done
+
+
+logger = logging.getLogger("tests.queues")
+
+
+@enact.register(name="queues/logs")
+def logs() -> list[object]:
+    """What is logged goes through a queue, and is no work."""
+    jobs: queue.Queue[int] = queue.Queue()
+    said: list[object] = []
+    for job in range(JOBS):
+        jobs.put(job)
+
+    def work(name: str) -> None:
+        for _ in range(JOBS // 2):
+            logger.debug("another one")
+            nap()
+            said.append([name, model([jobs.get()])])
+
+    in_threads(lambda: work("a"), lambda: work("b"))
+    return sorted(said)
+
+
+def test_a_replay_may_log_more_than_the_record():
+    logger.addHandler(logging.handlers.QueueHandler(queue.Queue()))
+    with enact.InMemoryStore():
+        for _ in range(5):
+            logger.setLevel(logging.WARNING)
+            inv = enact.invoke(logs)
+            logger.setLevel(logging.DEBUG)
+            assert inv.rewind(0).replay(live="forbid") == inv
+        marks = inv.response().details["marks"]
+        assert len(marks) == JOBS, "each get, while there were several lanes"

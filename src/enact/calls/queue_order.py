@@ -9,6 +9,7 @@ the marks of ``marks.py``; in a replay each waits for its turn.
 from __future__ import annotations
 
 import functools
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -100,7 +101,8 @@ def put(
     self: queue.Queue[Any], item: Any, block: bool = True, timeout: float | None = None
 ) -> None:
     """In the place of ``Queue.put``."""
-    step = _Step.here()
+    # What is logged is no work, and may be more or less the next time.
+    step = None if isinstance(item, logging.LogRecord) else _Step.here()
     if step is None:
         return _put(self, item, block, timeout)
     came = step.wait_for_turn()
