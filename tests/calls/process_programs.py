@@ -181,6 +181,31 @@ def cancelled(method: str) -> str:
     return "one has won"
 
 
+BROKEN: list[int] = []
+
+
+@enact.register(name="process/checked")
+def checked(x: int) -> int:
+    if x in BROKEN:
+        raise ValueError(x)
+    time.sleep(0.01)
+    return x
+
+
+@enact.register(name="process/gives_up")
+def gives_up(method: str) -> list[int]:
+    """What has not begun when one fails is cancelled."""
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(1, mp_context=context) as workers:
+        items = [workers.submit(checked, x) for x in range(8)]
+        try:
+            items[0].result()
+        except ValueError:
+            assert items[7].cancel(), "the only worker is not as far"
+            raise
+        return [item.result() for item in items]
+
+
 def untracked(x: int) -> int:
     time.sleep(0.001 * (x % 3))
     return x + 1

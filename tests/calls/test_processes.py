@@ -113,6 +113,16 @@ def test_each_call_is_rewound_and_edited(program):
                 assert inv.edit(call, output=call.output).replay().output == inv.output
 
 
+def test_what_a_failure_cancelled_is_done_when_it_does_not_fail():
+    for _ in range(3):
+        programs.BROKEN[:] = [0]
+        with enact.InMemoryStore():
+            inv = enact.invoke(programs.gives_up, ("fork",), wrap_exceptions=True)
+            assert inv.status == "failed"
+            programs.BROKEN.clear()
+            assert inv.replay().output == list(range(8))
+
+
 def test_what_was_cancelled_is_cancelled_again():
     for _ in range(3):
         with enact.InMemoryStore():

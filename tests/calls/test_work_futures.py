@@ -360,14 +360,21 @@ def checked(number: int) -> int:
 @enact.register(name="ends/gives_up")
 def gives_up(closes: bool) -> list[int]:
     """What has not begun when one fails is cancelled."""
+    may_go_on = threading.Event()
+
+    def waits() -> int:
+        return checked(2) if may_go_on.wait(10) else -1
+
     with ThreadPoolExecutor(1) as pool:
-        items = [pool.submit(checked, number) for number in range(4)]
+        items = [pool.submit(checked, 0), pool.submit(checked, 1), pool.submit(waits)]
+        items.append(pool.submit(checked, 3))
         try:
             model([items[1].result()])
         except ValueError:
-            items[3].cancel()
-            futures.wait(items)
+            assert items[3].cancel(), "the only worker is busy"
             raise
+        finally:
+            may_go_on.set()
         if closes:
             pool.shutdown()
         return [item.result() for item in items]
@@ -382,4 +389,32 @@ def test_what_a_failure_cancelled_is_done_when_it_does_not_fail(closes):
             assert inv.status == "failed"
             assert inv.rewind(0).replay(wrap_exceptions=True) == inv
             BROKEN.clear()
-            assert inv.replay().output == [0, 1, 2, 3]
+            done = inv.replay()
+            assert done.output == [0, 1, 2, 3]
+            assert done.rewind(0).replay(live="forbid") == done
+
+
+@enact.register(name="ends/begins_after_cancel")
+def begins_after_cancel() -> list[object]:
+    """What is told of a cancelled item must not rename what begins after it."""
+    may_go_on = threading.Event()
+
+    def waits() -> str:
+        may_go_on.wait(10)
+        return "waited"
+
+    with ThreadPoolExecutor(1) as pool:
+        items = [pool.submit(waits), pool.submit(recorded, 1)]
+        was_cancelled = items[1].cancel()
+        after = pool.submit(recorded, 2)
+        may_go_on.set()
+        return [was_cancelled, items[0].result(), after.result()]
+
+
+def test_what_begins_after_a_cancelled_item_has_its_own_name():
+    for _ in range(5):
+        with enact.InMemoryStore():
+            inv = enact.invoke(begins_after_cancel)
+            assert inv.output == [True, "waited", 2]
+            again = inv.rewind(0).replay(live="forbid")
+            assert again == inv and again.response() == inv.response()

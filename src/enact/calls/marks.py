@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from enact.calls.lanes import CURRENT
 from enact.calls.stuck import PATIENCE
 
 if TYPE_CHECKING:
@@ -259,9 +260,14 @@ class MarkTurns:
 
     def _do_later(self, mark: Mark, step: Callable[[], None]) -> None:
         self._steps[mark] = step
-        if self._usher is None:
-            self._usher = threading.Thread(target=self._do_steps)
+        if self._usher is not None:
+            return
+        self._usher = threading.Thread(target=self._do_steps)
+        token = CURRENT.set(None)  # it is no thread of the program, and has no lane
+        try:
             self._usher.start()
+        finally:
+            CURRENT.reset(token)
 
     def _do_steps(self) -> None:
         steps = self._steps
@@ -270,9 +276,8 @@ class MarkTurns:
                 if not steps:
                     self._usher = None
                     return
-                self._wait_until(lambda: self._due_step() is not None)
-                mark = self._due_step()
-                assert mark is not None
+                while (mark := self._due_step()) is None:
+                    self._wait_until(lambda: self._due_step() is not None)
                 step = steps.pop(mark)
             step()
 

@@ -13,7 +13,7 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, thread
 from typing import Any, TypeVar
 
 from enact.calls import rest
@@ -23,6 +23,8 @@ from enact.errors import ReplayError
 
 R = TypeVar("R")
 
+_ThreadItem: Any = thread._WorkItem  # before ``cover``
+
 ONE_AT_A_TIME = threading.Lock()
 """Held while something happens, so that it is noted as it came."""
 
@@ -30,7 +32,7 @@ TAKEN: set[WorkFuture] = set()
 """Those that a worker has taken from its queue, and that may be cancelled (replay)."""
 
 
-class WorkFuture(Future):  # type: ignore[type-arg]
+class WorkFuture(Future):  # type: ignore[type-arg]  # of any result
     """A future of tracked work.
 
     Its hash is a number and no address: ``as_completed`` and ``wait`` hand out those
@@ -120,7 +122,7 @@ class WorkFuture(Future):  # type: ignore[type-arg]
             if super(WorkFuture, self).cancelled():
                 return  # they have been called
             # These may make calls, which wait for their turns.
-            if turns is not None and self._done_callbacks:  # type: ignore[attr-defined]
+            if turns is not None and self._done_callbacks:  # type: ignore[attr-defined]  # in no stub
                 threading.Thread(target=self._invoke_callbacks).start()
             else:
                 self._invoke_callbacks()
@@ -174,7 +176,7 @@ class WorkFuture(Future):  # type: ignore[type-arg]
 
     def _invoke_callbacks(self) -> None:
         if self._changer != threading.get_ident():
-            super()._invoke_callbacks()  # type: ignore[misc]
+            super()._invoke_callbacks()  # type: ignore[misc]  # in no stub
 
     # --- who looks at it --------------------------------------------------------------
 
@@ -245,35 +247,47 @@ class _Item:
     """Beside the class of a module of executors: what stands in the queue of one."""
 
     def __init__(self, future: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(future, *args, **kwargs)  # type: ignore[call-arg]
-        lane = _submitted.lane
-        if lane is not None and type(future) is Future:
-            future.__class__ = WorkFuture
-            future.lane = lane  # type: ignore[attr-defined]
-            future.executor = weakref.ref(_submitted.executor)  # type: ignore[attr-defined]
-            future.item = weakref.ref(self)  # type: ignore[attr-defined]
+        super().__init__(future, *args, **kwargs)  # type: ignore[call-arg]  # beside another
+        if _submitted.lane is not None and type(future) is Future:
+            ours: Any = future
+            ours.__class__ = WorkFuture
+            ours.lane = _submitted.lane
+            ours.executor = weakref.ref(_submitted.executor)
+            ours.item = weakref.ref(self)
             _submitted.lane = None
 
 
 def requeue(executor: Any, item: Any) -> None:
-    """Let an executor do what it has left out."""
+    """Let an executor do what it has left out; a pool of our own, if it is closed."""
     future = item.future
-    if executor is None or getattr(executor, "_shutdown", False):
-        error = "a replay left out work that was cancelled, and its pool is closed now"
-        future.set_exception(ReplayError(f"{error}. Next: replay with `strict=False`"))
-    elif isinstance(executor, ThreadPoolExecutor):
+    of_threads = isinstance(item, _ThreadItem)
+    if of_threads and executor is not None and not executor._shutdown:
         executor._work_queue.put(item)
-    else:
-        again = executor.submit(item.fn, *item.args, **item.kwargs)
+        return
+    if not future.set_running_or_notify_cancel():
+        return
+    pool = ThreadPoolExecutor(1) if of_threads or executor is None else executor
+    try:
+        again = pool.submit(item.fn, *item.args, **item.kwargs)
+    except RuntimeError as error:  # a pool of processes that is closed, or broken
+        future.set_exception(
+            ReplayError(
+                "work that was cancelled in the record, and is not now, has no process "
+                f"to run in ({error}). Next: take its result before the pool is closed"
+            )
+        )
+        return
 
-        def done(again: Future[Any]) -> None:
-            error = again.exception()
-            if error is None:
-                future.set_result(again.result())
-            else:
-                future.set_exception(error)
+    def done(again: Future[Any]) -> None:
+        error = again.exception()
+        if error is None:
+            future.set_result(again.result())
+        else:
+            future.set_exception(error)
 
-        again.add_done_callback(done)
+    again.add_done_callback(done)
+    if pool is not executor:
+        pool.shutdown(wait=False)
 
 
 def cover(module: Any) -> None:

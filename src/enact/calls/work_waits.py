@@ -27,11 +27,11 @@ from enact.calls.work_futures import (
 )
 
 _Acquire: Any = _base._AcquireFutures
-_create_waiters = _base._create_and_install_waiters  # type: ignore[attr-defined]
+_create_waiters = _base._create_and_install_waiters  # type: ignore[attr-defined]  # in no stub
 _shutdown = ThreadPoolExecutor.shutdown
 
 
-class AcquireFutures(_Acquire):  # type: ignore[misc]
+class AcquireFutures(_Acquire):  # type: ignore[misc]  # in no stub
     """Holds futures while ``as_completed`` or ``wait`` looks for the first time."""
 
     def __enter__(self) -> None:
@@ -87,7 +87,7 @@ class _Woken(threading.Event):
         return self.is_set()
 
 
-class _Seen(list):  # type: ignore[type-arg]
+class _Seen(list):  # type: ignore[type-arg]  # of futures of any result
     """Futures that were done when somebody looked; what is done later is not added."""
 
     def append(self, future: Any) -> None:
@@ -175,4 +175,4 @@ def install() -> None:
     machinery._AcquireFutures = AcquireFutures
     machinery._create_and_install_waiters = install_waiters
     cover(thread)
-    ThreadPoolExecutor.shutdown = shutdown  # type: ignore[method-assign, assignment]
+    ThreadPoolExecutor.shutdown = shutdown  # type: ignore[method-assign, assignment]  # same signature
