@@ -6,12 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from enact.calls.exceptions import Failure, rebuild
+from enact.calls.inputs import Input
+from enact.calls.layout import NOT_READ
 from enact.calls.rest import cancellation
 from enact.errors import ReplayError
 from enact.values import decode
 
 if TYPE_CHECKING:
-    from enact.calls.inputs import Input
+    from enact.calls.inputs import PlainInput
     from enact.calls.lanes import Lane
     from enact.calls.layout import Recorded
     from enact.calls.targets import Target
@@ -19,20 +21,31 @@ if TYPE_CHECKING:
 
 
 class Answer:
-    """A call that the record answers."""
+    """A call that the record answers.
 
-    __slots__ = ("call_input", "index", "lane", "recorded", "slot", "turns")
+    Args:
+        lane: in which it is made.
+        target: what is called.
+        given: the input.
+        recorded: the call in the record.
+        index: of that among the recorded children.
+        turns: the recorded order, if it has a place there.
+    """
+
+    __slots__ = ("given", "index", "lane", "recorded", "slot", "target", "turns")
 
     def __init__(
         self,
         lane: Lane,
-        call_input: Input,
+        target: Target,
+        given: Input | PlainInput,
         recorded: Recorded,
         index: int = -1,
         turns: Turns | None = None,
     ) -> None:
         self.lane = lane
-        self.call_input = call_input
+        self.target = target
+        self.given = given
         self.index = index
         self.recorded = recorded
         self.turns = turns
@@ -49,11 +62,14 @@ class Answer:
         version = target.version
         if version is not None and recorded.code != target.code:
             version = None if recorded.code is None else (target.name, recorded.code)
-        session = frame.run.session
-        frame.ran(version, session.versions.below(recorded.subtree))
+        if recorded.subtree is None:
+            frame.ran(version, ())
+        else:
+            below = frame.run.session.versions.below(recorded.subtree)
+            frame.ran(version, below)
         if self.index >= 0 and recorded.details is not None:
             if recorded.details.origin is not None:
-                session.explain(self.path(), recorded.details.origin)
+                frame.run.session.explain(self.path(), recorded.details.origin)
         if self.turns is not None:
             self.turns.happened(self.index, False)
 
@@ -96,9 +112,10 @@ class Answer:
         )
 
     @property
-    def target(self) -> Target:
-        """What was called."""
-        return self.call_input.target
+    def call_input(self) -> Input:
+        """The invokable and the input."""
+        made = self.given = Input.of(self.target, self.given)
+        return made
 
     def path(self) -> str:
         """Where the call is in the tree."""
@@ -122,6 +139,8 @@ class Answer:
 
     def _outcome(self) -> Any:
         recorded = self.recorded
+        if recorded.value is not NOT_READ:
+            return recorded.value
         frame = self.lane.frame
         store = frame.run.store
         call_input = self.call_input

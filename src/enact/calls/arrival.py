@@ -123,8 +123,12 @@ def arrive(
     plan = parent.plan
     if plan is None or target.is_stream:
         pass
-    elif lane is parent and receiver is None:
-        answer = plan.quick_answer(parent, target, args, kwargs)
+    elif receiver is None:
+        answer: Given | Answer | None = None
+        if plan.turns is not None:
+            answer = plan.quick_turn(lane, target, args, kwargs)
+        elif lane is parent:
+            answer = plan.quick_answer(parent, target, args, kwargs)
         if answer is not None:
             return answer
     run = parent.run
@@ -139,7 +143,7 @@ def arrive(
         data = plain_call_args(args, kwargs)
     given: Input | PlainInput
     if data is not None:
-        given = args, kwargs, data
+        given = args, kwargs or None, data
         if LIVE:
             look_for_live(target, data, [], "input")
     else:
@@ -193,7 +197,7 @@ def _replayed(
         )
         verdict = EDITED if ref is not None else verdict
     if verdict is None:
-        return Answer(lane, call_input, recorded, index, plan.turns)
+        return Answer(lane, target, call_input, recorded, index, plan.turns)
     in_turn = verdict == REUSED and plan.turns is not None
     if not in_turn:
         plan.drop(index)
@@ -248,7 +252,7 @@ def _live(
         known = find_answer(run.store, call_input, session.versions)
         if known is not None:
             session.explain(path, MEMOIZED)
-            return Answer(lane, call_input, known)
+            return Answer(lane, target, call_input, known)
     if policy.live == "forbid" and target.draws:
         raise session.failed(forbidden(path, call_input, verdict or NEW))
     forecast = policy.forecast
@@ -257,7 +261,7 @@ def _live(
             if forecast.expect(path, call_input, verdict or NEW, recorded):
                 assert recorded is not None
                 session.explain(path, verdict or NEW)
-                return Answer(lane, call_input, recorded)
+                return Answer(lane, target, call_input, recorded)
             frame = Frame(lane, target, given, verdict or NEW, recorded)
             session.tell(frame)
             raise fail(frame, forecast.stop())
@@ -268,7 +272,7 @@ def _live(
             session.explain(path, BANKED)
             if run.tells_order:
                 note_banked(lane, call_input, decided, recorded)
-            return Answer(lane, call_input, decided.recorded)
+            return Answer(lane, target, call_input, decided.recorded)
         if isinstance(decided, Suspension):
             frame = Frame(lane, target, given, verdict, recorded)
             place = policy.sampler.place

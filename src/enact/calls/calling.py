@@ -8,7 +8,7 @@ a frame begins, the code runs, and the recorder writes how it ended.
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import rest
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from enact.calls.targets import Target
     from enact.calls.turns import Turns
 
-_get_ident = threading.get_ident
-
 
 def call(
     lane: Lane,
@@ -47,22 +45,20 @@ def call(
 ) -> Any:
     """Make a tracked call of a plain callable."""
     arrival = arrive(lane, target, receiver, args, kwargs)
-    while type(arrival) is Early:
-        arrival.wait_in_thread()
-        arrival = arrive(lane, target, receiver, args, kwargs, arrival.index)
-    if type(arrival) is Given:
-        return arrival.value
-    if isinstance(arrival, Answer):
-        turns = arrival.turns
-        if turns is not None:
-            arrival.wait_in_thread(turns, False)
-        arrival.begin()
-        return give(arrival)
-    if type(arrival) is not Frame:
-        if type(arrival) is Standing:
+    while type(arrival) is not Frame:
+        if type(arrival) is Given:
+            return arrival.value
+        if isinstance(arrival, Answer):
+            return _answered(arrival)
+        waited = None
+        if type(arrival) is Early:
+            arrival.wait_in_thread()
+            waited = arrival.index
+        elif type(arrival) is Standing:
             arrival.place.wait(arrival)
-            return call(lane, target, receiver, args, kwargs)
-        return _run_untracked(target, receiver, args, kwargs)
+        else:
+            return _run_untracked(target, receiver, args, kwargs)
+        arrival = arrive(lane, target, receiver, args, kwargs, waited)
     frame = arrival
     token = CURRENT.set(frame)
     try:
@@ -71,7 +67,7 @@ def call(
         else:
             output = target.fn(receiver, *frame.args(), **kwargs)
     except BaseException as error:
-        leave_lane(token)
+        CURRENT.reset(token)
         if frame.turn >= 0 and not isinstance(error, INTERRUPTS):
             turns_at(frame).wait_in_thread(frame.turn, True)
         if frame.caller.in_flight and isinstance(error, Exception):
@@ -84,7 +80,7 @@ def call(
         if seen is error:
             raise
         raise seen from seen.__cause__
-    leave_lane(token)
+    CURRENT.reset(token)
     if frame.verdict is None and not frame.pending:
         return complete(frame, output)  # as most calls by far
     if frame.caller.in_flight:
@@ -100,39 +96,58 @@ def call(
         turns_at(frame).happened(frame.turn, True)
 
 
-async def call_async(
+def call_async(
+    lane: Lane,
+    target: Target,
+    receiver: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Coroutine[Any, Any, Any]:
+    """Make a tracked call of a coroutine function; gives what is to be awaited now."""
+    arrival = arrive(lane, target, receiver, args, kwargs)
+    if type(arrival) is Frame:
+        return _run_async(arrival, target, receiver, args, kwargs)
+    if isinstance(arrival, Answer):
+        turns = arrival.turns
+        if turns is not None and turns.has_come(arrival.index, False):
+            arrival.begin()
+            return give_async(arrival)
+    return _arrived_async(arrival, lane, target, receiver, args, kwargs)
+
+
+async def _arrived_async(
+    arrival: Frame | Answer | Given | Early | Standing | None,
     lane: Lane,
     target: Target,
     receiver: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    """Make a tracked call of a coroutine function."""
-    arrival = arrive(lane, target, receiver, args, kwargs)
-    while type(arrival) is Early:
-        await arrival.wait()
-        arrival = arrive(lane, target, receiver, args, kwargs, arrival.index)
-    if isinstance(arrival, Answer):
-        turns = arrival.turns
-        if turns is not None:
-            await turns.wait(arrival.index, False)
-        arrival.begin()
-        schedule = arrival.lane.frame.run.schedule
-        if schedule is not None and turns is None:
-            try:
-                await schedule.hold()
-            except BaseException:
-                arrival.end()
-                raise
-        return await give_async(arrival)
-    if type(arrival) is Given:
-        return arrival.value
-    if type(arrival) is not Frame:
-        if type(arrival) is Standing:
+    """``call_async`` where more than one step may be to come."""
+    while type(arrival) is not Frame:
+        if type(arrival) is Given:
+            return arrival.value
+        if isinstance(arrival, Answer):
+            return await _answered_async(arrival)
+        waited = None
+        if type(arrival) is Early:
+            await arrival.wait()
+            waited = arrival.index
+        elif type(arrival) is Standing:
             await arrival.place.wait_async(arrival)
-            return await call_async(lane, target, receiver, args, kwargs)
-        return await _run_untracked(target, receiver, args, kwargs)
-    frame = arrival
+        else:
+            return await _run_untracked(target, receiver, args, kwargs)
+        arrival = arrive(lane, target, receiver, args, kwargs, waited)
+    return await _run_async(arrival, target, receiver, args, kwargs)
+
+
+async def _run_async(
+    frame: Frame,
+    target: Target,
+    receiver: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
     frame.in_loop = True
     frame.task = frame.caller.task or rest.task_id()
     token = CURRENT.set(frame)
@@ -187,6 +202,29 @@ async def call_async(
         return complete(frame, output)
     finally:
         turns_at(frame).happened(frame.turn, True)
+
+
+def _answered(answer: Answer) -> Any:
+    turns = answer.turns
+    if turns is not None:
+        answer.wait_in_thread(turns, False)
+    answer.begin()
+    return give(answer)
+
+
+async def _answered_async(answer: Answer) -> Any:
+    turns = answer.turns
+    if turns is not None:
+        await turns.wait(answer.index, False)
+    answer.begin()
+    schedule = answer.lane.frame.run.schedule
+    if schedule is not None and turns is None:
+        try:
+            await schedule.hold()
+        except BaseException:
+            answer.end()
+            raise
+    return await give_async(answer)
 
 
 async def comes_last(frame: Frame) -> None:

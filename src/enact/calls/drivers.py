@@ -67,7 +67,15 @@ class Driver(Coroutine[Any, Any, Any]):
         self._turns.goes_on(self._lane)
         if self._held is not None:
             return self._go_on(value)
-        return self._resume(functools.partial(self._coro.send, value))
+        held = self._hold_back()
+        if held is not None:
+            self._held, self._next = held, functools.partial(self._coro.send, value)
+            return self._go_on()
+        try:
+            return self._coro.send(value)
+        except BaseException:
+            self._ended()
+            raise
 
     def throw(self, *error: Any) -> Any:
         self._turns.goes_on(self._lane)
@@ -76,25 +84,22 @@ class Driver(Coroutine[Any, Any, Any]):
             self._held.close()
             self._held = None
             return self._forward(resume)
-        return self._resume(resume)
+        self._held = self._hold_back()
+        if self._held is None:
+            return self._forward(resume)
+        self._next = resume
+        return self._go_on()
 
-    def _resume(self, resume: Callable[[], Any]) -> Any:
+    def _hold_back(self) -> Generator[Any, None, None] | None:
+        """What to wait for before it goes on; None if it is its turn."""
+        turns = self._turns
         if not self._begun:
             # Tasks begin in the order in which they were made, that is their turn.
             self._begun = True
-            if not self._turns.may_begin(self):
-                self._next = resume
-                self._held = self._hold_beginning()
-                return self._go_on()
-        elif not self._turns.is_turn(self._lane):
-            self._next = resume
-            self._held = self._hold()
-            return self._go_on()
-        elif self._turns.lets_pass(self._lane):
-            self._next = resume
-            self._held = self._stay_behind()
-            return self._go_on()
-        return self._forward(resume)
+            return None if turns.may_begin(self) else self._hold_beginning()
+        if not turns.is_turn(self._lane):
+            return self._hold()
+        return self._stay_behind() if turns.lets_pass(self._lane) else None
 
     def _go_on(self, value: Any = None) -> Any:
         assert self._held is not None
@@ -159,8 +164,11 @@ class Driver(Coroutine[Any, Any, Any]):
         try:
             return resume()
         except BaseException:
-            # Returned or raised: either way this lane does nothing more.
-            plan = self._lane.frame.plan
-            if plan is not None:
-                plan.finished(self._lane)
+            self._ended()
             raise
+
+    def _ended(self) -> None:
+        """It returned or raised: either way this lane does nothing more."""
+        plan = self._lane.frame.plan
+        if plan is not None:
+            plan.finished(self._lane)

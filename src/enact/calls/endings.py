@@ -177,7 +177,7 @@ def _set_aside_cleanup(frame: Frame) -> None:
     Had the program gone on from the interrupt, they would be.
     """
     start = frame.cleanup_from
-    if start is None or frame.lanes is not None:
+    if start is None or frame.lanes is not None or start >= len(frame.children):
         return
     frame.unwound = [*(frame.unwound or ()), *frame.children[start:]] or None
     del frame.children[start:]

@@ -13,7 +13,7 @@ import json
 import threading
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from enact.calls import layout, rest
 from enact.calls.exceptions import Failure
@@ -72,6 +72,9 @@ class Frame(Lane):
 
     run: Run
     given: Input | PlainInput
+
+    # Most calls make no others, so the list comes with the first.
+    children: list[Any] = cast("list[Any]", ())
 
     # One lock for all: it is held for a few list operations at most.
     lock = threading.Lock()
@@ -141,7 +144,6 @@ class Frame(Lane):
         self.caller: Any = caller
         self.target: Any = target
         self.given = given
-        self.children: list[Any] = []
         parent = caller.frame
         self.run = run = parent.run
         if verdict is not None:
@@ -151,6 +153,8 @@ class Frame(Lane):
         if caller is parent and not (caller.spawned or caller.unwinding):
             # As ``enter`` does, for most calls by far.
             siblings = parent.children
+            if not siblings:
+                siblings = parent.children = []
             self.slot = len(siblings)
             siblings.append(self)
             caller.position += 1
@@ -178,7 +182,6 @@ class Frame(Lane):
         self.caller = lane
         self.target = answer.target
         self.given = answer.call_input
-        self.children = []
         self.run = run = parent.run
         self.verdict = verdict
         self.replaces = answer.recorded.cid
@@ -211,6 +214,8 @@ class Frame(Lane):
     def enter(self, lane: Lane, child: Frame | Answer) -> int:
         """Note that a call starts in ``lane``; gives its slot."""
         children = self.children
+        if not children:
+            children = self.children = []
         if lane is self and not self.spawned:
             slot = len(children)
             children.append(child)
@@ -435,7 +440,6 @@ class Top(Frame):
         self.thread = _get_ident()
         self.run = run
         self.target = self.caller = None
-        self.children = []
 
 
 class _Ended(Frame):
@@ -443,7 +447,6 @@ class _Ended(Frame):
 
     def __init__(self, target: Target | None = None) -> None:
         self.frame = self
-        self.children = []
         self.closed = True
         self.target = target
 

@@ -9,6 +9,7 @@ with the first invocation, and do nothing outside of one.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import threading
 from collections.abc import Callable, Coroutine, Iterable
@@ -66,6 +67,9 @@ def _tracked_create_task(
     lane = CURRENT.get()
     if lane is None:
         return _create_task(self, coro, **options)
+    if options.get("context") is None and self.get_task_factory() is None:
+        # The task takes this context instead of a copy of its own.
+        options["context"] = contextvars.copy_context()
     return start_task(lane, functools.partial(_create_task, self), coro, options)
 
 
@@ -84,8 +88,8 @@ def start_task(
     plan = frame.plan
     if plan is not None and plan.turns is not None:
         coro = plan.turns.drive(child, coro)
-    # The task copies the context that is current when it is made. A context given
-    # by the program is used as it is; user task factories need not know of either.
+    # The task copies the context that is current when it is made. A context that is
+    # given is used as it is; user task factories need not know of either.
     context = options.get("context")
     if context is not None:
         context.run(CURRENT.set, child)

@@ -71,8 +71,12 @@ class CallArgs:
         return f"CallArgs(args={self.args!r}, kwargs={self.kwargs!r})"
 
 
-PlainInput = tuple[tuple[Any, ...], dict[str, Any], bytes]
-"""Arguments and keyword arguments that are short scalars, and their block."""
+PlainInput = tuple[tuple[Any, ...], "dict[str, Any] | None", bytes]
+"""Arguments and keyword arguments that are short scalars, and their block.
+
+None stands for no keyword arguments: a tuple without a dict in it costs the garbage
+collector nothing, however many calls are in flight.
+"""
 
 
 class Input:
@@ -133,7 +137,8 @@ class Input:
             return given
         made = object.__new__(Input)
         made.target = target
-        made.args, made.kwargs, made.data = given
+        made.args, kwargs, made.data = given
+        made.kwargs = kwargs or {}
         made.blocks = []
         made.invokable = target.cid
         made.fixed = True

@@ -20,7 +20,7 @@ from enact.calls.layout import Recorded
 from enact.calls.lock_points import is_at_one
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane, Path
@@ -51,10 +51,12 @@ class LaneMatching:
         traded: a lane has gone on as another one.
     """
 
-    def __init__(self, plan: Plan, lanes: dict[Path, list[int]], turns: Turns) -> None:
+    def __init__(
+        self, plan: Plan, lanes: Mapping[Path, Sequence[int]], turns: Turns
+    ) -> None:
         self._plan = plan
         self._turns = turns
-        self._body = lanes.get((), [])
+        self._body = lanes.get((), ())
         # Recorded lanes that nobody has come for, and live ones that have one.
         self._unclaimed = dict(lanes)
         self._unclaimed.pop((), None)
@@ -138,6 +140,17 @@ class LaneMatching:
                         return None
                     break
         return None
+
+    def keeps(self, lane: Lane) -> bool:
+        """Whether a lane goes on with what is recorded of itself, from now on."""
+        path = lane.path
+        if path in self._claimed:
+            return True
+        if self._unclaimed.get(path) is not lane.queue:
+            return False
+        del self._unclaimed[path]
+        self._claimed.add(path)
+        return True
 
     def claim(self, lane: Lane, path: Path) -> None:
         """A lane goes on with what was recorded in lane ``path``."""

@@ -92,6 +92,9 @@ class Lane:
         self.frame = frame
         self.path = path
         self.thread = thread
+        # Attributes that come later would each cost a lane a dict, if most lack them.
+        self.position = self.cursor = 0
+        self.queue = ()
 
     def spawn(self, thread: int = 0) -> Lane:
         """The lane of the next task, thread or work item that this one starts."""

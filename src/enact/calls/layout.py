@@ -113,7 +113,7 @@ class Details:
     marks: list[list[int]] | None
     ahead: list[bytes] | None
     items: list[bytes] | None
-    lanes: list[list[int]] | None
+    lanes: list[tuple[int, ...]] | None
     retry: list[int] | None
     events: list[int] | None
     opaque: bool | None
@@ -135,6 +135,8 @@ class Details:
     def as_map(self) -> dict[str, Any] | None:
         """All fields in canonical order; None if there is nothing to tell."""
         fields = {name: getattr(self, name) for name in FIELDS}
+        if self.lanes is not None:
+            fields["lanes"] = [[*path] for path in self.lanes]
         for name in _LATER:
             if fields[name] is None:
                 del fields[name]
@@ -400,6 +402,8 @@ def _read_details(fields: dict[str, Any], source: Any) -> Details:
     unlinked = {name: None if name in _LINKS else fields[name] for name in fields}
     plain = decode(encode_form(unlinked), source)
     details = Details(cast("dict[str, Any]", plain))
+    if details.lanes is not None:
+        details.lanes = [tuple(path) for path in details.lanes]
     for name in _LINKS:
         if fields.get(name) is not None:
             setattr(details, name, list(read_links(fields[name], source)))

@@ -192,7 +192,7 @@ class MarkTurns:
             if kind in (LOOK, CANCEL, QUEUE):
                 self._counts[Mark(kind, path)] += 1
             self._advance()
-            self._turns.changed.notify_all()
+            self._turns.tell_listeners()
 
     def rename(self, names: dict[Path, Path]) -> None:
         """Lanes have other names from now on."""
@@ -243,9 +243,9 @@ class MarkTurns:
                 self._next = len(self._marks)
                 self._numbers = {}
                 self._holds = False
-                turns.changed.notify_all()
+                turns.tell_listeners()
                 return
-            turns.changed.wait(_STEP)
+            turns.wait_for_change(_STEP)
 
     def _patience(self) -> float:
         """How long nothing may move before what is not due goes on."""

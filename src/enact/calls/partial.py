@@ -199,7 +199,7 @@ class _Rebuild:
         details.retry = retry or None
         details.ahead = [one.cid for one in ahead] or None
         if marks is not None or any(one.lane for one in (*calls, *ahead)):
-            details.lanes = [[*one.lane] for one in (*calls, *ahead)]
+            details.lanes = [one.lane for one in (*calls, *ahead)]
             details.events = events
             details.marks = marks
         assert row.request is not None
@@ -394,5 +394,5 @@ def _retry(base: Recorded) -> set[int]:
 def _calls_of(base: Recorded) -> list[_Call]:
     details = base.details or Details()
     cids = [*base.children, *(details.ahead or ())]
-    lanes = details.lanes or [[]] * len(cids)
-    return [_Call(tuple(lane), cid) for lane, cid in zip(lanes, cids, strict=True)]
+    lanes = details.lanes or [()] * len(cids)
+    return [_Call(lane, cid) for lane, cid in zip(lanes, cids, strict=True)]

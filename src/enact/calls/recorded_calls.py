@@ -15,6 +15,9 @@ _BATCH = 128
 
 _BEFORE = 8  # other lanes may not have come as far
 
+# First bytes of CBOR: lists, maps and tags are between these.
+_LISTS, _SIMPLE = 0x80, 0xE0
+
 
 class RecordedCalls:
     """Recorded calls, by index; safe for threads.
@@ -62,6 +65,22 @@ class RecordedCalls:
         value = recorded.value
         if value is not layout.NOT_READ:
             return value
+        value = decode(self._output(recorded), self._source)
+        if type(value) in ATOMIC:
+            recorded.value = value
+        return value
+
+    def read_scalar(self, recorded: Recorded) -> None:
+        """Read the output of a call just found here, if it is a scalar of CBOR.
+
+        When its turn has come to be handed out, others may have been read since.
+        """
+        if recorded.value is layout.NOT_READ:
+            data = self._output(recorded)
+            if data[0] < _LISTS or data[0] >= _SIMPLE:
+                recorded.value = decode(data, self._source)
+
+    def _output(self, recorded: Recorded) -> bytes:
         data = self._outputs.get(recorded.output)
         if data is None:
             self._outputs = self._source.load_blocks(
@@ -73,7 +92,4 @@ class RecordedCalls:
                 or [recorded.output]
             )
             data = self._outputs[recorded.output]
-        value = decode(data, self._source)
-        if type(value) in ATOMIC:
-            recorded.value = value
-        return value
+        return data

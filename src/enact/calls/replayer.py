@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from enact.calls import layout, lock_points, rest
 from enact.calls.alignment import Alignment
+from enact.calls.answers import Answer
 from enact.calls.divergence import left, missing, out_of_turn
 from enact.calls.lane_matching import LaneMatching, next_of, same
 from enact.calls.layout import Recorded
@@ -25,7 +26,6 @@ from enact.values.cbor import decode_form
 from enact.values.cids import CID_PREFIX
 
 if TYPE_CHECKING:
-    from enact.calls.answers import Answer
     from enact.calls.frames import Frame
     from enact.calls.inputs import Input
     from enact.calls.lanes import Lane, Path
@@ -105,10 +105,11 @@ class Plan:
         if details.retry and not stands:
             self._retry = frozenset(details.retry)
         if details.lanes is not None:
-            lanes: dict[Path, list[int]] = {}
-            for index, path in enumerate(details.lanes):
-                lanes.setdefault(tuple(path), []).append(index)
-            self._paths = paths = [tuple(path) for path in details.lanes]
+            self._paths = paths = [*details.lanes]
+            queues: dict[Path, list[int]] = {}
+            for index, path in enumerate(paths):
+                queues.setdefault(path, []).append(index)
+            lanes = {path: tuple(queue) for path, queue in queues.items()}
             events = details.events
             if events is None:  # one call at a time, though in several lanes
                 events = [e for n in range(self._made) for e in (0, n + 1)]
@@ -223,7 +224,7 @@ class Plan:
         """
         cursor = frame.cursor
         queue = frame.queue
-        if cursor >= len(queue) or self._paths is not None or frame.spawned:
+        if cursor >= len(queue) or frame.spawned:
             return None
         if self._alignment is not None:
             return None
@@ -254,6 +255,8 @@ class Plan:
         if index in self._retry or frame.unwinding or self.session.error is not None:
             return None
         frame.cursor = cursor + 1
+        if not frame.children:
+            frame.children = []
         frame.children.append(calls.cids[index])
         frame.position += 1
         if frame.below is None:
@@ -261,6 +264,41 @@ class Plan:
         else:
             frame.below.add(target.version)
         return Given(calls.value(recorded) if value is layout.NOT_READ else value)
+
+    def quick_turn(
+        self,
+        lane: Lane,
+        target: Target,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Answer | None:
+        """``quick_answer`` for one lane of several: the answer waits for its turns."""
+        session = self.session
+        lanes = self._lanes
+        if lanes is None or session.changed or session.error is not None:
+            return None
+        if lane.unwinding or target.cid not in lane.frame.run.known:
+            return None
+        with self._lock:
+            if self._alignment is not None or lane.cursor >= len(lane.queue):
+                return None
+            index = lane.queue[lane.cursor]
+            recorded = self._recorded[index]
+            if not recorded.simple or recorded.subtree is not None:
+                return None
+            if recorded.invokable != target.cid or recorded.code != target.code:
+                return None
+            if index in self._retry:
+                return None
+            data = layout.plain_call_args(args, kwargs)
+            if data is None or recorded.input != CID_PREFIX + sha256(data).digest():
+                return None
+            if not lanes.keeps(lane):
+                return None
+            lane.cursor += 1
+            self._recorded.read_scalar(recorded)
+        given = args, kwargs or None, data
+        return Answer(lane, target, given, recorded, index, self.turns)
 
     def match(self, lane: Lane, call: Input) -> Match | None:
         """The recorded call that ``call``, made in ``lane``, is; None for a new one.

@@ -48,6 +48,7 @@ class ThreadTurns(abc.ABC):
     __slots__ = (
         "_before_locks",
         "_letting",
+        "_listeners",
         "_lock",
         "_next",
         "_order",
@@ -83,8 +84,9 @@ class ThreadTurns(abc.ABC):
         #: Nobody waits for all others any more: one of them needs what that one does.
         self.hurries = False
         self._lock = threading.RLock()
-        #: Told whenever something has moved.
+        #: Held to look at what is here; told whenever something has moved.
         self.changed = threading.Condition(self._lock)
+        self._listeners = 0
         #: What else has a place in the order.
         self.marks = MarkTurns(self, marks)
         # The lane that has just got an outcome, if a thread runs it.
@@ -112,7 +114,7 @@ class ThreadTurns(abc.ABC):
         """Whether what ``lane`` does next with a lock is in nobody's way."""
 
     @abc.abstractmethod
-    def _has_come(self, child: int, what: int) -> bool:
+    def has_come(self, child: int, what: int) -> bool:
         """Whether an event comes next, or is a start that has come."""
 
     @abc.abstractmethod
@@ -141,10 +143,10 @@ class ThreadTurns(abc.ABC):
             if not self._is_next_but_for_rest(child, what):
                 self.on_out_of_turn(child)
             return True
-        with self.changed:
+        with self._lock:
             self.has_reacted(self._paths[child])
             place, since = self._next, time.monotonic()
-            while not self._has_come(child, what):
+            while not self.has_come(child, what):
                 patience = _AGAIN if self._stalled == place else PATIENCE
                 self._wait_for((child, what), min(patience, 0.25))
                 if self._next != place:
@@ -161,7 +163,7 @@ class ThreadTurns(abc.ABC):
         try:
             self._let_react(self._paths[follows[0]])
         finally:
-            with self.changed:
+            with self._lock:
                 self._letting -= 1
         return True
 
@@ -180,10 +182,10 @@ class ThreadTurns(abc.ABC):
         """
         if rest.running_loop() is not None:
             return
-        with self.changed:
+        with self._lock:
             place, since = self._next, time.monotonic()
             path = self._paths[child]
-            while not (self._has_come(child, False) or self.marks.is_up_to(path)):
+            while not (self.has_come(child, False) or self.marks.is_up_to(path)):
                 if self._next != place:
                     place, since = self._next, time.monotonic()
                 left = since + _BEGIN - time.monotonic()
@@ -203,14 +205,14 @@ class ThreadTurns(abc.ABC):
         """
         if rest.running_loop() is not None:
             return
-        with self.changed:
+        with self._lock:
             self.has_reacted(lane.path)
             self._before_locks.append(lane)
             try:
                 self._wait_before_lock(lane, runs)
             finally:
                 self._before_locks.remove(lane)
-                self.changed.notify_all()
+                self.tell_listeners()
 
     def _wait_before_lock(self, lane: Lane, runs: bool) -> None:
         place, since, first = self._next, time.monotonic(), self._before_locks[0]
@@ -222,7 +224,7 @@ class ThreadTurns(abc.ABC):
             patience = self.patience_out_of_turn() if lane is first else PATIENCE
             if now - since >= patience:
                 return
-            self.changed.wait(_BEGIN / 4)
+            self.wait_for_change(_BEGIN / 4)
 
     def patience_out_of_turn(self) -> float:
         """How long nothing may move before a thread takes a lock before its turn."""
@@ -241,7 +243,7 @@ class ThreadTurns(abc.ABC):
 
     def _let_react(self, path: Path) -> None:
         until = time.monotonic() + _REACTION_MOST
-        with self.changed:
+        with self._lock:
             while self._reacting == path:
                 left = until - time.monotonic()
                 if left <= 0:
@@ -271,7 +273,7 @@ class ThreadTurns(abc.ABC):
         """
         if rest.running_loop() is not None:
             return
-        with self.changed:
+        with self._lock:
             place, since = self._next, time.monotonic()
             while not self._is_up_to_last(child):
                 # Others may need what only this thread can free, such as its place
@@ -280,7 +282,7 @@ class ThreadTurns(abc.ABC):
                 if self._is_over(since, patience):
                     self.hurries = True
                     return
-                self.changed.wait(0.05)
+                self.wait_for_change(0.05)
                 if self._next != place:
                     place, since = self._next, time.monotonic()
 
@@ -291,7 +293,20 @@ class ThreadTurns(abc.ABC):
         following = (event for event in self._order[self._next :] if event != AT_REST)
         return next(following, None) == (child, what)
 
+    def wait_for_change(self, timeout: float) -> None:
+        """Block until something has moved, or for some seconds; holds the lock."""
+        self._listeners += 1
+        try:
+            self.changed.wait(timeout)
+        finally:
+            self._listeners -= 1
+
     # --- what happens ---------------------------------------------------------------
+
+    def tell_listeners(self) -> None:
+        """Something has moved."""
+        if self._listeners:
+            self.changed.notify_all()
 
     def _is_reacting(self, path: Path) -> None:
         if rest.running_loop() is None:

@@ -115,7 +115,7 @@ class Turns(ThreadTurns):
 
     def happened(self, child: int, what: int) -> None:
         """The start or end of a recorded call, or an item of it, has taken place."""
-        with self.changed:
+        with self._lock:
             self._done.add((child, what))
             if what:
                 self._is_reacting(self._paths[child])
@@ -123,7 +123,7 @@ class Turns(ThreadTurns):
 
     def drop(self, child: int) -> None:
         """A recorded call has no place in the order any more."""
-        with self.changed:
+        with self._lock:
             self._dropped.add(child)
             self._done.add((child, False))
             self._done.add((child, True))
@@ -132,20 +132,23 @@ class Turns(ThreadTurns):
 
     def awaits_cancellation(self, child: int) -> None:
         """A recorded call ends next, as soon as another lane cancels it."""
-        with self.changed:
+        with self._lock:
             self._cut.add(child)
             self._advance()
 
     def lane_ended(self, path: Path) -> None:
         """A lane is over, and so is what only it could have started."""
-        with self.changed:
+        with self._lock:
             self._ended.add(path)
             self.has_reacted(path)
-            self._advance()
+            if self._may_concern(path):
+                self._advance()
+            else:
+                self.tell_listeners()
 
     def revive(self, path: Path) -> None:
         """A lane that was over goes on."""
-        with self.changed:
+        with self._lock:
             self._ended.discard(path)
 
     def path_of(self, child: int) -> Path:
@@ -166,7 +169,7 @@ class Turns(ThreadTurns):
 
     def rename(self, child: int, live: Path) -> None:
         """The lane in which ``child`` was recorded runs as another; they swap names."""
-        with self.changed:
+        with self._lock:
             recorded = self._paths[child]
             names = {recorded: live, live: recorded}
             self._paths = [names.get(path, path) for path in self._paths]
@@ -176,7 +179,7 @@ class Turns(ThreadTurns):
     def trade(self, one: Path, other: Path) -> None:
         """Two live lanes have each other's names from now on."""
         names = {one: other, other: one}
-        with self.changed:
+        with self._lock:
             for paths in (self._held, self._last):
                 both = paths & names.keys()
                 paths -= both
@@ -206,24 +209,36 @@ class Turns(ThreadTurns):
                 break
             place += 1
         self._next = place
-        self.changed.notify_all()
+        self.tell_listeners()
         if self._threads:
             self._wake_thread()
-        if not self._waiting:
+        waiting = self._waiting
+        if not waiting:
             return
         if place >= len(order):
-            for path in list(self._waiting):
+            for path in list(waiting):
                 self._wake(path)
             return
-        if order[place] is AT_REST:
+        event = order[place]
+        if event is AT_REST:
             return
-        turn = self._paths[order[place][0]]
-        self._wake(turn)
-        if self._up_to_others(order[place]):
+        turn = self._paths[event[0]]
+        if turn in waiting:
+            self._wake(turn)
+        if self._up_to_others(event):
             for length in range(len(turn)):
                 self._wake(turn[:length])
-            for path in self._last & self._waiting.keys():
+            for path in self._last & waiting.keys():
                 self._wake(path)
+
+    def _may_concern(self, path: Path) -> bool:
+        """Whether what comes next is up to a lane, or to those that it starts."""
+        if self._next >= len(self._order):
+            return False
+        event = self._order[self._next]
+        if event is AT_REST:
+            return True
+        return self._paths[event[0]][: len(path)] == path
 
     def _must_rest(self, place: int) -> bool:
         """Whether a rest in the order is still to come."""
@@ -242,7 +257,7 @@ class Turns(ThreadTurns):
         return place < len(self._order) and self._order[place] is AT_REST
 
     def _rest(self, place: int) -> None:
-        with self.changed:
+        with self._lock:
             self._rested = place
             self._advance()
 
@@ -350,11 +365,18 @@ class Turns(ThreadTurns):
 
     async def wait(self, child: int, what: int) -> None:
         """Wait in a task until the event comes next, or a start has come."""
-        while not self._has_come(child, what):
-            if await self._park(self._paths[child]):
+        while not self.has_come(child, what):
+            # As ``_park`` does, with one coroutine less for each call in flight.
+            path = self._paths[child]
+            turn = self._turn(path)
+            try:
+                await turn.future
+            finally:
+                self._woken.pop(path, None)
+            if turn.is_released:
                 return
 
-    def _has_come(self, child: int, what: int) -> bool:
+    def has_come(self, child: int, what: int) -> bool:
         if self.is_next(child, what):
             return True
         return what is False and self.has_started(child)  # in another lane
@@ -396,7 +418,7 @@ class Turns(ThreadTurns):
         loop = rest.running_loop()
         assert loop is not None
         turn = Turn(loop)
-        with self.changed:
+        with self._lock:
             self._waiting.setdefault(path, []).append(turn)
         if id(loop) not in self._watching:
             self._watching.add(id(loop))
@@ -413,6 +435,8 @@ class Turns(ThreadTurns):
         Those whose turn has just come go first. Had they not been held back, they
         would have gone on before.
         """
+        if not (self._woken or self._beginning):
+            return True
         loop = rest.running_loop()
         if loop in self._woken.values():
             return False
@@ -425,7 +449,7 @@ class Turns(ThreadTurns):
 
     def release_first(self) -> None:
         """Nothing moves: the waiting lane whose turn would come first goes on."""
-        with self.changed:
+        with self._lock:
             if not self._waiting:
                 return
             # One that comes after all the others may be what they wait for.

@@ -302,7 +302,7 @@ def note_banked(
 def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
     lanes = frame.lanes
     if lanes is not None and (any(lanes) or frame.tells_marks):
-        details.lanes = [list(path) for path in lanes]
+        details.lanes = lanes
         events = frame.events
         assert events is not None
         while events and events[-1] == layout.REST:
@@ -341,8 +341,8 @@ def _add_ahead(
     details = details or layout.Details()
     details.ahead = ahead
     if details.lanes is not None or any(lanes):
-        own = details.lanes or [[]] * len(frame.children)
-        details.lanes = [*own, *([*path] for path in lanes)]
+        own = details.lanes or [()] * len(frame.children)
+        details.lanes = [*own, *lanes]
     return details
 
 

@@ -167,7 +167,8 @@ class Tree:
         at = None if node.parent is None else self._nodes[node.parent].at
         recorded = edits.read(node.cid, self._store)
         for step in (at or "").split("/")[1:]:
-            *lane, position = map(int, step.split(":"))
+            *steps, position = map(int, step.split(":"))
+            lane = tuple(steps)
             details = recorded.details
             found: Sequence[int] = range(len(recorded.children))
             if details is not None and details.lanes is not None:

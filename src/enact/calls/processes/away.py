@@ -139,7 +139,7 @@ class AwayAnswer(Answer):
     def __init__(self, away: Away, lane: Lane, call: Input, answered: Answered) -> None:
         recorded = read(answered.recorded, away.run.store)
         turns: Any = away.plan.turns if answered.in_turn else None
-        super().__init__(lane, call, recorded, answered.index, turns)
+        super().__init__(lane, call.target, call, recorded, answered.index, turns)
         self._away = away
         self._key = answered.key
 
@@ -193,6 +193,9 @@ class AwayTurns:
         if asyncio._get_running_loop() is not None:
             return True
         return bool(self._away.ask("wait", index, int(what)))
+
+    def has_come(self, index: int, what: int) -> bool:
+        return False  # that is known at home
 
     async def wait(self, index: int, what: int) -> None:
         await self._elsewhere("wait", index, int(what))
@@ -253,6 +256,9 @@ class AwayPlan(Plan):
         self.turns = turns
 
     def quick_answer(self, *_: Any) -> None:
+        return None
+
+    def quick_turn(self, *_: Any) -> None:
         return None
 
     def early(self, lane: Lane, call: Input, waited: int | None = None) -> int | None:
