@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -402,3 +404,38 @@ def test_threads_wait_once_for_another_that_goes_another_way(monkeypatch):
         inv.rewind(0).replay(strict=False)
     assert list(range(20)) == SEEN
     assert 1 <= sum(waits) < 3  # seconds
+
+
+@enact.register
+def one_after_the_other():
+    return [leaf(n) for n in range(3)]
+
+
+@enact.register
+async def at_once():
+    return await asyncio.gather(*map(aleaf, range(3)))
+
+
+@enact.register
+def in_threads():
+    with ThreadPoolExecutor(2) as pool:
+        return [*pool.map(leaf, range(3))]
+
+
+def run_and_replay(program):
+    """What would keep a store in memory."""
+    store = enact.InMemoryStore()
+    with store:
+        if program is at_once:
+            inv = asyncio.run(enact.invoke_async(program))
+            asyncio.run(inv.rewind(1).replay_async())
+        else:
+            enact.invoke(program).rewind(1).replay()
+    return weakref.ref(store.backend)
+
+
+@pytest.mark.parametrize("program", [one_after_the_other, at_once, in_threads])
+def test_a_store_that_nobody_has_any_more_is_gone(program):
+    backend = run_and_replay(program)
+    gc.collect()
+    assert backend() is None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from enact.calls import layout, rest
@@ -111,7 +111,7 @@ class Frame(Lane):
     # Index of the recorded call whose place in the order it has (replay).
     turn = -1
     # Blocks of the input and the request, if those were told while it ran.
-    asked: layout.Blocks | None = None
+    asked: Sequence[layout.Block] | None = None
     # Which sample of its request it draws, in a search.
     draw: int | None = None
     # It is awaited, so it may wait for a flush that others share; once it is written
@@ -318,6 +318,7 @@ class Frame(Lane):
                 goes_on = child.verdict in (RESUMED, RETRIED)
                 return GOES_ON + child.replaces if goes_on else None
             given = child.given
+            asked: Sequence[layout.Block]
             if isinstance(given, tuple):
                 asked = child.asked = ask(child.target, given[2])
             else:
@@ -452,6 +453,24 @@ class _Ended(Frame):
 
 
 Frame.ended = _Ended()
+
+# What frames of many calls at once set. CPython keeps the attributes of objects in an
+# array, not in a dict each, if the first object of a class has set all of their names.
+_OFTEN = (
+    "frame", "thread", "caller", "target", "given", "run", "slot", "position_there",
+    "number", "begun", "in_loop", "task", "closed", "asked", "may_wait", "unended",
+    "children", "position", "below", "plain", "failures", "pending", "started_work",
+    "plan", "verdict", "replaces",
+)  # fmt: skip
+
+
+def _share_keys() -> None:
+    first = Frame.__new__(Frame)
+    for name in _OFTEN:
+        setattr(first, name, None)
+
+
+_share_keys()
 
 
 def ended_lane(target: Target) -> Lane:

@@ -57,7 +57,8 @@ from enact.values.cbor import decode_form, encode_form
 from enact.values.chunks import MIN_ITEMS, SMALL, Shrinker
 
 Cid = bytes
-Blocks = list[tuple[Cid, bytes]]
+Block = tuple[Cid, bytes]
+Blocks = list[Block]
 
 CALL_ARGS = "enact/CallArgs"
 REQUEST = "enact/Request"

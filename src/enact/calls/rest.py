@@ -142,7 +142,9 @@ async def sleep(seconds: float) -> None:
         await sleep(seconds)
 
 
-_watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = (
+# The loop itself holds its watch, as long as somebody waits: what is told may hold the
+# loop, and would never go away.
+_watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Watch]] = (
     weakref.WeakKeyDictionary()
 )
 
@@ -157,9 +159,11 @@ def when_at_rest(loop: Loop, then: Callable[[], None]) -> None:
     if isinstance(loop, OtherLoop):
         loop.when_at_rest(then)
         return
-    watch = _watches.get(loop)
+    known = _watches.get(loop)
+    watch = None if known is None else known()
     if watch is None:
-        watch = _watches[loop] = _Watch(loop)
+        watch = _Watch(loop)
+        _watches[loop] = weakref.ref(watch)
     watch.add(then)
 
 
@@ -190,8 +194,16 @@ class _Watch:
             then()
 
 
-# Timers of those who look whether a loop is stuck: they do not count as activity.
-_lookers: set[asyncio.TimerHandle] = set()
+class _Looker:
+    """What a timer does that looks whether a loop is stuck: it counts as no activity."""
+
+    __slots__ = ("_look",)
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self._look = look
+
+    def __call__(self) -> None:
+        self._look()
 
 
 def look_later(loop: Loop, seconds: float, look: Callable[[], None]) -> None:
@@ -199,13 +211,7 @@ def look_later(loop: Loop, seconds: float, look: Callable[[], None]) -> None:
     if isinstance(loop, OtherLoop):
         loop.look_later(seconds, look)
         return
-
-    def run() -> None:
-        _lookers.discard(handle)
-        look()
-
-    handle = loop.call_later(seconds, run, context=Context())
-    _lookers.add(handle)
+    loop.call_later(seconds, _Looker(look), context=Context())
 
 
 # Callbacks of timers that only set limits: of asyncio and anyio, in all versions.
@@ -224,7 +230,7 @@ def has_timer(loop: Loop, but_timeouts: bool = False) -> bool:
     return any(
         not (
             timer.cancelled()
-            or timer in _lookers
+            or isinstance(getattr(timer, "_callback", None), _Looker)
             or (but_timeouts and _name_of(timer) in _LIMITS)
         )
         for timer in getattr(loop, "_scheduled", ())

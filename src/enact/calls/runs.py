@@ -21,7 +21,7 @@ from enact.calls.targets import warn_if_ambiguous
 from enact.calls.versions import encode_versions
 from enact.errors import UnstorableValue
 from enact.stores import RunRow, SharesFlushes, ValueStore
-from enact.values import Encoder, Opaque, Ref
+from enact.values import Encoder, Opaque
 
 if TYPE_CHECKING:
     from enact.calls.flushing import Group
@@ -336,12 +336,14 @@ def _new_id(now: float) -> str:
     return f"{int(now * 1e6):014x}{secrets.token_hex(5)}"
 
 
-_told: weakref.WeakKeyDictionary[Any, Ref[Any]] = weakref.WeakKeyDictionary()
+# By the backend: identifiers alone, since a ref would keep its store alive.
+_told: weakref.WeakKeyDictionary[Any, tuple[bytes, str]] = weakref.WeakKeyDictionary()
 
 
 def _packages_in(store: ValueStore) -> str:
     """Identifier of the value that says which packages are installed here."""
     known = _told.get(store.backend)
-    if known is None or not store.has_block(known.cid):
-        known = _told[store.backend] = store.commit(installed_packages())
-    return known.id
+    if known is None or not store.has_block(known[0]):
+        ref = store.commit(installed_packages())
+        known = _told[store.backend] = ref.cid, ref.id
+    return known[1]

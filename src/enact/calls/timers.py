@@ -79,7 +79,7 @@ def tracked_call_at(
     """
     lane = CURRENT.get()
     module = getattr(callback, "__module__", None)
-    if not module or module.startswith(_OWN) or options.get("context"):
+    if not module or module.startswith(_OWN) or options.get("context") is not None:
         lane = None
     if lane is None or not _is_here(lane):
         return original(loop, when, callback, *args, **options)

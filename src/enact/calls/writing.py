@@ -211,15 +211,15 @@ def write_leaf(
     frame.frame = frame.ended
 
 
-def ask(target: Target, input_data: bytes) -> layout.Blocks:
+def ask(target: Target, input_data: bytes) -> tuple[layout.Block, layout.Block]:
     """Blocks of the input and of the request of a call with scalars alone."""
     fixed = target.fixed
     input_hash = sha256(input_data).digest()
     data = fixed.request_head + input_hash + fixed.request_tail
-    return [
+    return (
         (CID_PREFIX + input_hash, input_data),
         (CID_PREFIX + sha256(data).digest(), data),
-    ]
+    )
 
 
 def _state_after(
