@@ -70,16 +70,25 @@ def _tracked_create_task(
     if options.get("context") is None and self.get_task_factory() is None:
         # The task takes this context instead of a copy of its own.
         options["context"] = contextvars.copy_context()
-    return start_task(lane, functools.partial(_create_task, self), coro, options)
+    return start_task(lane, self, _create_task, coro, options)
 
 
 def start_task(
     lane: Lane,
+    loop: asyncio.AbstractEventLoop,
     create: Callable[..., asyncio.Task[Any]],
     coro: Coroutine[Any, Any, Any],
     options: dict[str, Any],
 ) -> asyncio.Task[Any]:
-    """Create a task in a lane of its own."""
+    """Create a task in a lane of its own.
+
+    Args:
+        lane: that creates it.
+        loop: in which it is to run.
+        create: takes the loop, the coroutine and the options.
+        coro: what it runs.
+        options: of the task.
+    """
     lane = own_lane(lane)
     frame = lane.frame
     with frame.lock:
@@ -93,11 +102,11 @@ def start_task(
     context = options.get("context")
     if context is not None:
         context.run(CURRENT.set, child)
-        task = create(coro, **options)
+        task = create(loop, coro, **options)
     else:
         token = CURRENT.set(child)
         try:
-            task = create(coro, **options)
+            task = create(loop, coro, **options)
         finally:
             CURRENT.reset(token)
     child.task = id(task)
@@ -190,6 +199,12 @@ def _tracked_callback(
     _add_callback(self, fn)
 
 
+def _task_of(
+    loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any
+) -> asyncio.Task[Any]:
+    return asyncio.Task(coro, loop=loop, **options)
+
+
 def _task_factory(
     chained: Callable[..., Any] | None,
 ) -> Callable[..., asyncio.Task[Any]]:
@@ -198,16 +213,12 @@ def _task_factory(
     def factory(
         loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any
     ) -> asyncio.Task[Any]:
-        create: Callable[..., Any]
-        if chained is None:
-            create = functools.partial(asyncio.Task, loop=loop)
-        else:
-            create = functools.partial(chained, loop)
+        create = _task_of if chained is None else chained
         lane = CURRENT.get()
         if lane is None:
-            task: asyncio.Task[Any] = create(coro, **options)
+            task: asyncio.Task[Any] = create(loop, coro, **options)
             return task
-        return start_task(lane, create, coro, options)
+        return start_task(lane, loop, create, coro, options)
 
     factory.__enact__ = True  # type: ignore[attr-defined]  # marks it as ours
     return factory
