@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -49,16 +48,18 @@ _add_callback = Future.add_done_callback
 _OWN_CALLBACKS = ("asyncio.", "concurrent.", "anyio.", "enact.")
 
 
-# Not in all versions, but far faster than asking for the task.
-_current_tasks = getattr(asyncio.tasks, "_current_tasks", None)
-
-
 def _current_task() -> asyncio.Task[Any] | None:
     loop = _running_loop()
-    if _current_tasks is not None:
-        task: asyncio.Task[Any] | None = _current_tasks.get(loop)
-        return task
     return None if loop is None else asyncio.current_task(loop)
+
+
+# Not in all versions, but far faster than asking for the task.
+_current_tasks = getattr(asyncio.tasks, "_current_tasks", None)
+if _current_tasks is not None:
+    _task_in = _current_tasks.get
+
+    def _current_task() -> asyncio.Task[Any] | None:
+        return _task_in(_running_loop())  # type: ignore[no-any-return]  # of a C module
 
 
 def _tracked_create_task(

@@ -100,7 +100,11 @@ class Lane:
         """The lane of the next task, thread or work item that this one starts."""
         number = self.spawned - self.callbacks - self.timers
         self.spawned += 1
-        return self._begin(number, thread)
+        lane = Lane(self.frame, (*self.path, number), thread)
+        plan = lane.frame.plan
+        if plan is not None:
+            plan.enlist(lane)
+        return lane
 
     def spawn_callback(self) -> Lane:
         """The lane of a callback that this one, or its future, left in an event loop.
@@ -118,15 +122,11 @@ class Lane:
 
     def _begin_callback(self, number: int) -> Lane:
         self.spawned += 1
-        return self._begin(number, self.thread, is_callback=True)
-
-    def _begin(self, number: int, thread: int, is_callback: bool = False) -> Lane:
-        frame = self.frame
-        lane = Lane(frame, (*self.path, number), thread)
-        if is_callback:
-            lane.in_loop = lane.is_callback = True
-        if frame.plan is not None:
-            frame.plan.enlist(lane)
+        lane = Lane(self.frame, (*self.path, number), self.thread)
+        lane.in_loop = lane.is_callback = True
+        plan = lane.frame.plan
+        if plan is not None:
+            plan.enlist(lane)
         return lane
 
 

@@ -195,7 +195,7 @@ class _Watch:
 
 
 class _Looker:
-    """What a timer does that looks whether a loop is stuck: it counts as no activity."""
+    """What a timer does that looks whether a loop is stuck; it is no activity."""
 
     __slots__ = ("_look",)
 

@@ -174,7 +174,7 @@ def write_leaf(
     ]
     waits = frame.may_wait and _is_due(run, duration)
     order = None
-    if parent.events is not None:
+    if parent.events is not None and run.tells_order:
         order = parent.ending(slot, blocks, not waits)
     record = run.flusher.record_unflushed if waits else run.record  # type: ignore[union-attr]  # what waits has one
     record(

@@ -241,7 +241,7 @@ class Shrinker:
             hashes += bytes(
                 [
                     0 if checksum * _MIXER & _WORD < _CUTS_BELOW[size] else _NEVER
-                    for size, checksum in zip(lengths, map(crc32, encoded))
+                    for size, checksum in zip(lengths, map(crc32, encoded), strict=True)
                 ]
             )
         return _tree(items, bytes(hashes), sizes, self._emit)
