@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
+import time
 
+import anyio
 import pytest
 
 import enact
@@ -199,3 +201,104 @@ def test_a_call_that_cannot_wait_on_the_loop_does_not_take_anothers_name():
         ):
             asyncio.run(inv.rewind(0).replay_async())
     PAUSES[0] = 0
+
+
+# --- time limits -------------------------------------------------------------------
+
+HELD_UP = [0.0]  # seconds for which the event loop does nothing else
+
+
+@enact.register(name="turns/answers_when")
+async def answers_when(event_of, value):
+    await EVENTS[event_of].wait()
+    return value
+
+
+EVENTS: list[asyncio.Event] = []
+
+
+@enact.register(name="turns/two_limits")
+async def two_limits(library):
+    EVENTS[:] = [asyncio.Event(), asyncio.Event()]
+    seen = []
+
+    async def within(seconds, call):
+        if library == "anyio":
+            with anyio.fail_after(seconds):
+                return await call
+        async with asyncio.timeout(seconds):
+            return await call
+
+    async def first():
+        try:
+            await within(0.05, answers_when(1, "never"))
+        except TimeoutError:
+            EVENTS[0].set()
+            seen.append("first is late")
+
+    async def second():
+        seen.append(await within(0.3, answers_when(0, "second")))
+        try:  # what came too early for one limit is no reason to end another
+            seen.append(await within(0.02, answers_when(1, "never")))
+        except TimeoutError:
+            seen.append("second is late")
+
+    async def holds_up():
+        await asyncio.sleep(0.045)
+        time.sleep(HELD_UP[0])
+
+    await asyncio.gather(first(), second(), holds_up())
+    return seen
+
+
+@pytest.mark.parametrize("library", ["asyncio", "anyio"])
+def test_a_time_limit_that_runs_out_early_cuts_nothing_short(library):
+    with enact.InMemoryStore():
+        HELD_UP[0] = 0.0
+        inv = asyncio.run(enact.invoke_async(two_limits, (library,)))
+        assert inv.output == ["first is late", "second", "second is late"]
+        HELD_UP[0] = 0.3  # both limits run out before a task can go on
+        again = asyncio.run(inv.rewind(0).replay_async())
+    assert again.output == inv.output
+    assert again == inv
+
+
+@enact.register(name="turns/one_limit_for_two")
+async def one_limit_for_two():
+    """The limit cuts the second call short, after it has come early in a replay."""
+    EVENTS[:] = [asyncio.Event(), asyncio.Event()]
+    seen = []
+
+    async def first():
+        try:
+            async with asyncio.timeout(0.05):
+                await answers_when(1, "never")
+        except TimeoutError:
+            EVENTS[0].set()
+
+    async def second():
+        try:
+            async with asyncio.timeout(0.3):
+                seen.append(await answers_when(0, "second"))
+                seen.append(await answers_when(1, "never"))
+        except TimeoutError:
+            seen.append(f"late, cancelled {asyncio.current_task().cancelling()}")
+        seen.append(await answers_when(0, "at last"))
+
+    async def holds_up():
+        await asyncio.sleep(0.045)
+        time.sleep(HELD_UP[0])
+
+    await asyncio.gather(first(), second(), holds_up())
+    return seen
+
+
+def test_a_time_limit_that_ran_out_early_cuts_short_what_it_did():
+    with enact.InMemoryStore():
+        HELD_UP[0] = 0.0
+        inv = asyncio.run(enact.invoke_async(one_limit_for_two))
+        assert inv.output == ["second", "late, cancelled 0", "at last"]
+        HELD_UP[0] = 0.3
+        again = asyncio.run(inv.rewind(0).replay_async())
+    assert again.output == inv.output
+    assert again == inv

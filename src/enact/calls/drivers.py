@@ -72,10 +72,13 @@ class Driver(Coroutine[Any, Any, Any]):
             self._held, self._next = held, functools.partial(self._coro.send, value)
             return self._go_on()
         try:
-            return self._coro.send(value)
+            result = self._coro.send(value)
         except BaseException:
             self._ended()
             raise
+        if self._lane.is_cut_late:
+            self._cut()
+        return result
 
     def throw(self, *error: Any) -> Any:
         self._turns.goes_on(self._lane)
@@ -162,10 +165,21 @@ class Driver(Coroutine[Any, Any, Any]):
 
     def _forward(self, resume: Callable[[], Any]) -> Any:
         try:
-            return resume()
+            result = resume()
         except BaseException:
             self._ended()
             raise
+        if self._lane.is_cut_late:
+            self._cut()
+        return result
+
+    def _cut(self) -> None:
+        """Cancel the task where it waits now, unless the reason for it is gone."""
+        self._lane.is_cut_late = False
+        task = rest.current_task()
+        if task is not None and task.cancelling():
+            task.uncancel()  # it was counted when it was cancelled first
+            task.cancel()
 
     def _ended(self) -> None:
         """It returned or raised: either way this lane does nothing more."""

@@ -66,6 +66,8 @@ class Lane:
         is_callback: it is what a callback does, and those that it leaves behind.
         is_away: it runs in a child process, which knows its name.
         unwinding: a pause or an interrupt has gone through it.
+        is_cut_late: it was cancelled before it should have been, and is to be so now
+            (replay).
         in_flight: its calls are new, or the last one that was recorded had not ended
             when the recording was cut off, or waited for a person: what comes of them
             comes after all that is recorded (replay).
@@ -86,6 +88,7 @@ class Lane:
     is_callback = False
     is_away = False
     unwinding = False
+    is_cut_late = False
     in_flight = False
 
     def __init__(self, frame: Frame, path: Path, thread: int = 0) -> None:

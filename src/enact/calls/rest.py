@@ -218,6 +218,14 @@ def look_later(loop: Loop, seconds: float, look: Callable[[], None]) -> None:
 _LIMITS = ("_handle_timeout", "_on_timeout", "_release_waiter", "_timeout")
 
 
+def is_limit(callback: Any) -> bool:
+    """Whether what a timer calls ends something that takes long."""
+    module = getattr(callback, "__module__", None) or ""
+    if not module.startswith(("asyncio.", "anyio.")):
+        return False
+    return getattr(callback, "__name__", None) in _LIMITS
+
+
 def has_timer(loop: Loop, but_timeouts: bool = False) -> bool:
     """Whether something is known to sleep in the loop.
 

@@ -11,11 +11,33 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enact.calls import rest
 from enact.calls.drivers import Turn
 from enact.calls.lanes import CURRENT, Lane
+
+if TYPE_CHECKING:
+    from enact.calls.session import Session
+
+
+class Limit:
+    """What a timer calls in a replay that ends something that takes long.
+
+    Args:
+        session: of the replay.
+        callback: of asyncio or anyio.
+    """
+
+    def __init__(self, session: Session, callback: Callable[..., object]) -> None:
+        self._session = session
+        self._callback = callback
+        self.__name__: str = callback.__name__
+
+    def __call__(self, *args: Any) -> None:
+        self._session.timed_out = True
+        self._callback(*args)
+
 
 # What these set makes no calls.
 _OWN = ("asyncio.", "concurrent.", "anyio.", "enact.")
@@ -78,6 +100,8 @@ def tracked_call_at(
         loop, when, callback, args, options: its arguments.
     """
     lane = CURRENT.get()
+    if lane is not None and lane.frame.plan is not None and rest.is_limit(callback):
+        callback = Limit(lane.frame.plan.session, callback)
     module = getattr(callback, "__module__", None)
     if not module or module.startswith(_OWN) or options.get("context") is not None:
         lane = None

@@ -50,6 +50,7 @@ class Turns(ThreadTurns):
         "_waiting",
         "_watching",
         "_woken",
+        "lost",
         "on_rest",
     )
 
@@ -77,6 +78,8 @@ class Turns(ThreadTurns):
                 order.append((event - 1, True))
         super().__init__(order, paths, marks)
         self._done: set[tuple[int, int]] = set()
+        #: How many events could not happen, and were skipped.
+        self.lost = 0
         # Those that may come, but have no place in the order.
         self._dropped = set(range(started, len(paths)))
         # Of starts, for those who ask.
@@ -205,7 +208,9 @@ class Turns(ThreadTurns):
                 done.discard(event)
             elif event[1] >= ITEM and event[0] in self._dropped:
                 pass
-            elif not self._lost(event):
+            elif self._lost(event):
+                self.lost += 1
+            else:
                 break
             place += 1
         self._next = place
@@ -463,6 +468,13 @@ class Turns(ThreadTurns):
             for turn in self._waiting[first]:
                 turn.is_released = True
             self._wake(first)
+
+    def let_go(self, path: Path) -> None:
+        """A lane that waits for its turn goes on, since its call is over."""
+        with self._lock:
+            for turn in self._waiting.get(path, ()):
+                turn.is_released = True
+            self._wake(path)
 
     def drive(self, lane: Lane, coro: Coroutine[Any, Any, Any]) -> Driver:
         """Run ``coro`` so that it wakes only in its turn."""

@@ -184,6 +184,8 @@ class AwayMarks:
 class AwayTurns:
     """The recorded order of the frame at home."""
 
+    lost = 0  # that is known at home
+
     def __init__(self, away: Away) -> None:
         self._away = away
         self.marks = AwayMarks(away)
