@@ -193,16 +193,43 @@ async def limited():
         return "too late"
 
 
-def test_a_call_that_is_cancelled_though_it_had_returned_leaves_the_record():
+def test_a_time_limit_goes_off_where_it_did_and_else_comes_last():
     inv = run(limited)
     assert inv.output == ["a", "b"]
-    LIMIT[0] = 0.01
+    LIMIT[0] = 0.001
+    assert replay(inv.rewind(0)) == inv
+    late = run(limited)
+    assert late.output == "too late"
+    LIMIT[0] = 60
+    assert replay(late.rewind(0), live="forbid") == late
+
+
+@enact.register(name="callbacks/cancels")
+async def cancels():
+    task = asyncio.create_task(aleaf("a", 0.01))
+    await asyncio.sleep(0)
+    if CANCELS[0]:
+        task.cancel()
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return "cancelled"
+
+
+CANCELS = [False]
+
+
+def test_a_call_that_is_cancelled_though_it_had_returned_leaves_the_record():
+    inv = run(cancels)
+    assert inv.output == "a"
+    CANCELS[0] = True
     with pytest.raises(enact.ReplayError, match=r"'callbacks/aleaf': it is cancelled"):
         replay(inv.rewind(0))
     other = replay(inv.rewind(0), strict=False)
-    assert other.output == "too late"
+    assert other.output == "cancelled"
     assert [call.status for call in other.children] == ["cancelled"]
     assert replay(other, live="forbid") == other
+    CANCELS[0] = False
 
 
 DELAYS = [0.001, 0.02]

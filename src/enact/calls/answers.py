@@ -32,17 +32,7 @@ class Answer:
         turns: the recorded order, if it has a place there.
     """
 
-    # ``is_cut``: a time limit has cancelled it before its turn.
-    __slots__ = (
-        "given",
-        "index",
-        "is_cut",
-        "lane",
-        "recorded",
-        "slot",
-        "target",
-        "turns",
-    )
+    __slots__ = ("given", "index", "lane", "recorded", "slot", "target", "turns")
 
     def __init__(
         self,
@@ -60,7 +50,6 @@ class Answer:
         self.recorded = recorded
         self.turns = turns
         self.slot = -1
-        self.is_cut = False
 
     unended: None = None
 
@@ -121,24 +110,6 @@ class Answer:
         return (
             turns is not None and self.recorded.is_given and turns.is_last(self.index)
         )
-
-    @property
-    def is_over(self) -> bool:
-        """Whether what called has ended, and this call with it."""
-        return self.lane.frame.closed
-
-    @property
-    def is_in_time(self) -> bool:
-        """Whether its outcome stands though a time limit cancels it.
-
-        When it was recorded it came before that. In a replay the limit may run out
-        while it waits for its turn.
-        """
-        frame = self.lane.frame
-        session = frame.run.session
-        if self.turns is None or self.recorded.status == "cancelled" or frame.closed:
-            return False
-        return session.timed_out and not session.changed and session.error is None
 
     @property
     def call_input(self) -> Input:

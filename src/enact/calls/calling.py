@@ -214,14 +214,8 @@ def _answered(answer: Answer) -> Any:
 
 async def _answered_async(answer: Answer) -> Any:
     turns = answer.turns
-    while turns is not None:
-        try:
-            await turns.wait(answer.index, False)
-            break
-        except BaseException as error:
-            if not (is_cancellation(error) and answer.is_in_time):
-                raise
-            answer.is_cut = True
+    if turns is not None:
+        await turns.wait(answer.index, False)
     answer.begin()
     schedule = answer.lane.frame.run.schedule
     if schedule is not None and turns is None:
@@ -273,38 +267,24 @@ def give(answer: Answer) -> Any:
 async def give_async(answer: Answer) -> Any:
     """``give``, for a call that is awaited."""
     turns = answer.turns
-    cut: BaseException | None = None
-    lost = 0
-    while True:
-        try:
+    try:
+        if turns is not None:
+            if answer.comes_last:
+                await turns.wait_for_rest_of_order(answer.lane, answer.index)
+            else:
+                await turns.wait(answer.index, True)
+        if answer.recorded.status == "cancelled":
             if turns is not None:
-                if answer.comes_last:
-                    await turns.wait_for_rest_of_order(answer.lane, answer.index)
-                else:
-                    await turns.wait(answer.index, True)
-                if cut is not None and (turns.lost > lost or answer.is_over):
-                    raise cut  # what came before does not: the program goes another way
-            if answer.recorded.status == "cancelled":
-                if turns is not None:
-                    turns.awaits_cancellation(answer.index)
-                await forever()  # till the program cancels this one too
-            break
-        except BaseException as error:  # cancelled, or closed with its loop
-            if is_cancellation(error):
-                if turns is not None and cut is not error and answer.is_in_time:
-                    cut, lost = error, turns.lost
-                    answer.is_cut = True
-                    continue
-                if answer.is_over:
-                    raise
-                if answer.recorded.status != "cancelled":
-                    answer.lane.frame.was_cut_short(answer)
-                elif turns is not None:  # of several at once, each in its turn
-                    await turns.wait(answer.index, True)
-            answer.end()
-            raise
-    if answer.is_cut:
-        answer.lane.is_cut_late = True
+                turns.awaits_cancellation(answer.index)
+            await forever()  # till the program cancels this one too
+    except BaseException as error:  # cancelled, or closed with its loop
+        if is_cancellation(error):
+            if answer.recorded.status != "cancelled":
+                answer.lane.frame.was_cut_short(answer)
+            elif turns is not None:  # of several at once, each in its turn
+                await turns.wait(answer.index, True)
+        answer.end()
+        raise
     return answer.give()
 
 

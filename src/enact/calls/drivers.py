@@ -45,6 +45,7 @@ class Driver(Coroutine[Any, Any, Any]):
         "_begun",
         "_coro",
         "_held",
+        "_is_held_new",
         "_lane",
         "_next",
         "_turns",
@@ -58,6 +59,7 @@ class Driver(Coroutine[Any, Any, Any]):
         self._lane = lane
         self._coro = coro
         self._begun = False
+        self._is_held_new = False
         self._held: Generator[Any, None, None] | None = None
         self.loop = rest.running_loop()
         # How it goes on after it was held back.
@@ -72,20 +74,26 @@ class Driver(Coroutine[Any, Any, Any]):
             self._held, self._next = held, functools.partial(self._coro.send, value)
             return self._go_on()
         try:
-            result = self._coro.send(value)
+            return self._coro.send(value)
         except BaseException:
             self._ended()
             raise
-        if self._lane.is_cut_late:
-            self._cut()
-        return result
 
     def throw(self, *error: Any) -> Any:
         self._turns.goes_on(self._lane)
         resume = functools.partial(self._coro.throw, *error)
-        if self._held is not None:  # cancelled while it was held back
-            self._held.close()
+        is_new = not self._begun
+        held = self._held
+        if held is not None:  # cancelled while it was held back
+            is_new = self._is_held_new
+            held.close()
             self._held = None
+        if is_new and self._lane.queue:
+            # It had begun when it was recorded: cancelled before, it would do nothing.
+            self._begun = True
+            self._forward(functools.partial(self._coro.send, None))
+            return self._forward(resume)
+        if held is not None:
             return self._forward(resume)
         self._held = self._hold_back()
         if self._held is None:
@@ -99,7 +107,8 @@ class Driver(Coroutine[Any, Any, Any]):
         if not self._begun:
             # Tasks begin in the order in which they were made, that is their turn.
             self._begun = True
-            return None if turns.may_begin(self) else self._hold_beginning()
+            self._is_held_new = not turns.may_begin(self)
+            return self._hold_beginning() if self._is_held_new else None
         if not turns.is_turn(self._lane):
             return self._hold()
         return self._stay_behind() if turns.lets_pass(self._lane) else None
@@ -110,6 +119,7 @@ class Driver(Coroutine[Any, Any, Any]):
             return self._held.send(value)
         except StopIteration:
             self._held = None
+            self._is_held_new = False
             resume, self._next = self._next, _nothing
         return self._forward(resume)
 
@@ -138,7 +148,7 @@ class Driver(Coroutine[Any, Any, Any]):
         turns._held.add(lane.path)
         try:
             while not turns.is_turn(lane):
-                turn = turns._turn(lane.path)
+                turn = turns.park(lane.path)
                 yield from turn.future.__await__()
                 if turn.is_released:
                     return
@@ -165,21 +175,10 @@ class Driver(Coroutine[Any, Any, Any]):
 
     def _forward(self, resume: Callable[[], Any]) -> Any:
         try:
-            result = resume()
+            return resume()
         except BaseException:
             self._ended()
             raise
-        if self._lane.is_cut_late:
-            self._cut()
-        return result
-
-    def _cut(self) -> None:
-        """Cancel the task where it waits now, unless the reason for it is gone."""
-        self._lane.is_cut_late = False
-        task = rest.current_task()
-        if task is not None and task.cancelling():
-            task.uncancel()  # it was counted when it was cancelled first
-            task.cancel()
 
     def _ended(self) -> None:
         """It returned or raised: either way this lane does nothing more."""

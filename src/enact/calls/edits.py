@@ -7,11 +7,12 @@ invocation; replay goes on from there.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from enact.calls import layout
 from enact.calls.layout import Details, Recorded
-from enact.calls.marks import moved
+from enact.calls.marks import alarms_left, moved
 from enact.calls.order import renumbered, stays
 from enact.errors import NoSuchCall
 from enact.stores import ValueStore
@@ -58,13 +59,17 @@ class Change:
         place = {old: new for new, old in enumerate(indices)}
         details = self.details
         if details.lanes is not None:
-            behind = details.lanes[len(self.children) :] if details.ahead else []
-            details.lanes = [details.lanes[index] for index in indices] + behind
-            details.marks = moved(details.marks, stays(self._events(), place))
+            events, lanes = self._events(), details.lanes
+            behind = lanes[len(self.children) :] if details.ahead else []
+            details.lanes = [lanes[index] for index in indices] + behind
+            kept = stays(events, place)
+            details.marks = moved(details.marks, kept)
+            details.alarms = alarms_left(details.alarms, events, lanes, kept)
             if details.events is not None:
                 details.events = renumbered(details.events, place)
-            if details.marks is None and not any(details.lanes):
+            if not (details.marks or details.alarms or any(details.lanes)):
                 details.lanes = details.events = details.marks = None
+                details.alarms = None
         self.children = [self.children[index] for index in indices]
         if details.retry is not None:
             retry = [place[index] for index in details.retry if index in place]
@@ -77,7 +82,10 @@ class Change:
         if details.lanes is not None:
             events = self._events()
             others = [event for event in events if event != index + 1]
-            details.marks = moved(details.marks, [e != index + 1 for e in events])
+            kept = [event != index + 1 for event in events]
+            details.marks = moved(details.marks, kept)
+            lanes = details.lanes or ()
+            details.alarms = alarms_left(details.alarms, events, lanes, kept)
             details.events = others
 
     def _events(self) -> list[int]:
@@ -92,6 +100,18 @@ class Change:
         details = self.details
         if details.retry is not None:
             details.retry = [i for i in details.retry if i != index] or None
+
+    def outlasts_alarms(self, index: int) -> None:
+        """No time limit that ran out while a child was in flight ends it any more."""
+        details = self.details
+        if details.alarms is not None:
+            events = self._events()
+            starts = (n for n, event in enumerate(events) if event == 0)
+            start = next(itertools.islice(starts, index, None))
+            end = events.index(index + 1) if index + 1 in events else len(events)
+            details.alarms = [
+                alarm for alarm in details.alarms if not start < alarm[0] <= end
+            ] or None
 
     def comes_last(self, index: int, is_open: bool) -> None:
         """A child that waited for a person ends after all that others did meanwhile.
@@ -108,7 +128,10 @@ class Change:
             others = [event for event in events if event != index + 1]
             if others[-1:] != [layout.REST]:  # they have reacted to each other
                 others.append(layout.REST)
-            details.marks = moved(details.marks, [e != index + 1 for e in events])
+            kept = [event != index + 1 for event in events]
+            details.marks = moved(details.marks, kept)
+            lanes = details.lanes or ()
+            details.alarms = alarms_left(details.alarms, events, lanes, kept)
             details.events = [*others, index + 1] if index + 1 in events else others
 
     def drop_after(self, index: int) -> int:
@@ -250,6 +273,8 @@ def given(
         first = change.drop_after(first)
     if rest:
         change.reopen(first, new)
+    if child.status == "cancelled":
+        change.outlasts_alarms(first)
     change.replace(first, new)
     if comes_last:
         change.comes_last(first, bool(rest))

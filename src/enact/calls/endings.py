@@ -265,8 +265,6 @@ def _cut_short(frame: Frame) -> BaseException | None:
 def _running_children(frame: Frame) -> IncompleteSubinvocationError | None:
     if frame.lanes is None:
         return None
-    if frame.plan is not None and frame.run.session.timed_out:
-        _end_late(frame)
     running = [c for c in frame.children if type(c) is not bytes]
     if not running:
         return None
@@ -275,16 +273,6 @@ def _running_children(frame: Frame) -> IncompleteSubinvocationError | None:
         f"call {_name(frame)} returned while calls of {names} still run: await "
         "or join what it starts before it returns"
     )
-
-
-def _end_late(frame: Frame) -> None:
-    """End answers that a time limit has cancelled, and that wait for their turns."""
-    for child in frame.children:
-        if type(child) not in (bytes, Frame) and child.is_cut:
-            frame.was_cut_short(child)
-            child.end()
-            if child.turns is not None:
-                child.turns.let_go(child.lane.path)
 
 
 def _abandon_children(frame: Frame) -> None:

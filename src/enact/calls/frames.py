@@ -56,6 +56,7 @@ class Frame(Lane):
         events: starts and ends of children, once there is more than one lane.
         marks: what else has a place in the order; see ``marks.py``.
         tells_marks: somebody may have seen in which order these came.
+        alarms: what timers did, among the events; see ``timers.py``.
         teller: tells the journal of events, once there is more than one lane.
         pending: calls below which a person's answer is missing: lane, slot, identifier
             of the signal, signal.
@@ -85,6 +86,7 @@ class Frame(Lane):
     teller: Teller | None = None
     marks: list[list[int]] | None = None
     tells_marks = False
+    alarms: list[list[int]] | None = None
     pending: list[tuple[Path, int, bytes, Signal]] | None = None
     failures: list[Failure] | None = None
     started_work: list[Any] | None = None
@@ -150,7 +152,11 @@ class Frame(Lane):
             self.verdict = verdict
         if recorded is not None:
             self.replaces = recorded.cid
-        if caller is parent and not (caller.spawned or caller.unwinding):
+        if (
+            caller is parent
+            and parent.lanes is None
+            and not (caller.spawned or caller.unwinding)
+        ):
             # As ``enter`` does, for most calls by far.
             siblings = parent.children
             if not siblings:
@@ -216,7 +222,7 @@ class Frame(Lane):
         children = self.children
         if not children:
             children = self.children = []
-        if lane is self and not self.spawned:
+        if lane is self and self.lanes is None and not self.spawned:
             slot = len(children)
             children.append(child)
             lane.position += 1
@@ -265,6 +271,25 @@ class Frame(Lane):
             if self.marks is None:
                 self.marks = []
             self.marks.append([len(self.events or ()), kind, *path])
+
+    def note_alarm(self, name: Path) -> list[int] | None:
+        """Note that a timer, or a time limit, goes off; see ``timers.py``."""
+        with self.lock:
+            if self.closed:
+                return None
+            if self.events is None:
+                self._become_concurrent(len(self.children))
+            if self.alarms is None:
+                self.alarms = []
+            alarm = [len(self.events or ()), 0, *name]
+            self.alarms.append(alarm)
+            if not self.watched:
+                self._watch()
+            return alarm
+
+    def note_alarm_seen(self, alarm: list[int]) -> None:
+        """Note that who waits for an alarm is about to react."""
+        alarm[1] = len(self.events or ()) - alarm[0]
 
     def tell_marks(self) -> None:
         """From now on the program can tell in which order marks come."""
@@ -331,7 +356,8 @@ class Frame(Lane):
                 self._note(slot + 1)
             assert self.teller is not None and self.lanes is not None
             marks = (self.marks or ()) if self.tells_marks else None
-            return self.teller.tell(self.events, self.lanes, in_flight, marks)
+            alarms = self.alarms or ()
+            return self.teller.tell(self.events, self.lanes, in_flight, marks, alarms)
 
     def ended_as(self, slot: int, cid: bytes, order: bytes | None) -> None:
         """The call in ``slot`` is written; ``order`` is what ``ending`` gave."""

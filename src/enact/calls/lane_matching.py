@@ -36,7 +36,9 @@ class AmbiguousWorkerWarning(UserWarning):
 _warned: set[str] = set()
 
 # What makes up the place of a lane, but for who runs it.
-_PLACE = ("path", "position", "cursor", "queue", "spawned", "callbacks", "timers")
+_PLACE = (
+    "path", "position", "cursor", "queue", "spawned", "callbacks", "timers", "limits",
+)  # fmt: skip
 
 
 class LaneMatching:

@@ -61,13 +61,12 @@ class Lane:
         spawned: how many tasks, threads and work items it has started, and callbacks.
         callbacks: how many callbacks of an event loop have made calls for it.
         timers: how many timers of an event loop it has set.
+        limits: how many time limits it has set.
         in_loop: it is run by a task of asyncio.
         task: the ``id`` of that; 0 if it is not known yet.
         is_callback: it is what a callback does, and those that it leaves behind.
         is_away: it runs in a child process, which knows its name.
         unwinding: a pause or an interrupt has gone through it.
-        is_cut_late: it was cancelled before it should have been, and is to be so now
-            (replay).
         in_flight: its calls are new, or the last one that was recorded had not ended
             when the recording was cut off, or waited for a person: what comes of them
             comes after all that is recorded (replay).
@@ -83,12 +82,12 @@ class Lane:
     spawned = 0
     callbacks = 0
     timers = 0
+    limits = 0
     in_loop = False
     task = 0
     is_callback = False
     is_away = False
     unwinding = False
-    is_cut_late = False
     in_flight = False
 
     def __init__(self, frame: Frame, path: Path, thread: int = 0) -> None:

@@ -16,6 +16,9 @@ code of all invokables that ran below, each once, in order: ``[[name, code], ...
 ``details`` is null for a call that came to its end alone and in order, else a map of
 all of these, null where they do not apply:
 
+    ``alarms``     timers and time limits that went off: of each how many events came
+                   before, how many more before anybody reacted, and its name, numbers
+                   (see ``timers.py``); left out where there were none
     ``marks``      what else has a place in the order, such as the end of a work item:
                    of each how many events came before, the kind (see ``marks.py``),
                    and the numbers of the lane; left out where nobody could tell
@@ -86,6 +89,7 @@ FIELDS = (
     "lanes",
     "marks",
     "retry",
+    "alarms",
     "events",
     "opaque",
     "origin",
@@ -95,7 +99,7 @@ FIELDS = (
     "unwinding",
 )
 # What came later than the format: left out where it is null.
-_LATER = ("marks", "items")
+_LATER = ("alarms", "marks", "items")
 
 _LINKS = ("ahead", "unwinding", "items")
 # These may have links or any text in them, and take more to encode than the rest.
@@ -112,6 +116,7 @@ class Details:
             setattr(self, name, None if fields is None else fields.get(name))
 
     marks: list[list[int]] | None
+    alarms: list[list[int]] | None
     ahead: list[bytes] | None
     items: list[bytes] | None
     lanes: list[tuple[int, ...]] | None

@@ -13,7 +13,8 @@ an item; or null when the event loop came to rest. What no row tells follows in 
 behind a call that a record answered, the identifier of its invocation; behind one that
 starts and is in flight, that of its request or, where it goes on with a recorded call,
 that of the recorded one. A byte in front says which: 0, 1, 2. A piece may end with a
-map ``{"marks": [...]}``: those of ``marks.py`` since the last ones.
+map of ``marks`` and ``alarms``: those of ``marks.py`` and of ``timers.py`` since the
+last ones.
 """
 
 from __future__ import annotations
@@ -39,9 +40,10 @@ out an item of the stream that it is."""
 class Teller:
     """Cuts the events of one frame into pieces."""
 
-    __slots__ = ("_marks", "_events", "_starts", "answered")
+    __slots__ = ("_alarms", "_marks", "_events", "_starts", "answered")
 
     def __init__(self) -> None:
+        self._alarms = 0
         self._marks = -1
         self._events = 0
         self._starts = 0
@@ -54,6 +56,7 @@ class Teller:
         lanes: Sequence[Path],
         in_flight: Callable[[int], bytes | None],
         marks: Sequence[list[int]] | None = None,
+        alarms: Sequence[list[int]] = (),
     ) -> bytes:
         """Write the events that were not told yet.
 
@@ -62,6 +65,7 @@ class Teller:
             lanes: of the calls that started.
             in_flight: what to tell of the call in a slot, if it is in flight.
             marks: all so far; None where nobody could tell their order yet.
+            alarms: all so far.
         """
         piece: list[Any] = [self._events]
         for event in events[self._events :]:
@@ -82,9 +86,15 @@ class Teller:
                 if cid is not None:
                     piece.append(ANSWERED + cid)
         self._events = len(events)
+        more: dict[str, Any] = {}
         if marks is not None and len(marks) > self._marks:
-            piece.append({"marks": list(marks[max(0, self._marks) :])})
+            more["marks"] = list(marks[max(0, self._marks) :])
             self._marks = len(marks)
+        if len(alarms) > self._alarms:
+            more["alarms"] = list(alarms[self._alarms :])
+            self._alarms = len(alarms)
+        if more:
+            piece.append(more)
         return encode_dag_cbor(piece)
 
 
@@ -107,19 +117,20 @@ class Start(NamedTuple):
 
 def read_order(
     pieces: Iterable[bytes],
-) -> tuple[list[Start], list[int], list[list[int]] | None]:
+) -> tuple[list[Start], list[int], list[list[int]] | None, list[list[int]] | None]:
     """Put the pieces of one frame together.
 
     Args:
         pieces: in any order.
 
     Returns:
-        The calls in order of start; events and marks as in ``layout``.
+        The calls in order of start; events, marks and alarms as in ``layout``.
     """
     lanes: list[Path] = []
     told: dict[tuple[int, bytes], bytes] = {}
     events: list[int] = []
     marks: list[list[int]] | None = None
+    alarms: list[list[int]] | None = None
     for piece in sorted(map(decode_dag_cbor, pieces), key=lambda piece: piece[0]):
         if piece[0] != len(events):
             break  # the row between was lost with the power
@@ -128,7 +139,10 @@ def read_order(
                 lanes.append(tuple(event))
                 events.append(0)
             elif type(event) is dict:
-                marks = [*(marks or ()), *event["marks"]]
+                if "marks" in event:
+                    marks = [*(marks or ()), *event["marks"]]
+                if "alarms" in event:
+                    alarms = [*(alarms or ()), *event["alarms"]]
             elif type(event) is not bytes:
                 events.append(REST if event is None else event + (1, -1)[event < 0])
             else:
@@ -140,7 +154,7 @@ def read_order(
         position = counts[lane] = counts.get(lane, -1) + 1
         parts = (told.get((slot, kind)) for kind in (ANSWERED, ASKED, GOES_ON))
         starts.append(Start(lane, position, *parts))
-    return starts, events, marks
+    return starts, events, marks, alarms
 
 
 def stays(events: Iterable[int], place: Mapping[int, int]) -> list[bool]:

@@ -16,7 +16,7 @@ from enact.calls import layout
 from enact.calls.edits import read
 from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
-from enact.calls.marks import moved, worth_telling
+from enact.calls.marks import alarms_left, moved, worth_telling
 from enact.calls.order import Start, read_order, renumbered, stays
 from enact.calls.runs import Origin
 from enact.calls.verdicts import (
@@ -142,13 +142,15 @@ class _Rebuild:
         if base is not None and not rows and row.verdict == RESUMED:
             return _Call(row.lane, base.cid, ended=False)
         pieces = (one.order for one in rows if one.order is not None)
-        starts, told, all_marks = read_order(pieces)
+        starts, told, all_marks, all_alarms = read_order(pieces)
         left: dict[int, _Call] = {}
         place_of: dict[int, int] = {}
         if base is not None:
             left, place_of = self._left(base, rows, starts)
         calls, events, untold, kept = self._told(rows, starts, told)
         marks = moved(None if all_marks is None else worth_telling(all_marks), kept)
+        lanes = [start.lane for start in starts]
+        alarms = alarms_left(all_alarms, told, lanes, kept)
         goes_on = row.verdict == RESUMED
 
         def answered_before(row: CallRow) -> list[int]:
@@ -198,10 +200,12 @@ class _Rebuild:
         details.status = "incomplete"
         details.retry = retry or None
         details.ahead = [one.cid for one in ahead] or None
-        if marks is not None or any(one.lane for one in (*calls, *ahead)):
+        several = any(one.lane for one in (*calls, *ahead))
+        if several or marks is not None or alarms is not None:
             details.lanes = [one.lane for one in (*calls, *ahead)]
             details.events = events
             details.marks = marks
+            details.alarms = alarms
         assert row.request is not None
         code = None if row.code is None else row.code.hex()
         cids = [one.cid for one in calls]

@@ -113,7 +113,7 @@ class Plan:
             events = details.events
             if events is None:  # one call at a time, though in several lanes
                 events = [e for n in range(self._made) for e in (0, n + 1)]
-            self.turns = Turns(events, paths, details.marks)
+            self.turns = Turns(events, paths, details.marks, details.alarms)
             self._lanes = LaneMatching(self, lanes, self.turns)
 
     def start(self, frame: Frame) -> None:

@@ -33,7 +33,6 @@ class Session:
             but the replay has failed.
         disorder: a call came in another order than the recorded one, and could not
             wait. The program goes on; it is told in the end.
-        timed_out: a time limit has run out somewhere, as of ``asyncio.timeout``.
     """
 
     __slots__ = (
@@ -43,7 +42,6 @@ class Session:
         "explained",
         "policy",
         "rewritten",
-        "timed_out",
         "verdicts",
         "versions",
     )
@@ -57,7 +55,6 @@ class Session:
         self.verdicts: dict[str, str] = {}
         self.error: CallError | None = None
         self.disorder: CallError | None = None
-        self.timed_out = False
 
     @property
     def is_exact(self) -> bool:

@@ -14,7 +14,9 @@ lane whose turn would come first goes on.
 from __future__ import annotations
 
 import functools
+from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import rest
@@ -28,20 +30,25 @@ from enact.calls.thread_turns import AT_REST, ThreadTurns, nothing
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
     from enact.calls.rest import Loop
+    from enact.calls.timers import Alarm
 
 
 class Turns(ThreadTurns):
     """The order of starts and ends within one replayed frame."""
 
     __slots__ = (
+        "_alarms",
         "_ancestors",
         "_beginning",
         "_begun",
+        "_children",
         "_cut",
         "_done",
         "_dropped",
         "_ended",
+        "_expected",
         "_held",
+        "_is_going_off",
         "_items",
         "_last",
         "_places",
@@ -50,7 +57,6 @@ class Turns(ThreadTurns):
         "_waiting",
         "_watching",
         "_woken",
-        "lost",
         "on_rest",
     )
 
@@ -59,12 +65,33 @@ class Turns(ThreadTurns):
         events: Sequence[int],
         paths: list[Path],
         marks: Sequence[list[int]] | None = None,
+        alarms: Sequence[list[int]] | None = None,
     ) -> None:
         # An event is a child and what happens to it: see ``order.ITEM``.
         order: list[tuple[int, int]] = []
         started = 0
         self._items: dict[int, int] = {}
-        for event in events:
+        # An alarm starts and ends like one more child.
+        self._alarms: list[tuple[int, int]] = []
+        self._expected: dict[int, Alarm] = {}
+        self._is_going_off = False
+        children = len(paths)
+        if alarms:
+            paths = [*paths]
+            marks = _behind(marks, alarms)
+        due = _steps_of(alarms or (), children)
+
+        def go_off(place: int) -> None:
+            while due and due[-1][0] <= place:
+                order.append(due.pop()[1])
+
+        for alarm, (_, _, *name) in enumerate(alarms or (), children):
+            self._alarms.append((alarm, name[-1]))
+            # A limit goes off in the lane that set it, a timer in its own.
+            paths.append(tuple(name if name[-1] < 0 else name[:-1]))
+        for place, event in enumerate(events):
+            if due:
+                go_off(place)
             if event == REST:
                 order.append(AT_REST)
             elif event == 0:
@@ -76,12 +103,12 @@ class Turns(ThreadTurns):
                 order.append((child, ITEM + count - 1))
             else:
                 order.append((event - 1, True))
+        go_off(len(events) + 1)
         super().__init__(order, paths, marks)
         self._done: set[tuple[int, int]] = set()
-        #: How many events could not happen, and were skipped.
-        self.lost = 0
         # Those that may come, but have no place in the order.
-        self._dropped = set(range(started, len(paths)))
+        self._children = children
+        self._dropped = set(range(started, children))
         # Of starts, for those who ask.
         self._places: dict[int, int] = {}
         self._ancestors = {path[:n] for path in set(paths) for n in range(len(path))}
@@ -154,6 +181,74 @@ class Turns(ThreadTurns):
         with self._lock:
             self._ended.discard(path)
 
+    # --- alarms -------------------------------------------------------------------
+
+    def expect(self, alarm: Alarm, path: Path, number: int) -> int | None:
+        """A timer or limit is set; gives what it is in the order, if it goes off there.
+
+        Args:
+            alarm: what the timer calls.
+            path: the lane that it goes off in.
+            number: the last of its name.
+        """
+        for at, (event, last) in enumerate(self._alarms):
+            if last == number and self._paths[event] == path:
+                del self._alarms[at]
+                self._expected[event] = alarm
+                self.alarm_is_ready()
+                return event
+        return None
+
+    def forget(self, event: int) -> None:
+        """An alarm goes off out of turn."""
+        with self._lock:
+            self._expected.pop(event, None)
+            self._done.add((event, False))
+            self._advance()
+
+    def alarm_is_ready(self) -> None:
+        """An alarm may go off now, if it comes next."""
+        with self._lock:
+            alarm = self._next_alarm()
+            if alarm is not None and not self._is_going_off:
+                self._is_going_off = True
+                alarm.loop.call_soon(self._go_off, context=Context())
+
+    def _next_alarm(self) -> Alarm | None:
+        if not self._expected or self._next >= len(self._order):
+            return None
+        event, what = self._order[self._next]
+        alarm = None if what else self._expected.get(event)
+        return alarm if alarm is not None and alarm.is_ready else None
+
+    def _go_off(self) -> None:
+        """All alarms go off that come next, each behind tasks that react before it."""
+        going: list[tuple[int, Alarm]] = []
+        with self._lock:
+            while (alarm := self._next_alarm()) is not None:
+                event, _ = self._order[self._next]
+                going.append((event, self._expected.pop(event)))
+                self._done.add((event, False))
+                self._advance()
+            self._is_going_off = False
+            place = self._next
+        for event, alarm in going:
+            place = self._wake_up_to(place, (event, True))
+            alarm.go_off()
+
+    def _wake_up_to(self, place: int, end: tuple[int, int]) -> int:
+        """Wake the lanes of calls that come before an event; gives its place."""
+        with self._lock:
+            for at in range(place, len(self._order)):
+                child, _ = self._order[at]
+                if child < 0:
+                    return at
+                if self._order[at] == end:
+                    return at + 1
+                if child < self._children:
+                    self._wake(self._paths[child])
+        return len(self._order)
+
     def path_of(self, child: int) -> Path:
         """The lane of a recorded call, as the live one is named."""
         return self._paths[child]
@@ -208,13 +303,13 @@ class Turns(ThreadTurns):
                 done.discard(event)
             elif event[1] >= ITEM and event[0] in self._dropped:
                 pass
-            elif self._lost(event):
-                self.lost += 1
-            else:
+            elif not self._lost(event):
                 break
             place += 1
         self._next = place
         self.tell_listeners()
+        if self._expected:
+            self.alarm_is_ready()
         if self._threads:
             self._wake_thread()
         waiting = self._waiting
@@ -373,7 +468,7 @@ class Turns(ThreadTurns):
         while not self.has_come(child, what):
             # As ``_park`` does, with one coroutine less for each call in flight.
             path = self._paths[child]
-            turn = self._turn(path)
+            turn = self.park(path)
             try:
                 await turn.future
             finally:
@@ -412,14 +507,14 @@ class Turns(ThreadTurns):
         return what == 1 and following in self._cut
 
     async def _park(self, path: Path) -> bool:
-        turn = self._turn(path)
+        turn = self.park(path)
         try:
             await turn.future
         finally:
             self._woken.pop(path, None)
         return turn.is_released
 
-    def _turn(self, path: Path) -> Turn:
+    def park(self, path: Path) -> Turn:
         loop = rest.running_loop()
         assert loop is not None
         turn = Turn(loop)
@@ -469,16 +564,32 @@ class Turns(ThreadTurns):
                 turn.is_released = True
             self._wake(first)
 
-    def let_go(self, path: Path) -> None:
-        """A lane that waits for its turn goes on, since its call is over."""
-        with self._lock:
-            for turn in self._waiting.get(path, ()):
-                turn.is_released = True
-            self._wake(path)
-
     def drive(self, lane: Lane, coro: Coroutine[Any, Any, Any]) -> Driver:
         """Run ``coro`` so that it wakes only in its turn."""
         return Driver(self, lane, coro)
+
+
+def _steps_of(
+    alarms: Sequence[list[int]], first: int
+) -> list[tuple[int, tuple[int, bool]]]:
+    """Starts and ends of alarms with their places, the last one first."""
+    steps = []
+    for alarm, (place, others, *_) in enumerate(alarms, first):
+        steps.append((place, (alarm, False)))
+        steps.append((place + others, (alarm, True)))
+    # Those that go off at once do so before anybody reacts.
+    steps.sort(key=lambda step: (step[0], step[1][1]))
+    return steps[::-1]
+
+
+def _behind(
+    marks: Sequence[list[int]] | None, alarms: Sequence[list[int]]
+) -> list[list[int]] | None:
+    """Marks, where alarms have places among the events as well."""
+    if marks is None:
+        return None
+    places = sorted(p for at, others, *_ in alarms for p in (at, at + others))
+    return [[n + bisect_right(places, n), *mark] for n, *mark in marks]
 
 
 def _resolve(future: Any) -> None:

@@ -301,7 +301,8 @@ def note_banked(
 
 def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
     lanes = frame.lanes
-    if lanes is not None and (any(lanes) or frame.tells_marks):
+    alarms = frame.alarms if frame.children else None  # else they had no effect on any
+    if lanes is not None and (any(lanes) or frame.tells_marks or alarms):
         details.lanes = lanes
         events = frame.events
         assert events is not None
@@ -311,6 +312,7 @@ def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
             details.events = events
         if frame.tells_marks:
             details.marks = worth_telling(frame.marks or ())
+        details.alarms = alarms
         if frame.plan is not None:
             _keep_order(frame.children, details, frame.plan.recorded)
     details.unwinding = frame.unwound
@@ -330,6 +332,7 @@ def _keep_order(
         return
     if details.has_order_of(known):
         details.events, details.marks = known.events, known.marks
+        details.alarms = known.alarms
 
 
 def _add_ahead(

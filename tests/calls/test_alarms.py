@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time limits and timers that end no call have a place in the record all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+import enact
+from enact.calls.marks import alarms_left
+
+RAN: list[str] = []
+
+
+@enact.register(name="alarms/model")
+async def model(question):
+    RAN.append(question)
+    await asyncio.sleep(random.random() * 0.02)
+    return f"{question}: {random.randrange(1000)}"
+
+
+@enact.register(name="alarms/waits_a_while")
+async def waits_a_while():
+    """What is done in time decides on what comes next."""
+    seen = []
+    pending = {asyncio.create_task(model(f"q{k}")) for k in range(5)}
+    while pending:
+        done, pending = await asyncio.wait(pending, timeout=0.006)
+        seen.append(sorted(task.result() for task in done))
+    return seen
+
+
+@enact.register(name="alarms/shields")
+async def shields():
+    seen = []
+
+    async def one(k):
+        task = asyncio.create_task(model(f"q{k}"))
+        try:
+            async with asyncio.timeout(0.008):
+                seen.append(await asyncio.shield(task))
+        except TimeoutError:
+            seen.append(f"{k} is late")
+            seen.append(await task)
+
+    await asyncio.gather(*map(one, range(5)))
+    return seen
+
+
+@enact.register(name="alarms/hedges")
+async def hedges():
+    """A second call where the first one takes long; the other one is cancelled."""
+    seen = []
+    for k in range(5):
+        first = asyncio.create_task(model(f"q{k}"))
+        done, pending = await asyncio.wait({first}, timeout=0.008)
+        if not done:
+            second = asyncio.create_task(model(f"q{k}, again"))
+            done, pending = await asyncio.wait(
+                {first, second}, return_when=asyncio.FIRST_COMPLETED
+            )
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        seen.append(sorted(task.result() for task in done))
+    return seen
+
+
+@enact.register(name="alarms/stops_at_a_flag")
+async def stops_at_a_flag():
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.03, stop.set)
+    seen = []
+    while not stop.is_set():
+        seen.append(await model(f"q{len(seen)}"))
+    return seen
+
+
+@enact.register(name="alarms/ticks")
+async def ticks():
+    """A timer of the program's that makes no calls, and sets itself again."""
+    loop = asyncio.get_running_loop()
+    seen = []
+
+    def tick():
+        seen.append("tick")
+        if len(seen) < 8:
+            loop.call_later(0.005, tick)
+
+    loop.call_later(0.005, tick)
+    while len(seen) < 8:
+        seen.append(await model(f"q{len(seen)}"))
+    return seen
+
+
+@enact.register(name="alarms/tries_again")
+async def tries_again():
+    async def one(k):
+        for n in range(3):
+            try:
+                return n, await asyncio.wait_for(model(f"q{k}, {n}"), 0.012)
+            except TimeoutError:
+                await asyncio.sleep(0.001)
+        return None
+
+    return await asyncio.gather(*map(one, range(5)))
+
+
+PROGRAMS = [waits_a_while, shields, hedges, stops_at_a_flag, ticks, tries_again]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_goes_off_goes_off_again_where_it_did(program):
+    for _ in range(8):
+        with enact.InMemoryStore():
+            inv = asyncio.run(enact.invoke_async(program))
+            RAN.clear()
+            again = asyncio.run(inv.rewind(0).replay_async())
+            assert (again.output, RAN) == (inv.output, [])
+            assert again == inv
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_it_does_so_always(program):
+    for _ in range(300):
+        with enact.InMemoryStore():
+            inv = asyncio.run(enact.invoke_async(program))
+            RAN.clear()
+            again = asyncio.run(inv.rewind(0).replay_async())
+            assert (again.output, RAN) == (inv.output, [])
+            assert again == inv
+            for count in range(1, len(inv.children), 3):
+                asyncio.run(inv.rewind(count).replay_async())
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_that_is_cut_off_goes_on(program):
+    """What was recorded before does not run again."""
+    with enact.InMemoryStore():
+        inv = asyncio.run(enact.invoke_async(program))
+        for count in range(1, len(inv.children)):
+            kept = inv.rewind(count)
+            RAN.clear()
+            asyncio.run(kept.replay_async())
+            ended = {c.input.args[0] for c in kept.children if c.status == "completed"}
+            assert not ended & set(RAN)
+
+
+def test_a_call_alone_has_no_alarms_in_its_record():
+    @enact.register(name="alarms/waits_alone")
+    async def waits_alone():
+        try:
+            await asyncio.wait_for(asyncio.sleep(10), 0.001)
+        except TimeoutError:
+            return "late"
+
+    with enact.InMemoryStore():
+        inv = asyncio.run(enact.invoke_async(waits_alone))
+        assert inv.output == "late"
+        assert inv.response().details is None
+
+
+def test_alarms_of_lanes_that_do_other_things_are_not_kept():
+    events = [0, 0, 1, 2, -1, 0, 3]
+    lanes = [(0,), (1,), (0,)]
+    alarms = [[3, 0, 0, 0], [5, 0, 1, 0], [5, 0, -2]]
+    everything = [True] * len(events)
+    assert alarms_left(alarms, events, lanes, everything) == alarms
+    # The first call of lane (0,) is gone, and with it what its limit did.
+    kept = [False, True, False, True, True, True, True]
+    assert alarms_left(alarms, events, lanes, kept) == [[3, 0, 1, 0], [3, 0, -2]]
+    assert alarms_left(None, events, lanes, kept) is None
