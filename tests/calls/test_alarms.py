@@ -17,7 +17,9 @@ RAN: list[str] = []
 @enact.register(name="alarms/model")
 async def model(question):
     RAN.append(question)
-    await asyncio.sleep(random.random() * 0.02)
+    # Never about when a limit runs out: what comes first then may be a matter of turns
+    # of the event loop, which are in no record.
+    await asyncio.sleep(random.choice([0.004, 0.024, 0.044]))
     return f"{question}: {random.randrange(1000)}"
 
 
@@ -27,7 +29,7 @@ async def waits_a_while():
     seen = []
     pending = {asyncio.create_task(model(f"q{k}")) for k in range(5)}
     while pending:
-        done, pending = await asyncio.wait(pending, timeout=0.006)
+        done, pending = await asyncio.wait(pending, timeout=0.017)
         seen.append(sorted(task.result() for task in done))
     return seen
 
@@ -39,7 +41,7 @@ async def shields():
     async def one(k):
         task = asyncio.create_task(model(f"q{k}"))
         try:
-            async with asyncio.timeout(0.008):
+            async with asyncio.timeout(0.014):
                 seen.append(await asyncio.shield(task))
         except TimeoutError:
             seen.append(f"{k} is late")
@@ -55,7 +57,7 @@ async def hedges():
     seen = []
     for k in range(5):
         first = asyncio.create_task(model(f"q{k}"))
-        done, pending = await asyncio.wait({first}, timeout=0.008)
+        done, pending = await asyncio.wait({first}, timeout=0.014)
         if not done:
             second = asyncio.create_task(model(f"q{k}, again"))
             done, pending = await asyncio.wait(
@@ -71,7 +73,7 @@ async def hedges():
 @enact.register(name="alarms/stops_at_a_flag")
 async def stops_at_a_flag():
     stop = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.03, stop.set)
+    asyncio.get_running_loop().call_later(0.05, stop.set)
     seen = []
     while not stop.is_set():
         seen.append(await model(f"q{len(seen)}"))
@@ -100,7 +102,7 @@ async def tries_again():
     async def one(k):
         for n in range(3):
             try:
-                return n, await asyncio.wait_for(model(f"q{k}, {n}"), 0.012)
+                return n, await asyncio.wait_for(model(f"q{k}, {n}"), 0.014)
             except TimeoutError:
                 await asyncio.sleep(0.001)
         return None
@@ -113,7 +115,7 @@ PROGRAMS = [waits_a_while, shields, hedges, stops_at_a_flag, ticks, tries_again]
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_what_goes_off_goes_off_again_where_it_did(program):
-    for _ in range(8):
+    for _ in range(5):
         with enact.InMemoryStore():
             inv = asyncio.run(enact.invoke_async(program))
             RAN.clear()
@@ -126,7 +128,7 @@ def test_what_goes_off_goes_off_again_where_it_did(program):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_it_does_so_always(program):
-    for _ in range(300):
+    for _ in range(100):
         with enact.InMemoryStore():
             inv = asyncio.run(enact.invoke_async(program))
             RAN.clear()
