@@ -80,18 +80,13 @@ class Turns(ThreadTurns):
             paths = [*paths]
             marks = _behind(marks, alarms)
         due = _steps_of(alarms or (), children)
-
-        def go_off(place: int) -> None:
-            while due and due[-1][0] <= place:
-                order.append(due.pop()[1])
-
         for alarm, (_, _, *name) in enumerate(alarms or (), children):
             self._alarms.append((alarm, name[-1]))
             # A limit goes off in the lane that set it, a timer in its own.
             paths.append(tuple(name if name[-1] < 0 else name[:-1]))
         for place, event in enumerate(events):
-            if due:
-                go_off(place)
+            while due and due[-1][0] <= place:
+                order.append(due.pop()[1])
             if event == REST:
                 order.append(AT_REST)
             elif event == 0:
@@ -103,7 +98,7 @@ class Turns(ThreadTurns):
                 order.append((child, ITEM + count - 1))
             else:
                 order.append((event - 1, True))
-        go_off(len(events) + 1)
+        order += [step for _, step in reversed(due)]
         super().__init__(order, paths, marks)
         self._done: set[tuple[int, int]] = set()
         # Those that may come, but have no place in the order.
