@@ -9,7 +9,7 @@ import random
 import pytest
 
 import enact
-from enact.calls.marks import alarms_left
+from enact.calls.alarms import alarms_left
 
 RAN: list[str] = []
 

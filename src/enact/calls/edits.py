@@ -11,8 +11,9 @@ import itertools
 from collections.abc import Sequence
 
 from enact.calls import layout
+from enact.calls.alarms import alarms_left
 from enact.calls.layout import Details, Recorded
-from enact.calls.marks import alarms_left, moved
+from enact.calls.marks import moved
 from enact.calls.order import renumbered, stays
 from enact.errors import NoSuchCall
 from enact.stores import ValueStore

@@ -85,40 +85,6 @@ def moved(
     return left
 
 
-def alarms_left(
-    alarms: Iterable[list[int]] | None,
-    events: Sequence[int],
-    lanes: Sequence[Path],
-    kept: Sequence[bool],
-) -> list[list[int]] | None:
-    """Alarms (see ``timers.py``) where only some of the events are left.
-
-    One goes off again where it did if its lane, and those that this started, do again
-    all that they did before.
-
-    Args:
-        alarms: as records have them; None for none.
-        events, lanes: of all calls, as in ``layout``.
-        kept: of each event, whether it is left.
-    """
-    if not alarms:
-        return None
-    gone: list[tuple[int, Path]] = []
-    started = 0
-    for place, (event, is_kept) in enumerate(zip(events, kept, strict=True)):
-        child = started if event == 0 else event - 1
-        started += event == 0
-        if not is_kept and event >= 0:
-            gone.append((place, lanes[child]))
-
-    def goes_off(alarm: list[int]) -> bool:
-        place, _, *name = alarm
-        lane = tuple(name if name[-1] < 0 else name[:-1])
-        return not any(at < place and other[: len(lane)] == lane for at, other in gone)
-
-    return moved(filter(goes_off, alarms), kept) or None
-
-
 # --- in a replay ----------------------------------------------------------------------
 
 

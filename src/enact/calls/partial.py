@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from enact.calls import layout
+from enact.calls.alarms import alarms_left
 from enact.calls.edits import read
 from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
-from enact.calls.marks import alarms_left, moved, worth_telling
+from enact.calls.marks import moved, worth_telling
 from enact.calls.order import Start, read_order, renumbered, stays
 from enact.calls.runs import Origin
 from enact.calls.verdicts import (

@@ -82,7 +82,7 @@ class Alarm:
         if turns is None:
             self.go_off()
         elif self._event is not None:
-            turns.alarm_is_ready()
+            turns.alarms.look()
             self._park(turns)  # should nothing move any more, it goes off all the same
         else:
             self._go_off_last(turns)
@@ -93,7 +93,7 @@ class Alarm:
         self._context = contextvars.copy_context()
         turns = self._turns
         if turns is not None:
-            self._event = turns.expect(self, self._lane.path, self._name[-1])
+            self._event = turns.alarms.expect(self, self._lane.path, self._name[-1])
 
     @property
     def _turns(self) -> Any:
@@ -123,7 +123,7 @@ class Alarm:
     def _go_off_unless_over(self) -> None:
         if not (self._is_over or self.handle.cancelled()):
             if self._event is not None:
-                self._turns.forget(self._event)
+                self._turns.alarms.forget(self._event)
             self.go_off()
 
     def go_off(self) -> None:

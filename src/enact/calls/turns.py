@@ -14,12 +14,11 @@ lane whose turn would come first goes on.
 from __future__ import annotations
 
 import functools
-from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
-from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import rest
+from enact.calls.alarms import AlarmTurns, behind, lane_of_alarm, steps_of
 from enact.calls.drivers import Driver, Turn
 from enact.calls.layout import REST, item_of
 from enact.calls.order import ITEM
@@ -30,25 +29,20 @@ from enact.calls.thread_turns import AT_REST, ThreadTurns, nothing
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
     from enact.calls.rest import Loop
-    from enact.calls.timers import Alarm
 
 
 class Turns(ThreadTurns):
     """The order of starts and ends within one replayed frame."""
 
     __slots__ = (
-        "_alarms",
         "_ancestors",
         "_beginning",
         "_begun",
-        "_children",
         "_cut",
         "_done",
         "_dropped",
         "_ended",
-        "_expected",
         "_held",
-        "_is_going_off",
         "_items",
         "_last",
         "_places",
@@ -57,6 +51,7 @@ class Turns(ThreadTurns):
         "_waiting",
         "_watching",
         "_woken",
+        "alarms",
         "on_rest",
     )
 
@@ -71,19 +66,13 @@ class Turns(ThreadTurns):
         order: list[tuple[int, int]] = []
         started = 0
         self._items: dict[int, int] = {}
-        # An alarm starts and ends like one more child.
-        self._alarms: list[tuple[int, int]] = []
-        self._expected: dict[int, Alarm] = {}
-        self._is_going_off = False
         children = len(paths)
+        #: Timers and limits that are to go off.
+        self.alarms = AlarmTurns(self, children, alarms or ())
+        due = steps_of(alarms or (), children)
         if alarms:
-            paths = [*paths]
-            marks = _behind(marks, alarms)
-        due = _steps_of(alarms or (), children)
-        for alarm, (_, _, *name) in enumerate(alarms or (), children):
-            self._alarms.append((alarm, name[-1]))
-            # A limit goes off in the lane that set it, a timer in its own.
-            paths.append(tuple(name if name[-1] < 0 else name[:-1]))
+            paths = [*paths, *map(lane_of_alarm, alarms)]
+            marks = behind(marks, alarms)
         for place, event in enumerate(events):
             while due and due[-1][0] <= place:
                 order.append(due.pop()[1])
@@ -102,7 +91,6 @@ class Turns(ThreadTurns):
         super().__init__(order, paths, marks)
         self._done: set[tuple[int, int]] = set()
         # Those that may come, but have no place in the order.
-        self._children = children
         self._dropped = set(range(started, children))
         # Of starts, for those who ask.
         self._places: dict[int, int] = {}
@@ -176,74 +164,6 @@ class Turns(ThreadTurns):
         with self._lock:
             self._ended.discard(path)
 
-    # --- alarms -------------------------------------------------------------------
-
-    def expect(self, alarm: Alarm, path: Path, number: int) -> int | None:
-        """A timer or limit is set; gives what it is in the order, if it goes off there.
-
-        Args:
-            alarm: what the timer calls.
-            path: the lane that it goes off in.
-            number: the last of its name.
-        """
-        for at, (event, last) in enumerate(self._alarms):
-            if last == number and self._paths[event] == path:
-                del self._alarms[at]
-                self._expected[event] = alarm
-                self.alarm_is_ready()
-                return event
-        return None
-
-    def forget(self, event: int) -> None:
-        """An alarm goes off out of turn."""
-        with self._lock:
-            self._expected.pop(event, None)
-            self._done.add((event, False))
-            self._advance()
-
-    def alarm_is_ready(self) -> None:
-        """An alarm may go off now, if it comes next."""
-        with self._lock:
-            alarm = self._next_alarm()
-            if alarm is not None and not self._is_going_off:
-                self._is_going_off = True
-                alarm.loop.call_soon(self._go_off, context=Context())
-
-    def _next_alarm(self) -> Alarm | None:
-        if not self._expected or self._next >= len(self._order):
-            return None
-        event, what = self._order[self._next]
-        alarm = None if what else self._expected.get(event)
-        return alarm if alarm is not None and alarm.is_ready else None
-
-    def _go_off(self) -> None:
-        """All alarms go off that come next, each behind tasks that react before it."""
-        going: list[tuple[int, Alarm]] = []
-        with self._lock:
-            while (alarm := self._next_alarm()) is not None:
-                event, _ = self._order[self._next]
-                going.append((event, self._expected.pop(event)))
-                self._done.add((event, False))
-                self._advance()
-            self._is_going_off = False
-            place = self._next
-        for event, alarm in going:
-            place = self._wake_up_to(place, (event, True))
-            alarm.go_off()
-
-    def _wake_up_to(self, place: int, end: tuple[int, int]) -> int:
-        """Wake the lanes of calls that come before an event; gives its place."""
-        with self._lock:
-            for at in range(place, len(self._order)):
-                child, _ = self._order[at]
-                if child < 0:
-                    return at
-                if self._order[at] == end:
-                    return at + 1
-                if child < self._children:
-                    self._wake(self._paths[child])
-        return len(self._order)
-
     def path_of(self, child: int) -> Path:
         """The lane of a recorded call, as the live one is named."""
         return self._paths[child]
@@ -303,8 +223,8 @@ class Turns(ThreadTurns):
             place += 1
         self._next = place
         self.tell_listeners()
-        if self._expected:
-            self.alarm_is_ready()
+        if self.alarms.expected:
+            self.alarms.look()
         if self._threads:
             self._wake_thread()
         waiting = self._waiting
@@ -562,29 +482,6 @@ class Turns(ThreadTurns):
     def drive(self, lane: Lane, coro: Coroutine[Any, Any, Any]) -> Driver:
         """Run ``coro`` so that it wakes only in its turn."""
         return Driver(self, lane, coro)
-
-
-def _steps_of(
-    alarms: Sequence[list[int]], first: int
-) -> list[tuple[int, tuple[int, bool]]]:
-    """Starts and ends of alarms with their places, the last one first."""
-    steps = []
-    for alarm, (place, others, *_) in enumerate(alarms, first):
-        steps.append((place, (alarm, False)))
-        steps.append((place + others, (alarm, True)))
-    # Those that go off at once do so before anybody reacts.
-    steps.sort(key=lambda step: (step[0], step[1][1]))
-    return steps[::-1]
-
-
-def _behind(
-    marks: Sequence[list[int]] | None, alarms: Sequence[list[int]]
-) -> list[list[int]] | None:
-    """Marks, where alarms have places among the events as well."""
-    if marks is None:
-        return None
-    places = sorted(p for at, others, *_ in alarms for p in (at, at + others))
-    return [[n + bisect_right(places, n), *mark] for n, *mark in marks]
 
 
 def _resolve(future: Any) -> None:
