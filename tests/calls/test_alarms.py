@@ -113,15 +113,21 @@ async def tries_again():
 PROGRAMS = [waits_a_while, shields, hedges, stops_at_a_flag, ticks, tries_again]
 
 
+def recorded_and_replayed(program):
+    """An execution, of which a replay is the same and runs nothing."""
+    inv = asyncio.run(enact.invoke_async(program))
+    RAN.clear()
+    again = asyncio.run(inv.rewind(0).replay_async())
+    assert (again.output, RAN) == (inv.output, [])
+    assert again == inv
+    return inv
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_what_goes_off_goes_off_again_where_it_did(program):
     for _ in range(5):
         with enact.InMemoryStore():
-            inv = asyncio.run(enact.invoke_async(program))
-            RAN.clear()
-            again = asyncio.run(inv.rewind(0).replay_async())
-            assert (again.output, RAN) == (inv.output, [])
-            assert again == inv
+            recorded_and_replayed(program)
 
 
 @pytest.mark.soak
@@ -130,11 +136,7 @@ def test_what_goes_off_goes_off_again_where_it_did(program):
 def test_it_does_so_always(program):
     for _ in range(100):
         with enact.InMemoryStore():
-            inv = asyncio.run(enact.invoke_async(program))
-            RAN.clear()
-            again = asyncio.run(inv.rewind(0).replay_async())
-            assert (again.output, RAN) == (inv.output, [])
-            assert again == inv
+            inv = recorded_and_replayed(program)
             for count in range(1, len(inv.children), 3):
                 asyncio.run(inv.rewind(count).replay_async())
 
@@ -176,3 +178,48 @@ def test_alarms_of_lanes_that_do_other_things_are_not_kept():
     kept = [False, True, False, True, True, True, True]
     assert alarms_left(alarms, events, lanes, kept) == [[3, 0, 1, 0], [3, 0, -2]]
     assert alarms_left(None, events, lanes, kept) is None
+
+
+def two_limits(other):
+    """Tasks at which limits run out; of the first one a call is cancelled for it."""
+
+    @enact.register(name="alarms/two_limits")
+    async def program():
+        seen = []
+
+        async def cut_off():
+            try:
+                async with asyncio.timeout(0.02):
+                    seen.append(await never("first"))
+            except TimeoutError:
+                seen.append("first is late")
+
+        async def waits():
+            task = asyncio.create_task(never("second"))
+            done, _ = await asyncio.wait({task}, timeout=other)
+            seen.append(len(done))
+            task.cancel()
+
+        await asyncio.gather(cut_off(), waits())
+        return seen
+
+    return program
+
+
+@enact.register(name="alarms/never")
+async def never(name):
+    await asyncio.sleep(60)
+
+
+def test_an_outcome_that_is_put_in_outlasts_its_limit_and_no_other():
+    program = two_limits(0.01)  # while the first call is in flight
+    with enact.InMemoryStore():
+        inv = asyncio.run(enact.invoke_async(program))
+        assert inv.output == [0, "first is late"]
+        edited = inv.edit(inv[0], output="in time")
+        (other,) = edited.response().details["alarms"]
+        assert other[2:] == [1, 0]  # of the second task
+        assert sorted(map(str, asyncio.run(edited.replay_async()).output)) == [
+            "0",
+            "in time",
+        ]

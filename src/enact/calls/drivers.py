@@ -88,8 +88,9 @@ class Driver(Coroutine[Any, Any, Any]):
             is_new = self._is_held_new
             held.close()
             self._held = None
-        if is_new and self._lane.queue:
-            # It had begun when it was recorded: cancelled before, it would do nothing.
+        plan = self._lane.frame.plan
+        if is_new and plan is not None and plan.had_begun(self._lane):
+            # Cancelled before it begins, it would do nothing.
             self._begun = True
             self._forward(functools.partial(self._coro.send, None))
             return self._forward(resume)

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 
 from enact.calls import layout
-from enact.calls.alarms import alarms_left
+from enact.calls.alarms import alarms_left, lane_of_alarm
 from enact.calls.layout import Details, Recorded
 from enact.calls.marks import moved
 from enact.calls.order import renumbered, stays
@@ -105,14 +105,19 @@ class Change:
     def outlasts_alarms(self, index: int) -> None:
         """No time limit that ran out while a child was in flight ends it any more."""
         details = self.details
-        if details.alarms is not None:
-            events = self._events()
-            starts = (n for n, event in enumerate(events) if event == 0)
-            start = next(itertools.islice(starts, index, None))
-            end = events.index(index + 1) if index + 1 in events else len(events)
-            details.alarms = [
-                alarm for alarm in details.alarms if not start < alarm[0] <= end
-            ] or None
+        if details.alarms is None or details.lanes is None:
+            return
+        events, path = self._events(), details.lanes[index]
+        starts = (n for n, event in enumerate(events) if event == 0)
+        start = next(itertools.islice(starts, index, None))
+        end = events.index(index + 1) if index + 1 in events else len(events)
+
+        def may_have_ended_it(alarm: list[int]) -> bool:
+            lane = lane_of_alarm(alarm)
+            return start < alarm[0] <= end and path[: len(lane)] == lane
+
+        left = [alarm for alarm in details.alarms if not may_have_ended_it(alarm)]
+        details.alarms = left or None
 
     def comes_last(self, index: int, is_open: bool) -> None:
         """A child that waited for a person ends after all that others did meanwhile.
@@ -272,10 +277,10 @@ def given(
     comes_last = drop_rest and not child.is_open_stream
     if comes_last:
         first = change.drop_after(first)
-    if rest:
-        change.reopen(first, new)
     if child.status == "cancelled":
         change.outlasts_alarms(first)
+    if rest:
+        change.reopen(first, new)
     change.replace(first, new)
     if comes_last:
         change.comes_last(first, bool(rest))

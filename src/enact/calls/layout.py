@@ -374,6 +374,11 @@ class Recorded:
         return self.details is not None and self.details.origin is not None
 
     @property
+    def is_leaf(self) -> bool:
+        """Whether it returned, with nothing special, and made no calls."""
+        return self.simple and self.subtree is None and not self.children
+
+    @property
     def is_in_flight(self) -> bool:
         """Whether nothing but its request is known."""
         return self.status == "incomplete" and not self.has_calls

@@ -187,6 +187,16 @@ class Plan:
         """Whether the recorded child ``index`` is part of what ended the frame."""
         return index in self._retry
 
+    def had_begun(self, lane: Lane) -> bool:
+        """Whether a lane that is cancelled now had made a call when it was recorded.
+
+        That was cancelled too. In a replay both may come before the lane has begun.
+        """
+        index = next_of(lane)
+        if index is None or self.session.changed:
+            return False
+        return self.child(index).status == "cancelled"
+
     def in_flight(self, index: int) -> bool:
         """Whether the recorded child ``index`` ran when the frame was cut off, or
         waited for a person who has answered."""
@@ -239,7 +249,7 @@ class Plan:
         recorded = batch[place]
         if type(recorded) is tuple:
             _, _, invokable, given, _, code, value = recorded
-        elif recorded.simple and recorded.subtree is None:
+        elif recorded.is_leaf:
             invokable, given, code, value = (
                 recorded.invokable, recorded.input, recorded.code, recorded.value,
             )  # fmt: skip
@@ -284,7 +294,7 @@ class Plan:
                 return None
             index = lane.queue[lane.cursor]
             recorded = self._recorded[index]
-            if not recorded.simple or recorded.subtree is not None:
+            if not recorded.is_leaf:
                 return None
             if recorded.invokable != target.cid or recorded.code != target.code:
                 return None

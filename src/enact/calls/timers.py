@@ -30,7 +30,9 @@ _OWN = ("asyncio.", "concurrent.", "anyio.", "enact.")
 
 # What wakes a program, of a future, an event, a queue, a semaphore or a task.
 _WAKES = ("cancel", "put_nowait", "release", "set", "set_exception", "set_result")
-
+_WAKERS = {"_asyncio"} | {
+    f"asyncio.{name}" for name in ("events", "futures", "locks", "queues", "tasks")
+}
 
 # Event loops are early by less than this, in seconds. A scope of anyio would set one
 # more timer then, which no other execution has.
@@ -49,8 +51,8 @@ class Alarm:
             look at the time.
     """
 
-    #: Of the timer, once it is set.
-    handle: Any = None
+    handle: Any
+    _context: contextvars.Context
 
     def __init__(
         self,
@@ -88,7 +90,11 @@ class Alarm:
             self._go_off_last(turns)
 
     def set(self, handle: Any) -> None:
-        """The timer is set: if it went off in the record, it is to do so then."""
+        """The timer is set: if it went off in the record, it is to do so then.
+
+        Args:
+            handle: of the timer.
+        """
         self.handle = handle
         self._context = contextvars.copy_context()
         turns = self._turns
@@ -121,10 +127,12 @@ class Alarm:
             self._park(turns)
 
     def _go_off_unless_over(self) -> None:
-        if not (self._is_over or self.handle.cancelled()):
-            if self._event is not None:
-                self._turns.alarms.forget(self._event)
-            self.go_off()
+        if self._is_over or self.handle.cancelled():
+            return
+        turns = self._turns  # none, if the call has ended meanwhile
+        if self._event is not None and turns is not None:
+            turns.alarms.forget(self._event)
+        self.go_off()
 
     def go_off(self) -> None:
         """Do what it is there for."""
@@ -147,8 +155,9 @@ class Alarm:
         self.loop.call_soon(self._is_seen)
 
     def _is_seen(self) -> None:
-        if self._event is not None and self._turns is not None:
-            self._turns.happened(self._event, True)
+        turns = self._turns
+        if self._event is not None and turns is not None:
+            turns.happened(self._event, True)
 
 
 def _is_here(lane: Lane) -> bool:
@@ -168,11 +177,6 @@ def _is_limit(callback: Any) -> bool:
     owner = type(getattr(callback, "__self__", None)).__module__
     name = getattr(callback, "__name__", None)
     return name in _WAKES and owner in _WAKERS
-
-
-_WAKERS = {"_asyncio"} | {
-    f"asyncio.{name}" for name in ("events", "futures", "locks", "queues", "tasks")
-}
 
 
 def tracked_call_at(
