@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import threading
 import time
 
@@ -105,6 +106,57 @@ def test_what_an_awaited_call_gave_is_on_the_disk_when_it_returns(store, disk):
     DISKS[:] = [disk]
     asyncio.run(enact.invoke_async(one_by_one, ("x",)))
     assert AT_RISK == [0, 0, 0]
+
+
+ENDED = []
+
+
+@enact.register(name="flushing/ends")
+async def ends(name):
+    for _ in range("cba".index(name)):
+        await asyncio.sleep(0.01)
+    return name
+
+
+@enact.register(name="flushing/in_order_of_ends")
+async def in_order_of_ends():
+    ended = []
+
+    async def worker(name):
+        ended.append(await ends(name))
+        return await ask(len(ended))
+
+    return await asyncio.gather(*map(worker, "abc"))
+
+
+def test_calls_that_waited_for_a_flush_when_the_process_died_end_in_order(
+    store, disk, tmp_path
+):
+    path = tmp_path / "dead" / "runs.db"
+
+    def die_when_all_are_written():
+        while sum(row.status == "completed" for row in rows(store)) < 3:
+            time.sleep(0.01)
+        path.parent.mkdir()
+        for file in tmp_path.glob("runs.db*"):
+            shutil.copy(file, path.parent)
+        disk.go.set()
+
+    disk.go.clear()
+    death = threading.Thread(target=die_when_all_are_written)
+    death.start()
+    asyncio.run(enact.invoke_async(in_order_of_ends))
+    death.join()
+    with enact.SQLiteStore(path) as dead:
+        run = dead.runs()[0]
+        assert [child.output for child in run.invocation.children] == ["a", "b", "c"]
+        inv = asyncio.run(enact.resume_async(run))
+        assert inv.output == [3, 2, 1]
+    dead.close()
+
+
+def rows(store):
+    return list(store.backend.calls(invokable="flushing/ends"))
 
 
 def test_the_loop_goes_on_while_a_flush_takes_its_time(store, disk):

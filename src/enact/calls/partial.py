@@ -224,10 +224,13 @@ class _Rebuild:
         by_place = {(row.lane, row.position): row for row in rows}
         calls: list[_Call] = []
         index_of: dict[int, int] = {}
+        written: list[tuple[float, int]] = []
         for slot, start in enumerate(starts):
             row = by_place.pop((start.lane, start.position), None)
             if row is not None:
                 call = self.call(row)
+                if call.ended:
+                    written.append((row.started + row.duration, len(calls)))
             elif start.answer is not None:
                 call = _Call(start.lane, start.answer)
             else:
@@ -246,6 +249,10 @@ class _Rebuild:
             for event in renumbered(told, index_of)
             if event <= 0 or calls[event - 1].ended
         ]
+        # They were written, and no row came after that which tells that they returned.
+        told_ends = set(events)
+        written = sorted(one for one in written if one[1] + 1 not in told_ends)
+        events += [place + 1 for _, place in written]
         untold = sorted(by_place.values(), key=lambda row: row.number)
         return calls, events, untold, kept
 
