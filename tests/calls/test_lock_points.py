@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dis
 import random
 import sys
 import threading
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import enact
+from enact.calls.guarded import ENTERS, guards_data_only
 
 
 @enact.register(name="locks/model")
@@ -149,6 +151,108 @@ def test_new_calls_in_locks_come_after_recorded_ones(program):
             assert again.status == "completed"
             kept = [call.ref.id for call in inv.children[: count - back]]
             assert kept == [call.ref.id for call in again.children[: count - back]]
+
+
+@enact.register(name="locks/echo")
+def echo(text: str) -> str:
+    time.sleep(random.random() * 0.005)
+    return text
+
+
+@enact.register(name="locks/noted")
+def noted() -> list[str]:
+    """Locks guard what is noted, and no calls."""
+    lock, said = threading.Lock(), []
+
+    def work(number: int) -> None:
+        for n in range(3):
+            answer = echo(f"{number} {n}")
+            with lock:
+                said.append(answer)
+
+    in_threads(work, 4)
+    return said
+
+
+@enact.register(name="locks/noted_in_steps")
+def noted_in_steps() -> list[str]:
+    lock, seen = threading.Lock(), {}
+
+    def work(number: int) -> None:
+        for n in range(3):
+            answer = echo(f"{number} {n}")
+            lock.acquire()
+            try:
+                if answer not in seen:
+                    seen[answer] = len(seen)
+            finally:
+                lock.release()
+
+    in_threads(work, 4)
+    return list(seen)
+
+
+@pytest.mark.parametrize("program", [noted, noted_in_steps])
+def test_what_is_noted_in_a_lock_is_so_in_the_recorded_order(program):
+    for back in range(12):
+        with enact.InMemoryStore():
+            inv = enact.invoke(program)
+            again = inv.rewind(back).replay()
+            kept = {call.output for call in inv.children[: 12 - back]}
+            assert [text for text in again.output if text in kept] == [
+                text for text in inv.output if text in kept
+            ]
+            assert kept == set(again.output[: 12 - back]), "what is new comes last"
+
+
+def test_locks_that_guard_data_are_told_from_those_around_calls():
+    lock, said, get = threading.Lock(), [], {}
+
+    def data(answer):
+        with lock:
+            if answer and len(said) < 3:
+                said.append(f"{answer}")
+                get["n"] = get.get("n", 0) + sum(said)
+
+    def no_block(answer):
+        lock.acquire()
+        echo(answer)
+        try:
+            said.append(answer)
+        finally:
+            lock.release()
+
+    def function(answer):
+        with lock:
+            said.append(echo(answer))
+
+    def method(answer):
+        with lock:
+            get.ask(answer)
+
+    def any_of_several(answer):
+        with lock:
+            said.extend(map(echo, answer))
+
+    def behind(answer):
+        with lock:
+            if answer:
+                return 1
+            return echo(answer)
+
+    def another_block(answer):
+        with lock, get:
+            pass
+
+    for one in (
+        no_block, function, method, any_of_several, behind, another_block, data,
+    ):  # fmt: skip
+        enters = [
+            instruction.offset
+            for instruction in dis.get_instructions(one.__code__)
+            if instruction.opname in ENTERS or instruction.argval == "acquire"
+        ]
+        assert guards_data_only(one.__code__, enters[0]) == (one is data)
 
 
 def test_a_debugger_goes_on_tracing():

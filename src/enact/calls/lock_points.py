@@ -17,6 +17,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from enact.calls.guarded import ENTERS, guards_data_only
 from enact.calls.lanes import CURRENT
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 # What runs the program's code; other code of this package only calls it back.
 _RUN_PROGRAMS = ("enact.calls.calling", "enact.calls.lanes", "enact.calls.streams")
 
-# What a line that takes a lock has among its instructions.
-_ENTERS = {"BEFORE_WITH", "LOAD_SPECIAL"}
+# What a line that takes a lock has among its instructions, if it enters no block.
 _ACQUIRE = "acquire"
 
 _OWN = str(Path(__file__).parent.parent)
@@ -38,7 +38,7 @@ _PACKAGES = sysconfig.get_path("purelib")
 _programs_own: set[str] = set()
 
 # By the `id` of code objects, which are kept: to hash one takes long.
-_points: dict[int, tuple[types.CodeType, frozenset[int]]] = {}
+_points: dict[int, tuple[types.CodeType, dict[int, bool]]] = {}
 
 
 def watch(lane: Lane) -> None:
@@ -79,25 +79,30 @@ def leave_thread() -> None:
         sys.settrace(None)
 
 
-def _lock_points(code: types.CodeType) -> frozenset[int]:
-    """Offsets of instructions from the start of a line up to where it takes a lock."""
+def _lock_points(code: types.CodeType) -> dict[int, bool]:
+    """Offsets of instructions from the start of a line up to where it takes a lock.
+
+    With each, whether all locks of that line guard data only.
+    """
     known = _points.get(id(code))
     if known is None:
-        points = _find(code) if _is_programs(code.co_filename) else frozenset()
+        points = _find(code) if _is_programs(code.co_filename) else {}
         known = _points[id(code)] = (code, points)
     return known[1]
 
 
-def _find(code: types.CodeType) -> frozenset[int]:
-    points: set[int] = set()
+def _find(code: types.CodeType) -> dict[int, bool]:
+    points: dict[int, bool] = {}
     line: list[int] = []
+    guards_data = True
     for instruction in dis.get_instructions(code):
         if instruction.starts_line:
-            line = []
+            line, guards_data = [], True
         line.append(instruction.offset)
-        if instruction.opname in _ENTERS or instruction.argval == _ACQUIRE:
-            points.update(line)
-    return frozenset(points)
+        if instruction.opname in ENTERS or instruction.argval == _ACQUIRE:
+            guards_data = guards_data and guards_data_only(code, instruction.offset)
+            points.update(dict.fromkeys(line, guards_data))
+    return points
 
 
 def _is_programs(filename: str) -> bool:
@@ -130,8 +135,10 @@ def _at_call(frame: types.FrameType, event: str, arg: object) -> Any:
 
 
 def _within(frame: types.FrameType, event: str, arg: object) -> Any:
-    if event == "line" and frame.f_lasti in _lock_points(frame.f_code):
-        _hold(frame)
+    if event == "line":
+        guards_data = _lock_points(frame.f_code).get(frame.f_lasti)
+        if guards_data is not None:
+            _hold(frame, guards_data)
     return _within
 
 
@@ -142,7 +149,7 @@ def _within_first(frame: types.FrameType, event: str, arg: object) -> Any:
     return _within_first
 
 
-def _hold(frame: types.FrameType) -> None:
+def _hold(frame: types.FrameType, guards_data: bool) -> None:
     lane = CURRENT.get()
     plan = None if lane is None else lane.frame.plan
     if lane is None or plan is None:
@@ -152,7 +159,7 @@ def _hold(frame: types.FrameType) -> None:
         above = above.f_back
     # Such as a store of the program's: it may be called with locks held.
     if above is None or above.f_globals["__name__"] in _RUN_PROGRAMS:
-        plan.wait_before_lock(lane)
+        plan.wait_before_lock(lane, guards_data)
 
 
 def is_at_one(thread: int) -> bool:

@@ -148,15 +148,23 @@ class Plan:
             if first is not None:
                 self.turns.wait_to_begin(first)
 
-    def wait_before_lock(self, lane: Lane) -> None:
+    def wait_before_lock(self, lane: Lane, guards_data: bool) -> None:
         """Block a thread that is about to take a lock until its turn comes.
 
         What runs, and is no part of the order, comes after all that is recorded; so
         does a lock around it.
+
+        Args:
+            lane: that the thread runs.
+            guards_data: nothing is called while it has the lock.
         """
         if self.turns is None:
             return
         index = next_of(lane)
+        if guards_data:
+            if index is not None:
+                self.turns.wait_before_lock(lane, False)
+            return
         runs = not self._complete() if index is None else self._runs_again(index)
         if runs and index is not None:
             self.drop(index)

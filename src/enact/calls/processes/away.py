@@ -275,9 +275,9 @@ class AwayPlan(Plan):
         if self.turns is not None and asyncio._get_running_loop() is None:
             lock_points.watch_thread(lane)
 
-    def wait_before_lock(self, lane: Lane) -> None:
+    def wait_before_lock(self, lane: Lane, guards_data: bool) -> None:
         if self.turns is not None:
-            self._away.ask("wait_before_lock", lane.path)
+            self._away.ask("wait_before_lock", lane.path, guards_data)
 
     def finished(self, lane: Lane) -> None:
         if self.turns is not None:

@@ -109,11 +109,11 @@ class Work:
         turns = self._turns()
         return turns is None or turns.wait_in_thread(index, what)
 
-    def wait_before_lock(self, path: Path) -> None:
+    def wait_before_lock(self, path: Path, guards_data: bool) -> None:
         """See ``Plan.wait_before_lock``."""
         plan = self.frame.plan
         if plan is not None:
-            plan.wait_before_lock(self._lane(path))
+            plan.wait_before_lock(self._lane(path), guards_data)
 
     def note_mark(self, kind: int, path: Path) -> None:
         """See ``Frame.note_mark``."""
