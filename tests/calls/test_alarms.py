@@ -10,6 +10,7 @@ import pytest
 
 import enact
 from enact.calls.alarms import alarms_left
+from tests.calls.test_matrix import cut_after
 
 RAN: list[str] = []
 
@@ -222,4 +223,45 @@ def test_an_outcome_that_is_put_in_outlasts_its_limit_and_no_other():
         assert sorted(map(str, asyncio.run(edited.replay_async()).output)) == [
             "0",
             "in time",
+        ]
+
+
+@enact.register(name="alarms/each_in_time")
+async def each_in_time():
+    async def worker(name):
+        got = []
+        for n in range(2):
+            got.append(await steps(f"{name}{n}"))
+            try:
+                await asyncio.wait_for(too_long(n), 0.02)
+            except TimeoutError:
+                got.append(await steps(f"{name}{n} instead"))
+        return got
+
+    return await asyncio.gather(*map(worker, "ab"))
+
+
+@enact.register(name="alarms/steps")
+async def steps(name):
+    await asyncio.sleep(0.001 * (name[0] == "b"))
+    return name
+
+
+@enact.register(name="alarms/too_long")
+async def too_long(n):
+    await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize("records", range(4, 13))
+def test_limits_hold_though_the_process_dies_twice(records):
+    store = enact.InMemoryStore()
+    with store:
+        run = cut_after(
+            store, records, lambda: asyncio.run(enact.invoke_async(each_in_time))
+        )
+        run = cut_after(store, 2, lambda: asyncio.run(enact.resume_async(run)))
+        inv = asyncio.run(enact.resume_async(run))
+        assert inv.output == [
+            [f"{name}{n}{more}" for n in range(2) for more in ("", " instead")]
+            for name in "ab"
         ]

@@ -25,7 +25,7 @@ assert matrix_callbacks and matrix_streams  # they add to the programs
 
 QUICK, SOAK = 3, 20
 OTHER = 1000  # added to a schedule: everything takes another time
-OPERATIONS = ("record", "replay", "rewind", "edit", "crash", "pause")
+OPERATIONS = ("record", "replay", "rewind", "edit", "crash", "crash_twice", "pause")
 
 
 class _VirtualSelector(selectors.DefaultSelector):
@@ -152,9 +152,13 @@ def goes_on_well(kept, done, expected, before=None):
     assert len(set(LIVE.ran)) == len(LIVE.ran)
     assert results(done.output) == results(expected)
     if before is not None:
-        ended = set(leaves(kept, "completed"))
-        was, now = ([x for x in out[1] if x in ended] for out in (before, done.output))
-        assert now == was, "recorded calls ended in another order"
+        in_order(set(leaves(kept, "completed")), before, done.output)
+
+
+def in_order(ended, before, after):
+    """Recorded calls ended in the same order as before."""
+    was, now = ([x for x in out[1] if x in ended] for out in (before, after))
+    assert now == was, "recorded calls ended in another order"
 
 
 def check_record(case):
@@ -212,6 +216,31 @@ def check_crash(case):
             # In real time each execution has an order of its own.
             before = None if case.real else whole.output
             goes_on_well(kept, done, expected, before)
+            case.repeat(done)
+
+
+def check_crash_twice(case):
+    expected = case.untracked()
+    with enact.InMemoryStore():
+        whole = case.record()
+    records = len(list(whole.walk())) + 1
+    for count in case.some(range(2, records)):
+        store = enact.InMemoryStore()
+        with store:
+            run = cut_after(store, count, case.record)
+            first = set(leaves(run.invocation, "completed"))
+            # The second process dies earlier in the program, or behind it.
+            again = 1 + (count * 7 + case.schedule) % (records - count + 2)
+            run = cut_after(store, again, lambda: case.resume(run))  # noqa: B023
+            assert not first & set(LIVE.ran), "it ran again"
+            if run.status == "completed":
+                continue
+            kept = run.invocation
+            assert first <= set(leaves(kept, "completed")), "lost by the second death"
+            done = case.resume(run)
+            goes_on_well(kept, done, expected)
+            if not case.real:
+                in_order(first, whole.output, done.output)
             case.repeat(done)
 
 
@@ -277,6 +306,7 @@ CHECKS = {
     "rewind": check_rewind,
     "edit": check_edit,
     "crash": check_crash,
+    "crash_twice": check_crash_twice,
     "pause": check_pause,
 }
 

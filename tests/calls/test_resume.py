@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import random
 import sqlite3
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 import enact
 from enact.calls import runs
 from enact.stores import intake
+from enact.values.cbor import links
 
 RAN: list[object] = []
 CUT: list[object] = []
@@ -805,3 +807,64 @@ def test_a_call_in_flight_may_be_another_one_when_it_runs_again(monkeypatch):
 
 
 WORDS = ["first"]
+
+
+class NothingBeforeItsTime:
+    """A backend that is slow, and looks if each row could be the last one written."""
+
+    def __init__(self, backend):
+        self._backend = backend
+        self.too_early = []
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+    def put(self, blocks):
+        time.sleep(random.random() * 0.004)
+        self._backend.put(blocks)
+
+    def record(self, blocks, row):
+        time.sleep(random.random() * 0.004)
+        numbers = {known.number for known in self._backend.calls(run=row.run)}
+        if row.parent is not None and row.parent not in numbers:
+            self.too_early.append((row.invokable, "before its parent"))
+        self._backend.record(blocks, row)
+        for cid in (row.request, row.invocation):
+            try:
+                if cid is not None:
+                    self._all_below(cid)
+            except enact.MissingBlock as error:
+                self.too_early.append((row.invokable, str(error)))
+
+    def _all_below(self, cid):
+        found = self._backend.get([cid])
+        if cid not in found:
+            raise enact.MissingBlock(cid.hex())
+        for link in links(found[cid]):
+            self._all_below(link)
+
+
+@enact.register(name="resume/twigs")
+def twigs(name):
+    return [leaf(f"{name} {n}") for n in range(2)]
+
+
+@enact.register(name="resume/starts_together")
+def starts_together():
+    ready = threading.Barrier(4)
+
+    def work(name):
+        ready.wait()
+        return twigs(name)
+
+    with ThreadPoolExecutor(4) as pool:
+        return [*pool.map(work, "abcd")]
+
+
+def test_a_row_that_threads_write_needs_nothing_that_is_not_written():
+    for _ in range(10):
+        store = enact.InMemoryStore()
+        backend = store.backend = NothingBeforeItsTime(store.backend)
+        with store:
+            enact.invoke(starts_together)
+        assert backend.too_early == []

@@ -302,3 +302,37 @@ def test_a_time_limit_that_ran_out_early_cuts_short_what_it_did():
         again = asyncio.run(inv.rewind(0).replay_async())
     assert again.output == inv.output
     assert again == inv
+
+
+@enact.register(name="turns/asks")
+async def asks(name, seconds=0.01):
+    await asyncio.sleep(seconds)
+    return name
+
+
+@enact.register(name="turns/own_loop")
+def own_loop():
+    """In a replay the body is back from its last pause while another one is held."""
+
+    async def early():
+        await asyncio.sleep(0.014)
+        return await asks("early", 0.0)
+
+    async def late():
+        await asks("before")
+        await asyncio.sleep(0.006)
+        return await asks("late", 0.0)
+
+    async def body():
+        tasks = [asyncio.create_task(one()) for one in (early, late)]
+        await asks("body")
+        await asyncio.sleep(0.008)
+        return await asyncio.gather(*tasks)
+
+    return asyncio.run(body())
+
+
+def test_a_body_whose_loop_does_not_run_yet_stays_behind_others():
+    with enact.InMemoryStore():
+        inv = enact.invoke(own_loop)
+        assert inv.rewind(0).replay(live="forbid") == inv

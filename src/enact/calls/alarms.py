@@ -55,24 +55,21 @@ def behind(
     return [[n + bisect_right(places, n), *mark] for n, *mark in marks]
 
 
-def alarms_left(
-    alarms: Iterable[list[int]] | None,
+def undisturbed(
+    alarms: Iterable[list[int]],
     events: Sequence[int],
     lanes: Sequence[Path],
     kept: Sequence[bool],
-) -> list[list[int]] | None:
-    """Alarms where only some of the events are left.
+) -> list[list[int]]:
+    """Alarms that go off again where they did, if only some of the events are left.
 
-    One goes off again where it did if its lane, and those that this started, do again
-    all that they did before.
+    Their lanes, and those that these started, do again all that they did before.
 
     Args:
-        alarms: as records have them; None for none.
+        alarms: as records have them.
         events, lanes: of all calls, as in ``layout``.
         kept: of each event, whether it is left.
     """
-    if not alarms:
-        return None
     gone: list[tuple[int, Path]] = []
     started = 0
     for place, (event, is_kept) in enumerate(zip(events, kept, strict=True)):
@@ -87,7 +84,23 @@ def alarms_left(
             at < alarm[0] and other[: len(lane)] == lane for at, other in gone
         )
 
-    return moved(filter(goes_off, alarms), kept) or None
+    return [*filter(goes_off, alarms)]
+
+
+def alarms_left(
+    alarms: Iterable[list[int]] | None,
+    events: Sequence[int],
+    lanes: Sequence[Path],
+    kept: Sequence[bool],
+) -> list[list[int]] | None:
+    """Alarms where only some of the events are left; see `undisturbed`.
+
+    Returns:
+        As records have them; None for none.
+    """
+    if not alarms:
+        return None
+    return moved(undisturbed(alarms, events, lanes, kept), kept) or None
 
 
 class AlarmTurns:

@@ -61,7 +61,8 @@ class Driver(Coroutine[Any, Any, Any]):
         self._begun = False
         self._is_held_new = False
         self._held: Generator[Any, None, None] | None = None
-        self.loop = rest.running_loop()
+        # In which it waits to begin.
+        self.loop: Loop | None = None
         # How it goes on after it was held back.
         self._next: Callable[[], Any] = _nothing
 
@@ -157,13 +158,15 @@ class Driver(Coroutine[Any, Any, Any]):
             turns._held.discard(lane.path)
 
     def _stay_behind(self) -> Generator[Any, None, None]:
-        assert self.loop is not None
-        turn = Turn(self.loop)
+        loop = rest.running_loop()
+        assert loop is not None
+        turn = Turn(loop)
         self._turns.stay_behind(turn)
         yield from turn.future.__await__()
 
     def _hold_beginning(self) -> Generator[Any, None, None]:
         turns = self._turns
+        self.loop = rest.running_loop()
         turns._beginning.append(self)
         try:
             while not turns.may_begin(self):

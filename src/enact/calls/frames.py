@@ -19,7 +19,7 @@ from enact.calls import layout, rest
 from enact.calls.exceptions import Failure
 from enact.calls.inputs import Input, PlainInput
 from enact.calls.lanes import Lane, Path
-from enact.calls.order import ASKED, GOES_ON, Teller
+from enact.calls.order import ANSWERS, ASKED, GOES_ON, Teller
 from enact.calls.verdicts import RESUMED, RETRIED
 from enact.calls.writing import announce, ask
 from enact.errors import (
@@ -337,6 +337,10 @@ class Frame(Lane):
 
         def in_flight(slot: int) -> bytes | None:
             child = self.children[slot]
+            if type(child) is bytes:
+                return None
+            if not isinstance(child, Frame):
+                return ANSWERS + cast("Answer", child).recorded.cid
             if type(child) is not Frame or child.closed or child.announced:
                 return None
             if child.replaces is not None:

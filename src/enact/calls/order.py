@@ -12,7 +12,8 @@ as a list; the slot of a call that ends, an integer; -1 - slot when that call ha
 an item; or null when the event loop came to rest. What no row tells follows in bytes:
 behind a call that a record answered, the identifier of its invocation; behind one that
 starts and is in flight, that of its request or, where it goes on with a recorded call,
-that of the recorded one. A byte in front says which: 0, 1, 2. A piece may end with a
+that of the recorded one, or, where a record answers it and its end has not come, that
+of the invocation. A byte in front says which: 0, 1, 2, 3. A piece may end with a
 map of ``marks`` and ``alarms``: those of ``marks.py`` and of ``timers.py`` since the
 last ones.
 """
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from enact.calls.lanes import Path
 
 
-ANSWERED, ASKED, GOES_ON = b"\0", b"\1", b"\2"
+ANSWERED, ASKED, GOES_ON, ANSWERS = b"\0", b"\1", b"\2", b"\3"
+
+_KINDS = (ANSWERED, ASKED, GOES_ON, ANSWERS)
 
 ITEM = 2
 """What happens to a call, in an order: 0, it starts; 1, it ends; from here on, it hands
@@ -106,6 +109,7 @@ class Start(NamedTuple):
         answer: the invocation that answered it, if a record did.
         request: what it asks, if it was in flight when its start was told.
         base: the recorded call that it goes on with, if it was in flight.
+        outcome: the invocation that was to answer it, where its end had not come.
     """
 
     lane: Path
@@ -113,6 +117,7 @@ class Start(NamedTuple):
     answer: bytes | None = None
     request: bytes | None = None
     base: bytes | None = None
+    outcome: bytes | None = None
 
 
 def read_order(
@@ -152,7 +157,7 @@ def read_order(
     starts = []
     for slot, lane in enumerate(lanes):
         position = counts[lane] = counts.get(lane, -1) + 1
-        parts = (told.get((slot, kind)) for kind in (ANSWERED, ASKED, GOES_ON))
+        parts = (told.get((slot, kind)) for kind in _KINDS)
         starts.append(Start(lane, position, *parts))
     return starts, events, marks, alarms
 

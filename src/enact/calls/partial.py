@@ -10,13 +10,13 @@ replayed itself also has what its recording still holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from enact.calls import layout
 from enact.calls.alarms import alarms_left
 from enact.calls.edits import read
 from enact.calls.lanes import Path
 from enact.calls.layout import Details, Recorded
+from enact.calls.left_over import Call, LeftOver, calls_of, retried
 from enact.calls.marks import moved, worth_telling
 from enact.calls.order import Start, read_order, renumbered, stays
 from enact.calls.runs import Origin
@@ -113,18 +113,8 @@ def _was_edited(recorded: Recorded, store: ValueStore) -> bool:
     return any(_was_edited(child, store) for child in children)
 
 
-class _Call(NamedTuple):
-    """A call below one that was under way.
-
-    Attributes:
-        lane: that made it.
-        cid: of its invocation.
-        ended: whether it came to an end.
-    """
-
-    lane: Path
-    cid: bytes
-    ended: bool = True
+_Place = tuple[Path, int]
+"""A lane, and the position in it."""
 
 
 class _Rebuild:
@@ -134,21 +124,22 @@ class _Rebuild:
         self._by_parent = by_parent
         self._store = store
 
-    def call(self, row: CallRow) -> _Call:
+    def call(self, row: CallRow) -> Call:
         """One call; its invocation is put together if it was not written."""
         if row.invocation is not None:
-            return _Call(row.lane, row.invocation, row.status != "incomplete")
+            return Call(row.lane, row.invocation, row.status != "incomplete")
         rows = _latest(self._by_parent.get(row.number, ()))
         base = None if row.replaces is None else read(row.replaces, self._store)
         if base is not None and not rows and row.verdict == RESUMED:
-            return _Call(row.lane, base.cid, ended=False)
+            return Call(row.lane, base.cid, ended=False)
         pieces = (one.order for one in rows if one.order is not None)
         starts, told, all_marks, all_alarms = read_order(pieces)
-        left: dict[int, _Call] = {}
+        left: dict[int, Call] = {}
         place_of: dict[int, int] = {}
+        claimed: dict[int, _Place] = {}
         if base is not None:
-            left, place_of = self._left(base, rows, starts)
-        calls, events, untold, kept = self._told(rows, starts, told)
+            left, place_of, claimed = self._left(base, rows, starts)
+        calls, events, untold, kept, index_of = self._told(rows, starts, told)
         marks = moved(None if all_marks is None else worth_telling(all_marks), kept)
         lanes = [start.lane for start in starts]
         alarms = alarms_left(all_alarms, told, lanes, kept)
@@ -172,6 +163,7 @@ class _Rebuild:
             for index in before:
                 calls.append(left.pop(index))
                 events += [0, len(calls)]
+            index_of[one.lane, one.position] = len(calls)
             calls.append(self.call(one))
             events += [0, len(calls)] if calls[-1].ended else [0]
         if goes_on:
@@ -180,16 +172,21 @@ class _Rebuild:
                 if one.number in place_of:
                     left[place_of[one.number]] = self.call(one)
             running = [one for one in running if one.number not in place_of]
-        ahead: list[_Call] = []
+        ahead: list[Call] = []
         retry: list[int] = []
         if base is not None:
             if goes_on:
                 answers.update(n for n in left if n < len(base.children))
-            again = _take(base, left, calls, events, answers)
+            told_of = {
+                n: index_of[place] for n, place in claimed.items() if place in index_of
+            }
+            left_over = LeftOver(base, left, told_of, calls, events)
+            again = left_over.take(answers)
             retry = again if goes_on else []
+            marks, alarms = left_over.marks(marks), left_over.alarms(alarms)
             ahead = [
                 left[n] for n in sorted(left)
-                if n not in _retry(base) or self._read(left[n]).is_open
+                if n not in retried(base) or self._read(left[n]).is_open
             ]  # fmt: skip
         for one in running:
             calls.append(self.call(one))
@@ -211,18 +208,19 @@ class _Rebuild:
         code = None if row.code is None else row.code.hex()
         cids = [one.cid for one in calls]
         cid = self._open(row.request, code, cids, details)
-        return _Call(row.lane, cid, ended=False)
+        return Call(row.lane, cid, ended=False)
 
     def _told(
         self, rows: list[CallRow], starts: list[Start], told: list[int]
-    ) -> tuple[list[_Call], list[int], list[CallRow], list[bool]]:
+    ) -> tuple[list[Call], list[int], list[CallRow], list[bool], dict[_Place, int]]:
         """The calls that the order tells of, their events, and the rows of others.
 
         Returns:
-            Also which of the events that are told these are.
+            Also which of the events that are told these are, and the index of each
+            call.
         """
         by_place = {(row.lane, row.position): row for row in rows}
-        calls: list[_Call] = []
+        calls: list[Call] = []
         index_of: dict[int, int] = {}
         written: list[tuple[float, int]] = []
         for slot, start in enumerate(starts):
@@ -231,13 +229,13 @@ class _Rebuild:
                 call = self.call(row)
                 if call.ended:
                     written.append((row.started + row.duration, len(calls)))
-            elif start.answer is not None:
-                call = _Call(start.lane, start.answer)
+            elif start.answer is not None or start.outcome is not None:
+                call = Call(start.lane, start.answer or start.outcome or b"")
             else:
                 cid = self._was_in_flight(start)
                 if cid is None:
                     continue  # nothing is told, or its row was lost with the power
-                call = _Call(start.lane, cid, ended=False)
+                call = Call(start.lane, cid, ended=False)
             index_of[slot] = len(calls)
             calls.append(call)
         kept = [
@@ -254,11 +252,16 @@ class _Rebuild:
         written = sorted(one for one in written if one[1] + 1 not in told_ends)
         events += [place + 1 for _, place in written]
         untold = sorted(by_place.values(), key=lambda row: row.number)
-        return calls, events, untold, kept
+        places = {
+            (start.lane, start.position): index_of[slot]
+            for slot, start in enumerate(starts)
+            if slot in index_of
+        }
+        return calls, events, untold, kept, places
 
     def _left(
         self, base: Recorded, rows: list[CallRow], starts: list[Start]
-    ) -> tuple[dict[int, _Call], dict[int, int]]:
+    ) -> tuple[dict[int, Call], dict[int, int], dict[int, _Place]]:
         """What a replay is not known to have come to, by index in its recording.
 
         Args:
@@ -267,22 +270,29 @@ class _Rebuild:
             starts: what is told of the order of all calls.
 
         Returns:
-            Also the index of what each row took the place of.
+            Also the index of what each row took the place of, and the place of each
+            call that it is known to have come to.
         """
-        recorded = _calls_of(base)
+        recorded = calls_of(base)
         left = dict(enumerate(recorded))
-        retry = _retry(base)
+        retry = retried(base)
 
-        def claim(cid: bytes, lane: Path) -> int | None:
+        claimed: dict[int, _Place] = {}
+
+        def claim(cid: bytes, place: _Place) -> int | None:
+            lane, _ = place
             found = [n for n, known in left.items() if known.cid == cid]
             index = min(found, key=lambda n: (left[n].lane != lane, n), default=None)
             if index is not None:
                 del left[index]
+                claimed[index] = place
             return index
 
         place_of: dict[int, int] = {}
         for row in rows:
-            index = None if row.replaces is None else claim(row.replaces, row.lane)
+            index = None
+            if row.replaces is not None:
+                index = claim(row.replaces, (row.lane, row.position))
             if index is not None:
                 place_of[row.number] = index
             if index is not None and row.verdict == REQUEST_CHANGED:
@@ -301,12 +311,12 @@ class _Rebuild:
         for start in starts:
             if (start.lane, start.position) in ran:
                 continue
-            cid = start.answer or self._was_in_flight(start)
+            cid = start.answer or start.outcome or self._was_in_flight(start)
             if cid is not None:
-                claim(cid, start.lane)
-        return left, place_of
+                claim(cid, (start.lane, start.position))
+        return left, place_of, claimed
 
-    def _read(self, call: _Call) -> Recorded:
+    def _read(self, call: Call) -> Recorded:
         return read(call.cid, self._store)
 
     def _was_in_flight(self, start: Start) -> bytes | None:
@@ -352,59 +362,3 @@ def _latest(rows: Sequence[CallRow]) -> list[CallRow]:
         if row.index >= 0:  # else it was made after a pause or interrupt
             by_place[row.lane, row.position] = row
     return sorted(by_place.values(), key=lambda row: row.number)
-
-
-def _order_of(base: Recorded) -> list[int]:
-    told = base.details.events if base.details is not None else None
-    if told is None:
-        return [e for n in range(len(base.children)) for e in (0, n + 1)]
-    return told
-
-
-def _take(
-    base: Recorded,
-    left: dict[int, _Call],
-    calls: list[_Call],
-    events: list[int],
-    wanted: set[int],
-) -> list[int]:
-    """Take over calls of what was replayed, in their order.
-
-    Args:
-        base: what was replayed.
-        left: what is left of it; what is taken over is taken out.
-        calls, events: are added to.
-        wanted: indices of what to take.
-
-    Returns:
-        Indices of calls that are still to be retried.
-    """
-    place: dict[int, int] = {}
-    started = 0
-    for event in _order_of(base):
-        if event == 0:
-            if started in wanted and started in left:
-                place[started] = len(calls)
-                calls.append(left.pop(started))
-                events.append(0)
-            started += 1
-        elif event == layout.REST:
-            if place and events[-1] != event:
-                events.append(event)
-        elif event - 1 in place and calls[place[event - 1]].ended:
-            events.append(place[event - 1] + 1)
-    for index in sorted(wanted & left.keys()):  # they were ahead, without an order
-        calls.append(left.pop(index))
-        events += [0, len(calls)]
-    return [place[n] for n in sorted(_retry(base)) if n in place]
-
-
-def _retry(base: Recorded) -> set[int]:
-    return set(base.details.retry or ()) if base.details is not None else set()
-
-
-def _calls_of(base: Recorded) -> list[_Call]:
-    details = base.details or Details()
-    cids = [*base.children, *(details.ahead or ())]
-    lanes = details.lanes or [()] * len(cids)
-    return [_Call(lane, cid) for lane, cid in zip(lanes, cids, strict=True)]

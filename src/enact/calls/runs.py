@@ -225,23 +225,26 @@ class Run:
             self.origin.derived_from, self.origin.how, meta, self.attempt,
         )  # fmt: skip
 
-    def subtree(self, versions: set[Any], blocks: Blocks) -> bytes | None:
+    def subtree(self, versions: set[Any]) -> bytes | None:
         """Identifier of the block that lists these versions; writes it when new."""
         key = frozenset(versions)
         known = self._subtrees.get(key)
         if known is None:
-            named = key - {None}
-            known = encode_versions(named, blocks) if named else b""
-            self._subtrees[key] = known
+            known = b""
+            if named := key - {None}:
+                blocks: Blocks = []
+                known = encode_versions(named, blocks)
+                self.store.backend.put(blocks)
+            self._subtrees[key] = known  # from here on other threads rely on the block
         return known or None
 
     def introduce(self, target: Target) -> None:
         """Store a function that the run has not called before."""
         target.refresh_code()
         warn_if_ambiguous(target)
-        self.known.add(target.cid)
         self.store.backend.put([(target.cid, target.block)])
         self.sources.keep(target)
+        self.known.add(target.cid)  # from here on other threads rely on the block
 
     def encode(
         self,

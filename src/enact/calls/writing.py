@@ -64,7 +64,7 @@ def write(
     after = call_input.invokable
     if call_input.receiver is not None and not is_parked:
         after, details = _state_after(frame, call_input, details)
-    subtree = None if frame.below is None else run.subtree(frame.below, blocks)
+    subtree = None if frame.below is None else run.subtree(frame.below)
     if children or details is not None or subtree is not None:
         data = layout.response(
             after, output, raised, raised_here, children, target.code, subtree,
@@ -252,10 +252,9 @@ def _announce(frame: Frame) -> None:
     target = frame.target
     call_input = frame.call_input
     assert caller is not None and target is not None and call_input is not None
-    frame.announced = True
     parent = caller.frame
     request = call_input.request()
-    blocks, call_input.blocks = call_input.blocks, []
+    blocks = call_input.blocks
     run = frame.run
     run.record(
         blocks,
@@ -266,6 +265,10 @@ def _announce(frame: Frame) -> None:
             frame.usage_text(),
         ),
     )  # fmt: skip
+    # From here on other threads rely on it that the row is there.
+    frame.announced = True
+    if call_input.blocks is blocks:
+        call_input.blocks = []
 
 
 def note_banked(
