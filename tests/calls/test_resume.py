@@ -779,7 +779,10 @@ def test_a_call_in_flight_ends_after_what_had_ended_before_it(monkeypatch):
             with monkeypatch.context() as patch:
                 patch.setitem(PAUSE, "a", 0)  # this time it is quick
                 inv = asyncio.run(enact.resume_async(run))
-            assert inv.output == ["a is 3!", "b is 1!", "c is 2!"]
+            first, second = ("a", "c") if records == 2 else ("c", "a")
+            both = {f"{first} is 2!", f"{second} is 3!"}
+            # With two records, c was in flight as well.
+            assert set(inv.output) == {"b is 1!", *both}
             assert RAN.count("a") == 1 and len(RAN) == 6 - (records - 1)
             RAN.clear()
             assert asyncio.run(inv.rewind(0).replay_async(live="forbid")) == inv

@@ -8,6 +8,7 @@ a frame begins, the code runs, and the recorder writes how it ended.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -282,7 +283,8 @@ async def give_async(answer: Answer) -> Any:
             if answer.recorded.status != "cancelled":
                 answer.lane.frame.was_cut_short(answer)
             elif turns is not None:  # of several at once, each in its turn
-                await turns.wait(answer.index, True)
+                with contextlib.suppress(type(error)):  # some cancel again and again
+                    await turns.wait(answer.index, True, is_cancelled=True)
         answer.end()
         raise
     return answer.give()

@@ -49,6 +49,7 @@ class Driver(Coroutine[Any, Any, Any]):
         "_lane",
         "_next",
         "_turns",
+        "_yielded",
         "loop",
     )
 
@@ -59,6 +60,7 @@ class Driver(Coroutine[Any, Any, Any]):
         self._lane = lane
         self._coro = coro
         self._begun = False
+        self._yielded: Any = self
         self._is_held_new = False
         self._held: Generator[Any, None, None] | None = None
         # In which it waits to begin.
@@ -75,7 +77,8 @@ class Driver(Coroutine[Any, Any, Any]):
             self._held, self._next = held, functools.partial(self._coro.send, value)
             return self._go_on()
         try:
-            return self._coro.send(value)
+            self._yielded = got = self._coro.send(value)
+            return got
         except BaseException:
             self._ended()
             raise
@@ -110,10 +113,29 @@ class Driver(Coroutine[Any, Any, Any]):
             # Tasks begin in the order in which they were made, that is their turn.
             self._begun = True
             self._is_held_new = not turns.may_begin(self)
-            return self._hold_beginning() if self._is_held_new else None
-        if not turns.is_turn(self._lane):
-            return self._hold()
-        return self._stay_behind() if turns.lets_pass(self._lane) else None
+            if self._is_held_new:
+                return self._hold_beginning()
+            future = turns.laps.arrive()
+            self._is_held_new = future is not None
+            return None if future is None else future.__await__()
+        if turns.is_turn(self._lane) and not turns.lets_pass(self._lane):
+            future = turns.laps.arrive()
+            return None if future is None else future.__await__()
+        if self._hopped():
+            return None
+        if turns.is_turn(self._lane):
+            return self._stay_behind()
+        return self._hold()
+
+    def _hopped(self) -> bool:
+        """Whether it is where it was when it was recorded: see ``hops.py``."""
+        if not self._turns.laps.comes_before_rest(self._lane):
+            return False
+        if self._yielded is None and not self._lane.cursor:
+            return False  # of what it does before its first call, too little is known
+        from enact.calls.hops import hops  # imports asyncio, which takes long
+
+        return hops(self._coro, self._yielded)
 
     def _go_on(self, value: Any = None) -> Any:
         assert self._held is not None
@@ -179,7 +201,8 @@ class Driver(Coroutine[Any, Any, Any]):
 
     def _forward(self, resume: Callable[[], Any]) -> Any:
         try:
-            return resume()
+            self._yielded = got = resume()
+            return got
         except BaseException:
             self._ended()
             raise

@@ -65,12 +65,13 @@ class Change:
             details.lanes = [lanes[index] for index in indices] + behind
             kept = stays(events, place)
             details.marks = moved(details.marks, kept)
+            details.laps = moved(details.laps, kept)
             details.alarms = alarms_left(details.alarms, events, lanes, kept)
             if details.events is not None:
                 details.events = renumbered(details.events, place)
             if not (details.marks or details.alarms or any(details.lanes)):
                 details.lanes = details.events = details.marks = None
-                details.alarms = None
+                details.alarms = details.laps = None
         self.children = [self.children[index] for index in indices]
         if details.retry is not None:
             retry = [place[index] for index in details.retry if index in place]
@@ -85,6 +86,7 @@ class Change:
             others = [event for event in events if event != index + 1]
             kept = [event != index + 1 for event in events]
             details.marks = moved(details.marks, kept)
+            details.laps = moved(details.laps, kept)
             lanes = details.lanes or ()
             details.alarms = alarms_left(details.alarms, events, lanes, kept)
             details.events = others
@@ -136,6 +138,7 @@ class Change:
                 others.append(layout.REST)
             kept = [event != index + 1 for event in events]
             details.marks = moved(details.marks, kept)
+            details.laps = moved(details.laps, kept)
             lanes = details.lanes or ()
             details.alarms = alarms_left(details.alarms, events, lanes, kept)
             details.events = [*others, index + 1] if index + 1 in events else others

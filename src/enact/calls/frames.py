@@ -87,6 +87,10 @@ class Frame(Lane):
     marks: list[list[int]] | None = None
     tells_marks = False
     alarms: list[list[int]] | None = None
+    laps: list[list[int]] | None = None
+    # What counts the rounds of the event loop, and those up to the last event.
+    lap_clock: rest.Laps | None = None
+    lap = 0
     pending: list[tuple[Path, int, bytes, Signal]] | None = None
     failures: list[Failure] | None = None
     started_work: list[Any] | None = None
@@ -360,8 +364,10 @@ class Frame(Lane):
                 self._note(slot + 1)
             assert self.teller is not None and self.lanes is not None
             marks = (self.marks or ()) if self.tells_marks else None
-            alarms = self.alarms or ()
-            return self.teller.tell(self.events, self.lanes, in_flight, marks, alarms)
+            return self.teller.tell(
+                self.events, self.lanes, in_flight, marks, self.alarms or (),
+                self.laps or (),
+            )  # fmt: skip
 
     def ended_as(self, slot: int, cid: bytes, order: bytes | None) -> None:
         """The call in ``slot`` is written; ``order`` is what ``ending`` gave."""
@@ -381,9 +387,21 @@ class Frame(Lane):
 
     def _note(self, event: int) -> None:
         assert self.events is not None
-        self.events.append(event)
-        if not self.watched:
+        if self.watched:
+            clock = self.lap_clock
+            if clock is not None and clock.count != self.lap:
+                self.note_laps(clock.count - self.lap)
+                self.lap = clock.count
+            self.events.append(event)
+        else:
+            self.events.append(event)
             self._watch()
+
+    def note_laps(self, count: int) -> None:
+        """What happens next does so that many rounds of the event loop later."""
+        if self.laps is None:
+            self.laps = []
+        self.laps.append([len(self.events or ()), count])
 
     def _watch(self) -> None:
         """Note when all that can react to the event just noted has done so."""
@@ -392,7 +410,15 @@ class Frame(Lane):
         loop = rest.running_loop()
         if loop is not None:
             self.watched = True
+            if not isinstance(loop, rest.OtherLoop):
+                self.lap_clock = rest.laps_of(loop)
+                self.lap = self.lap_clock.count
             rest.when_at_rest(loop, self._rested)
+
+    def follow(self) -> None:
+        """From now on nothing is replayed: note what the event loop does."""
+        if self.events and not (self.watched or self.closed):
+            self._watch()
 
     def _rested(self) -> None:
         self.watched = False

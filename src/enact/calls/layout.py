@@ -31,6 +31,10 @@ all of these, null where they do not apply:
                    was cut off: they may still answer
     ``items``      a link to the ``enact/Stream`` of what a stream had handed out that
                    did not come to its end, in a list; left out where there is none
+    ``laps``       how often the event loop went round between what happened, unless it
+                   came to rest: of each event that came in a later round than the end
+                   (or item, or alarm) before it, how many events came before, and how
+                   many rounds later it came; left out where there are none
     ``lanes``      the lane of each child, and of each call ahead, where there are
                    several; the position of a child is its place among those of its lane
     ``opaque``     ``true``: a part could not be stored, so the call must run again
@@ -84,6 +88,7 @@ def item_of(event: int) -> int:
 
 #: In canonical order.
 FIELDS = (
+    "laps",
     "ahead",
     "items",
     "lanes",
@@ -99,7 +104,7 @@ FIELDS = (
     "unwinding",
 )
 # What came later than the format: left out where it is null.
-_LATER = ("alarms", "marks", "items")
+_LATER = ("laps", "alarms", "marks", "items")
 
 _LINKS = ("ahead", "unwinding", "items")
 # These may have links or any text in them, and take more to encode than the rest.
@@ -115,6 +120,7 @@ class Details:
         for name in FIELDS:
             setattr(self, name, None if fields is None else fields.get(name))
 
+    laps: list[list[int]] | None
     marks: list[list[int]] | None
     alarms: list[list[int]] | None
     ahead: list[bytes] | None

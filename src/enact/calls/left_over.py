@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from enact.calls.layout import Recorded
 
 Noted = list[list[int]]
-"""Marks or alarms, as in ``layout``: what has a place among the events."""
+"""Marks, alarms or laps, as in ``layout``: what has a place among the events."""
 
 
 class Call(NamedTuple):
@@ -71,6 +71,7 @@ class LeftOver:
         self._left = left
         self._calls = calls
         self._events = events
+        self._told = len(events)
         self._order = _order_of(base)
         #: Where each call of the recording is among ``calls``.
         self._place = dict(told)
@@ -116,7 +117,7 @@ class LeftOver:
         items = dict(self._answers)
         going_on = {index: self._place[index] for index in items}
         taken: dict[int, int] = {}
-        told, started = len(events), 0
+        started = 0
         for n, event in enumerate(self._order):
             before = len(events)
             if event == 0:
@@ -126,7 +127,7 @@ class LeftOver:
                     events.append(0)
                 started += 1
             elif event == REST:
-                if len(events) > told and events[-1] != event:
+                if len(events) > self._told and events[-1] != event:
                     events.append(event)
             elif event < 0:
                 items[item_of(event)] = items.get(item_of(event), 0) - 1
@@ -181,6 +182,14 @@ class LeftOver:
                 at = place_of[place]
                 found.append([at, place_of[place + others] - at, *name])
         return sorted(found, key=lambda alarm: alarm[0]) or None
+
+    def laps(self, told: Noted | None) -> Noted | None:
+        """Rounds of the event loop, those that are told first."""
+        details = self._base.details
+        if details is None or details.laps is None:
+            return told
+        places = ((self._position.get(place, -1), n) for place, n in details.laps)
+        return [*(told or ()), *([at, n] for at, n in places if at >= self._told)]
 
     def _places(self) -> list[int]:
         """For each place in the recorded order, the one in the new order."""

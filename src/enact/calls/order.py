@@ -14,8 +14,7 @@ behind a call that a record answered, the identifier of its invocation; behind o
 starts and is in flight, that of its request or, where it goes on with a recorded call,
 that of the recorded one, or, where a record answers it and its end has not come, that
 of the invocation. A byte in front says which: 0, 1, 2, 3. A piece may end with a
-map of ``marks`` and ``alarms``: those of ``marks.py`` and of ``timers.py`` since the
-last ones.
+map of ``marks``, ``alarms`` and ``laps``, as in ``layout``: those since the last ones.
 """
 
 from __future__ import annotations
@@ -43,10 +42,11 @@ out an item of the stream that it is."""
 class Teller:
     """Cuts the events of one frame into pieces."""
 
-    __slots__ = ("_alarms", "_marks", "_events", "_starts", "answered")
+    __slots__ = ("_alarms", "_events", "_laps", "_marks", "_starts", "answered")
 
     def __init__(self) -> None:
         self._alarms = 0
+        self._laps = 0
         self._marks = -1
         self._events = 0
         self._starts = 0
@@ -60,6 +60,7 @@ class Teller:
         in_flight: Callable[[int], bytes | None],
         marks: Sequence[list[int]] | None = None,
         alarms: Sequence[list[int]] = (),
+        laps: Sequence[list[int]] = (),
     ) -> bytes:
         """Write the events that were not told yet.
 
@@ -68,7 +69,7 @@ class Teller:
             lanes: of the calls that started.
             in_flight: what to tell of the call in a slot, if it is in flight.
             marks: all so far; None where nobody could tell their order yet.
-            alarms: all so far.
+            alarms, laps: all so far.
         """
         piece: list[Any] = [self._events]
         for event in events[self._events :]:
@@ -96,6 +97,9 @@ class Teller:
         if len(alarms) > self._alarms:
             more["alarms"] = list(alarms[self._alarms :])
             self._alarms = len(alarms)
+        if len(laps) > self._laps:
+            more["laps"] = list(laps[self._laps :])
+            self._laps = len(laps)
         if more:
             piece.append(more)
         return encode_dag_cbor(piece)
@@ -120,22 +124,33 @@ class Start(NamedTuple):
     outcome: bytes | None = None
 
 
-def read_order(
-    pieces: Iterable[bytes],
-) -> tuple[list[Start], list[int], list[list[int]] | None, list[list[int]] | None]:
+class Told(NamedTuple):
+    """What the pieces of one frame tell.
+
+    Attributes:
+        starts: the calls in order of start.
+        events, marks, alarms, laps: as in ``layout``.
+    """
+
+    starts: list[Start]
+    events: list[int]
+    marks: list[list[int]] | None
+    alarms: list[list[int]] | None
+    laps: list[list[int]] | None
+
+
+def read_order(pieces: Iterable[bytes]) -> Told:
     """Put the pieces of one frame together.
 
     Args:
         pieces: in any order.
-
-    Returns:
-        The calls in order of start; events, marks and alarms as in ``layout``.
     """
     lanes: list[Path] = []
     told: dict[tuple[int, bytes], bytes] = {}
     events: list[int] = []
     marks: list[list[int]] | None = None
     alarms: list[list[int]] | None = None
+    laps: list[list[int]] | None = None
     for piece in sorted(map(decode_dag_cbor, pieces), key=lambda piece: piece[0]):
         if piece[0] != len(events):
             break  # the row between was lost with the power
@@ -148,6 +163,8 @@ def read_order(
                     marks = [*(marks or ()), *event["marks"]]
                 if "alarms" in event:
                     alarms = [*(alarms or ()), *event["alarms"]]
+                if "laps" in event:
+                    laps = [*(laps or ()), *event["laps"]]
             elif type(event) is not bytes:
                 events.append(REST if event is None else event + (1, -1)[event < 0])
             else:
@@ -159,7 +176,7 @@ def read_order(
         position = counts[lane] = counts.get(lane, -1) + 1
         parts = (told.get((slot, kind)) for kind in _KINDS)
         starts.append(Start(lane, position, *parts))
-    return starts, events, marks, alarms
+    return Told(starts, events, marks, alarms, laps)
 
 
 def stays(events: Iterable[int], place: Mapping[int, int]) -> list[bool]:

@@ -133,7 +133,7 @@ class _Rebuild:
         if base is not None and not rows and row.verdict == RESUMED:
             return Call(row.lane, base.cid, ended=False)
         pieces = (one.order for one in rows if one.order is not None)
-        starts, told, all_marks, all_alarms = read_order(pieces)
+        starts, told, all_marks, all_alarms, all_laps = read_order(pieces)
         left: dict[int, Call] = {}
         place_of: dict[int, int] = {}
         claimed: dict[int, _Place] = {}
@@ -143,6 +143,7 @@ class _Rebuild:
         marks = moved(None if all_marks is None else worth_telling(all_marks), kept)
         lanes = [start.lane for start in starts]
         alarms = alarms_left(all_alarms, told, lanes, kept)
+        laps = moved(all_laps, kept)
         goes_on = row.verdict == RESUMED
 
         def answered_before(row: CallRow) -> list[int]:
@@ -184,6 +185,7 @@ class _Rebuild:
             again = left_over.take(answers)
             retry = again if goes_on else []
             marks, alarms = left_over.marks(marks), left_over.alarms(alarms)
+            laps = left_over.laps(laps)
             ahead = [
                 left[n] for n in sorted(left)
                 if n not in retried(base) or self._read(left[n]).is_open
@@ -204,6 +206,7 @@ class _Rebuild:
             details.events = events
             details.marks = marks
             details.alarms = alarms
+            details.laps = laps or None
         assert row.request is not None
         code = None if row.code is None else row.code.hex()
         cids = [one.cid for one in calls]

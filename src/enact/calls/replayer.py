@@ -113,7 +113,9 @@ class Plan:
             events = details.events
             if events is None:  # one call at a time, though in several lanes
                 events = [e for n in range(self._made) for e in (0, n + 1)]
-            self.turns = Turns(events, paths, details.marks, details.alarms)
+            self.turns = Turns(
+                events, paths, details.marks, details.alarms, details.laps
+            )
             self._lanes = LaneMatching(self, lanes, self.turns)
 
     def start(self, frame: Frame) -> None:
@@ -126,6 +128,8 @@ class Plan:
             self._lanes.start(frame)
             assert self.turns is not None
             self.turns.on_rest = frame.note_rest
+            self.turns.on_used_up = frame.follow
+            self.turns.laps.on_laps = frame.note_laps
             self.turns.is_alone = self._lanes.is_alone
             self.turns.is_held_up = self._lanes.is_held_up
             self.turns.on_out_of_turn = functools.partial(self._out_of_turn, frame)

@@ -144,7 +144,7 @@ async def sleep(seconds: float) -> None:
 
 # The loop itself holds its watch, as long as somebody waits: what is told may hold the
 # loop, and would never go away.
-_watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Watch]] = (
+_laps: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[Laps]] = (
     weakref.WeakKeyDictionary()
 )
 
@@ -159,35 +159,67 @@ def when_at_rest(loop: Loop, then: Callable[[], None]) -> None:
     if isinstance(loop, OtherLoop):
         loop.when_at_rest(then)
         return
-    known = _watches.get(loop)
-    watch = None if known is None else known()
-    if watch is None:
-        watch = _Watch(loop)
-        _watches[loop] = weakref.ref(watch)
-    watch.add(then)
+    laps_of(loop).add(then)
 
 
-class _Watch:
-    """One for all who ask about a loop: two would keep each other awake."""
+def laps_of(loop: asyncio.AbstractEventLoop) -> Laps:
+    """What counts the rounds of a loop."""
+    known = _laps.get(loop)
+    laps = None if known is None else known()
+    if laps is None:
+        laps = Laps(loop)
+        _laps[loop] = weakref.ref(laps)
+    return laps
+
+
+class Laps:
+    """Counts the rounds of an event loop, while somebody waits until it rests.
+
+    There is one for all who ask about a loop: two would keep each other awake.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = weakref.ref(loop)
         self._waiting: list[Callable[[], None]] = []
+        self._following: list[Callable[[bool], bool]] = []
         self._context = Context()
+        self._next: asyncio.Handle | None = None
+        #: How many there have been.
+        self.count = 0
 
     def add(self, then: Callable[[], None]) -> None:
+        """Call ``then`` once the loop is at rest."""
         self._waiting.append(then)
-        if len(self._waiting) == 1:
-            self._again()
+        self._run()
 
-    def _again(self) -> None:
+    def follow(self, lap: Callable[[bool], bool]) -> None:
+        """Call ``lap`` in each round, with whether the loop is at rest, while it says.
+
+        It comes last in each round, behind what it has woken itself.
+        """
+        self._following.append(lap)
+        self._run()
+
+    def begin_here(self) -> None:
+        """Let rounds begin, and not end, with what is woken from now on."""
+        if not self._following:
+            self._run()
+
+    def _run(self) -> None:
         loop = self._loop()
-        if loop is not None:
-            loop.call_soon(self._look, context=self._context)
+        if loop is not None and self._next is None:
+            self._next = loop.call_soon(self._look, context=self._context)
 
     def _look(self) -> None:
-        if getattr(self._loop(), "_ready", None):
-            self._again()
+        self._next = None
+        self.count += 1
+        loop = self._loop()
+        is_at_rest = not getattr(loop, "_ready", None)
+        following, self._following = self._following, []
+        self._following += [lap for lap in following if lap(is_at_rest)]
+        if self._following or getattr(loop, "_ready", None):
+            if self._following or self._waiting:
+                self._run()
             return
         waiting, self._waiting = self._waiting, []
         for then in waiting:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from enact.calls import rest
 from enact.calls.alarms import AlarmTurns, behind, lane_of_alarm, steps_of
 from enact.calls.drivers import Driver, Turn
+from enact.calls.laps import LapTurns
 from enact.calls.layout import REST, item_of
 from enact.calls.order import ITEM
 from enact.calls.rest import when_at_rest
@@ -52,7 +53,9 @@ class Turns(ThreadTurns):
         "_watching",
         "_woken",
         "alarms",
+        "laps",
         "on_rest",
+        "on_used_up",
     )
 
     def __init__(
@@ -61,6 +64,7 @@ class Turns(ThreadTurns):
         paths: list[Path],
         marks: Sequence[list[int]] | None = None,
         alarms: Sequence[list[int]] | None = None,
+        laps: Sequence[list[int]] | None = None,
     ) -> None:
         # An event is a child and what happens to it: see ``order.ITEM``.
         order: list[tuple[int, int]] = []
@@ -73,9 +77,20 @@ class Turns(ThreadTurns):
         if alarms:
             paths = [*paths, *map(lane_of_alarm, alarms)]
             marks = behind(marks, alarms)
+        #: Rounds of the event loop that are to go by.
+        self.laps = LapTurns(self, children)
+        rounds = 0
+        left = [*(laps or ())][::-1]
         for place, event in enumerate(events):
             while due and due[-1][0] <= place:
                 order.append(due.pop()[1])
+            while left and left[-1][0] <= place:
+                rounds += left.pop()[1]
+            if event == REST:
+                rounds = 0
+            elif event and rounds:  # since the end before this one
+                self.laps.add(len(order), rounds)
+                rounds = 0
             if event == REST:
                 order.append(AT_REST)
             elif event == 0:
@@ -98,6 +113,8 @@ class Turns(ThreadTurns):
         self._resting = self._rested = -1
         #: Told when a recorded rest has come again.
         self.on_rest: Callable[[], None] = nothing
+        #: Told when all that was recorded has happened.
+        self.on_used_up: Callable[[], None] = nothing
         self._waiting: dict[Path, list[Turn]] = {}
         self._begun: set[Path] = {()}
         self._ended: set[Path] = set()
@@ -130,6 +147,7 @@ class Turns(ThreadTurns):
         """The start or end of a recorded call, or an item of it, has taken place."""
         with self._lock:
             self._done.add((child, what))
+            self.laps.happened(child, what)
             if what:
                 self._is_reacting(self._paths[child])
             self._advance()
@@ -221,7 +239,11 @@ class Turns(ThreadTurns):
             elif not self._lost(event):
                 break
             place += 1
+        is_over = self._next < place == len(order)
         self._next = place
+        self.laps.tell(place)
+        if is_over:
+            self.on_used_up()
         self.tell_listeners()
         if self.alarms.expected:
             self.alarms.look()
@@ -231,14 +253,15 @@ class Turns(ThreadTurns):
         if not waiting:
             return
         if place >= len(order):
-            for path in list(waiting):
-                self._wake(path)
+            if not self.laps.wakes_last():
+                self.wake_all()
             return
         event = order[place]
         if event is AT_REST:
             return
+        self.laps.look()
         turn = self._paths[event[0]]
-        if turn in waiting:
+        if turn in waiting and (not event[1] or not self.laps.counts()):
             self._wake(turn)
         if self._up_to_others(event):
             for length in range(len(turn)):
@@ -275,6 +298,7 @@ class Turns(ThreadTurns):
         with self._lock:
             self._rested = place
             self._advance()
+            self.laps.rested()
 
     def _lost(self, event: tuple[int, int]) -> bool:
         """Whether the lane of an event is over, or can no longer come to be."""
@@ -283,13 +307,27 @@ class Turns(ThreadTurns):
             return path in self._ended
         return any(path[:length] in self._ended for length in range(1, len(path)))
 
-    def _wake(self, path: Path) -> None:
+    def wake_all(self) -> None:
+        """Wake all who wait: nothing recorded is left to wait for."""
+        for path in list(self._waiting):
+            self._wake(path)
+
+    def wake_in_time(self, child: int) -> bool:
+        """Wake the lane of a call that ends next; false if it does not wait."""
+        path = self._paths[child]
+        if path not in self._waiting:
+            return False
+        self._wake(path, is_late=False)
+        return True
+
+    def _wake(self, path: Path, is_late: bool = True) -> None:
         for turn in self._waiting.pop(path, ()):
             loop = turn.loop
             if loop is rest.running_loop():
                 if not turn.future.done():
                     turn.future.set_result(None)
-                    self._woken[path] = loop
+                    if is_late:
+                        self._woken[path] = loop
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(_resolve, turn.future)
 
@@ -344,6 +382,15 @@ class Turns(ThreadTurns):
             return True
         return self._order[place] == (child, what)
 
+    def place_of_next(self, lane: Lane) -> int | None:
+        """Where the next call of a lane starts, in the order; None if it has none."""
+        for n in range(lane.cursor, len(lane.queue)):
+            child = lane.queue[n]
+            if child not in self._dropped:
+                self.has_started(child)  # from then on the places are known
+                return self._places.get(child, -1)
+        return None
+
     def lets_pass(self, lane: Lane) -> bool:
         """Whether a lane that comes to no more recorded calls stays behind others.
 
@@ -378,9 +425,17 @@ class Turns(ThreadTurns):
 
     # --- waiting --------------------------------------------------------------------
 
-    async def wait(self, child: int, what: int) -> None:
-        """Wait in a task until the event comes next, or a start has come."""
-        while not self.has_come(child, what):
+    async def wait(self, child: int, what: int, is_cancelled: bool = False) -> None:
+        """Wait in a task until the event comes next, or a start has come.
+
+        Args:
+            child, what: the event.
+            is_cancelled: the program has cancelled the call, and knows when.
+        """
+        at_once = is_cancelled or not what
+        while not (self.has_come(child, what) and (at_once or self.laps.is_due())):
+            if what:
+                self.laps.awaits_end(child, is_cancelled)
             # As ``_park`` does, with one coroutine less for each call in flight.
             path = self._paths[child]
             turn = self.park(path)
@@ -406,6 +461,8 @@ class Turns(ThreadTurns):
         self._last.add(lane.path)
         try:
             while not self._is_up_to_last(child):
+                if child >= 0:
+                    self.laps.awaits_end(child, False)
                 if await self._park(lane.path):
                     return
         finally:
@@ -433,6 +490,7 @@ class Turns(ThreadTurns):
         loop = rest.running_loop()
         assert loop is not None
         turn = Turn(loop)
+        self.laps.count()
         with self._lock:
             self._waiting.setdefault(path, []).append(turn)
         if id(loop) not in self._watching:

@@ -316,6 +316,7 @@ def _add_order(frame: Frame, details: layout.Details) -> layout.Details:
         if frame.tells_marks:
             details.marks = worth_telling(frame.marks or ())
         details.alarms = alarms
+        details.laps = frame.laps
         if frame.plan is not None:
             _keep_order(frame.children, details, frame.plan.recorded)
     details.unwinding = frame.unwound
@@ -335,7 +336,7 @@ def _keep_order(
         return
     if details.has_order_of(known):
         details.events, details.marks = known.events, known.marks
-        details.alarms = known.alarms
+        details.alarms, details.laps = known.alarms, known.laps
 
 
 def _add_ahead(

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Laps: rounds of the event loop that went by between what happened in a call.
+
+Where an event loop does not come to rest, what a task does after a call and what the
+next call's end brings overlap: a task that needs three more rounds to put its answer
+into a list may find that of another there. A record has how many rounds after the end
+before it each end came (``layout.Details.laps``), and a replay lets as many go by.
+
+In a replay the count comes last in each round, behind the tasks that it wakes: as ends
+come last in a round, which timers and sockets bring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from enact.calls import rest
+from enact.calls.thread_turns import AT_REST, nothing
+
+if TYPE_CHECKING:
+    from enact.calls.lanes import Lane
+    from enact.calls.turns import Turns
+
+
+class LapTurns:
+    """The laps of a replayed frame.
+
+    Args:
+        turns: of the frame; their lock is held in what changes anything here.
+        children: how many recorded calls there are.
+
+    Attributes:
+        on_laps: told of laps that go by before what comes next.
+    """
+
+    __slots__ = (
+        "_arriving",
+        "_at_once",
+        "_children",
+        "_count",
+        "_early",
+        "_end",
+        "_ending",
+        "_is_counting",
+        "_is_fresh",
+        "laps",
+        "_reach",
+        "_rest",
+        "_told",
+        "_tried",
+        "_tried_ahead",
+        "_turns",
+        "on_laps",
+    )
+
+    def __init__(self, turns: Turns, children: int) -> None:
+        self._turns = turns
+        self._children = children
+        self.on_laps: Callable[[int], None] = nothing
+        # By the place of an end in the order.
+        self.laps: dict[int, int] = {}
+        # Since the last end, or since what came first after a rest.
+        self._count = 0
+        self._is_fresh = True
+        self._is_counting = False
+        # Tasks that wait for the next round, to be counted from there.
+        self._arriving: list[Any] = []
+        # Calls that wait for their ends, and those that the program has cancelled.
+        self._ending: set[int] = set()
+        self._at_once: set[int] = set()
+        # Places for which lanes were woken, the next one and those behind it.
+        self._tried = self._tried_ahead = self._early = -1
+        # The next end, and up to where lanes were woken with one before.
+        self._end = self._reach = 0
+        self._told = -1
+        # The next rest in the order.
+        self._rest = -1
+
+    def add(self, place: int, count: int) -> None:
+        """An end comes ``count`` laps after the one before it."""
+        self.laps[place] = count
+
+    # --- what happens ---------------------------------------------------------------
+
+    def happened(self, child: int, what: int) -> None:
+        """A start or an end has taken place."""
+        if (what and child < self._children) or self._is_fresh:
+            self._count, self._tried, self._tried_ahead = 0, -1, -1
+            self._is_fresh = False
+
+    def rested(self) -> None:
+        """The event loop has come to rest where it was recorded to."""
+        self._is_fresh = True
+        self._wake(True)
+        self.count()
+
+    def tell(self, place: int) -> None:
+        """Tell of the laps before what comes next."""
+        if place != self._told:
+            self._told = place
+            if place in self.laps:
+                self.on_laps(self.laps[place])
+
+    def look(self) -> None:
+        """Something else comes next."""
+        if self._wake(False):
+            self.count()
+
+    def awaits_end(self, child: int, at_once: bool) -> None:
+        """A call waits for its end.
+
+        Args:
+            child: the call.
+            at_once: the program has cancelled it.
+        """
+        self._ending.add(child)
+        self._tried = -1
+        if at_once:
+            self._at_once.add(child)
+
+    # --- the count ------------------------------------------------------------------
+
+    def counts(self) -> bool:
+        """Whether there are laps here: in the thread of an event loop of asyncio."""
+        loop = rest.running_loop()
+        return loop is not None and not isinstance(loop, rest.OtherLoop)
+
+    def count(self) -> None:
+        """Count the laps from now on, until the event loop rests."""
+        loop = rest.running_loop()
+        if self._is_counting or loop is None or isinstance(loop, rest.OtherLoop):
+            return
+        if not self._turns.used_up():
+            self._is_counting = True
+            rest.laps_of(loop).follow(self._lap)
+
+    def wakes_last(self) -> bool:
+        """Whether those who wait for all the others are woken at the end of a round."""
+        return self._is_counting and self.counts()
+
+    def _lap(self, is_at_rest: bool) -> bool:
+        turns = self._turns
+        with turns._lock:
+            self._count += 1
+            woke = bool(self._arriving)
+            for future in self._arriving:
+                if not future.done():
+                    future.set_result(None)
+            self._arriving.clear()
+            woke = self._wake(is_at_rest) or woke
+            if turns.used_up():
+                # What is live, others count from the beginning of each round.
+                loop = rest.running_loop()
+                assert loop is not None and not isinstance(loop, rest.OtherLoop)
+                rest.laps_of(loop).begin_here()
+                turns.wake_all()
+            self._is_counting = (woke or not is_at_rest) and not turns.used_up()
+            return self._is_counting
+
+    def arrive(self) -> Any:
+        """What a task is to wait for that comes from elsewhere; None for nothing.
+
+        While nothing is counted, all that it does would be counted one lap late.
+        """
+        loop = rest.running_loop()
+        if self._is_counting or loop is None or isinstance(loop, rest.OtherLoop):
+            return None
+        if self._turns.used_up():
+            return None
+        future = loop.create_future()
+        self._arriving.append(future)
+        self.count()
+        return future
+
+    # --- whose turn it is -----------------------------------------------------------
+
+    def is_due(self) -> bool:
+        """Whether as many laps have gone by as come before what is next."""
+        due = self.laps.get(self._turns.place, 0)
+        return self._count >= due or not self.counts()
+
+    def _wake(self, is_at_rest: bool) -> bool:
+        """Wake those whose calls end next, and with them in one round.
+
+        If a start is to come before an end, it does so in this round, or who is woken
+        waits again.
+        """
+        place, first = self._find_end(), self._turns.place
+        if place is None or (place != first and (is_at_rest or self._is_fresh)):
+            return False
+        if is_at_rest:
+            self._count = max(self._count, self.laps.get(place, 0))
+        if not self._is_due_at(place, self._count):
+            return False
+        if place == first:
+            is_new, self._tried = place != self._tried, place
+            if is_new and place == self._early:
+                self._reach = place  # those woken with it wait again as well
+        else:
+            is_new, self._tried_ahead = place > self._tried_ahead, place
+            self._early = place
+        woke = is_new and self._wake_at(place)
+        self._reach = max(self._reach, place + 1)
+        return self._wake_with_it() or woke
+
+    def _find_end(self) -> int | None:
+        """The place of the next end, if no rest and no alarm come before."""
+        order = self._turns._order
+        place = max(self._end, self._turns.place)
+        while place < len(order) and not order[place][1] and self._is_call(place):
+            place += 1
+        self._end = place
+        return place if place < len(order) and self._is_call(place) else None
+
+    def _wake_with_it(self) -> bool:
+        """Wake those whose calls end in the same round as one that does now."""
+        order, place, woke = self._turns._order, self._reach, False
+        while place < len(order) and self._is_call(place):
+            if order[place][1]:
+                if not self._is_due_at(place, 0):
+                    break
+                woke = self._wake_at(place) or woke
+            place += 1
+        self._reach = place
+        return woke
+
+    def _wake_at(self, place: int) -> bool:
+        turns = self._turns
+        child, _ = turns._order[place]
+        return child in self._ending and turns.wake_in_time(child)
+
+    def _is_call(self, place: int) -> bool:
+        """Whether a call starts or ends there: no rest comes, and no alarm."""
+        return 0 <= self._turns._order[place][0] < self._children
+
+    def _is_due_at(self, place: int, count: int) -> bool:
+        if count >= self.laps.get(place, 0):
+            return True
+        return self._turns._order[place][0] in self._at_once
+
+    def comes_before_rest(self, lane: Lane) -> bool:
+        """Whether a lane's next call comes before a rest: it waits for no clock."""
+        if not self.counts():
+            return False
+        turns = self._turns
+        if self._rest < turns.place:
+            order, at = turns._order, turns.place
+            while at < len(order) and order[at] is not AT_REST:
+                at += 1
+            self._rest = at
+        place = turns.place_of_next(lane)
+        return place is None or place < self._rest
