@@ -414,3 +414,9 @@ def test_what_cannot_be_pickled_to_a_child_fails_as_ever_and_the_rest_is_whole()
     assert NOTED == 2 * ["(sent to a child process by a call of 'bad/unpickled')"]
     assert tracked(inv) == [("bad/leaf", 1)]
     assert inv.replay() == inv
+
+
+@pytest.mark.parametrize("arguments", ["text", b"bytes", 3])
+def test_arguments_that_are_in_no_tuple_are_refused(store, arguments):
+    with pytest.raises(enact.InvokableTypeError, match="come in a tuple"):
+        enact.invoke(leaf, arguments)

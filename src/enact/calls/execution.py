@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from enact.calls import layout
@@ -84,6 +84,11 @@ class _Execution:
         hooks.install()
         process_hooks.install()
         recorded = task.recorded
+        if isinstance(task.args, (str, bytes)) or not isinstance(task.args, Iterable):
+            raise InvokableTypeError(
+                f"the arguments of {shown(task.fun)} come in a tuple, not as "
+                f"{shown(task.args)}: such as `invoke(fun, (argument,))`"
+            )
         self.target, self.args = resolve(task.fun, tuple(task.args))
         self.kwargs = task.kwargs
         self.session = Session(task.policy, self.store)

@@ -390,7 +390,8 @@ class Frame(Lane):
         if self.watched:
             clock = self.lap_clock
             if clock is not None and clock.count != self.lap:
-                self.note_laps(clock.count - self.lap)
+                if self.events[-1:] != [layout.REST]:  # else it came after a rest
+                    self.note_laps(clock.count - self.lap)
                 self.lap = clock.count
             self.events.append(event)
         else:

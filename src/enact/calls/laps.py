@@ -150,10 +150,6 @@ class LapTurns:
             self._arriving.clear()
             woke = self._wake(is_at_rest) or woke
             if turns.used_up():
-                # What is live, others count from the beginning of each round.
-                loop = rest.running_loop()
-                assert loop is not None and not isinstance(loop, rest.OtherLoop)
-                rest.laps_of(loop).begin_here()
                 turns.wake_all()
             self._is_counting = (woke or not is_at_rest) and not turns.used_up()
             return self._is_counting

@@ -183,7 +183,7 @@ class Laps:
         self._waiting: list[Callable[[], None]] = []
         self._following: list[Callable[[bool], bool]] = []
         self._context = Context()
-        self._next: asyncio.Handle | None = None
+        self._is_running = False
         #: How many there have been.
         self.count = 0
 
@@ -200,18 +200,14 @@ class Laps:
         self._following.append(lap)
         self._run()
 
-    def begin_here(self) -> None:
-        """Let rounds begin, and not end, with what is woken from now on."""
-        if not self._following:
-            self._run()
-
     def _run(self) -> None:
         loop = self._loop()
-        if loop is not None and self._next is None:
-            self._next = loop.call_soon(self._look, context=self._context)
+        if loop is not None and not self._is_running:
+            self._is_running = True
+            loop.call_soon(self._look, context=self._context)
 
     def _look(self) -> None:
-        self._next = None
+        self._is_running = False
         self.count += 1
         loop = self._loop()
         is_at_rest = not getattr(loop, "_ready", None)

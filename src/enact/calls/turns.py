@@ -156,6 +156,7 @@ class Turns(ThreadTurns):
         """A recorded call has no place in the order any more."""
         with self._lock:
             self._dropped.add(child)
+            self.laps.happened(child, False)
             self._done.add((child, False))
             self._done.add((child, True))
             self._advance()
