@@ -80,7 +80,9 @@ class Turns(ThreadTurns):
         #: Rounds of the event loop that are to go by.
         self.laps = LapTurns(self, children)
         rounds = 0
-        left = [*(laps or ())][::-1]
+        # Callbacks cannot wait: what comes before them is not to come late.
+        has_callbacks = any(n < 0 and n % 2 for path in paths for n in path)
+        left = [] if has_callbacks else [*(laps or ())][::-1]
         for place, event in enumerate(events):
             while due and due[-1][0] <= place:
                 order.append(due.pop()[1])
