@@ -129,13 +129,17 @@ class Driver(Coroutine[Any, Any, Any]):
 
     def _hopped(self) -> bool:
         """Whether it is where it was when it was recorded: see ``hops.py``."""
-        if not self._turns.laps.comes_before_rest(self._lane):
+        laps, lane = self._turns.laps, self._lane
+        if not laps.counts():
             return False
-        if self._yielded is None and not self._lane.cursor:
-            return False  # of what it does before its first call, too little is known
-        from enact.calls.hops import hops  # imports asyncio, which takes long
+        from enact.calls.hops import Wait, wait_of  # imports asyncio, which takes long
 
-        return hops(self._coro, self._yielded)
+        match wait_of(self._coro, self._yielded):
+            case Wait.TASKS:
+                return laps.is_recorded or laps.comes_before_rest(lane)
+            case Wait.NO_TIME:
+                return bool(lane.cursor) and laps.comes_before_rest(lane)
+        return False
 
     def _go_on(self, value: Any = None) -> Any:
         assert self._held is not None

@@ -88,7 +88,9 @@ class Frame(Lane):
     tells_marks = False
     alarms: list[list[int]] | None = None
     laps: list[list[int]] | None = None
-    # What counts the rounds of the event loop, and those up to the last event.
+    # The event loop whose rounds are noted, what counts them, how many there were up to
+    # the last event.
+    loop: rest.Loop | None = None
     lap_clock: rest.Laps | None = None
     lap = 0
     pending: list[tuple[Path, int, bytes, Signal]] | None = None
@@ -103,7 +105,8 @@ class Frame(Lane):
     replaces: bytes | None = None
     closed = False
     announced = False
-    watched = False
+    # The event loop that is to tell when it rests.
+    watched: rest.Loop | None = None
     slot = -1
     # Index of the first call after an interrupt went through this frame.
     cleanup_from: int | None = None
@@ -387,15 +390,22 @@ class Frame(Lane):
 
     def _note(self, event: int) -> None:
         assert self.events is not None
-        if self.watched:
-            clock = self.lap_clock
-            if clock is not None and clock.count != self.lap:
+        watched = self.watched
+        if watched is None:
+            self.events.append(event)
+            self._watch()
+            return
+        clock, loop = self.lap_clock, rest.running_loop()
+        if clock is not None and clock.count != self.lap:
+            if loop is not self.loop:
+                if event:  # laps go from end to end, whoever made them
+                    self.lap = clock.count
+            else:
                 if self.events[-1:] != [layout.REST]:  # else it came after a rest
                     self.note_laps(clock.count - self.lap)
                 self.lap = clock.count
-            self.events.append(event)
-        else:
-            self.events.append(event)
+        self.events.append(event)
+        if loop is not watched and loop is not None and watched.is_closed():
             self._watch()
 
     def note_laps(self, count: int) -> None:
@@ -410,9 +420,13 @@ class Frame(Lane):
             return  # what is replayed rests where it was recorded to rest
         loop = rest.running_loop()
         if loop is not None:
-            self.watched = True
-            if not isinstance(loop, rest.OtherLoop):
-                self.lap_clock = rest.laps_of(loop)
+            self.watched = loop
+            if self.loop is None or self.loop.is_closed():
+                self.loop = loop
+                self.lap_clock = None
+                if not isinstance(loop, rest.OtherLoop):
+                    self.lap_clock = rest.laps_of(loop)
+            if self.lap_clock is not None and loop is self.loop:
                 self.lap = self.lap_clock.count
             rest.when_at_rest(loop, self._rested)
 
@@ -422,7 +436,7 @@ class Frame(Lane):
             self._watch()
 
     def _rested(self) -> None:
-        self.watched = False
+        self.watched = None
         self.note_rest()
 
     def note_rest(self) -> None:

@@ -10,48 +10,75 @@ waits for are; to hold it back would make it late.
 from __future__ import annotations
 
 import asyncio
+import dis
+import enum
+import functools
+import types
 from typing import Any
+
+from enact.calls.awaiting import frames_of
 
 # Modules whose coroutines wait for what other tasks do.
 _WAIT_FOR_TASKS = ("asyncio.locks", "asyncio.queues", "asyncio.taskgroups")
 
-# Attributes that have the frame of a coroutine, and what it awaits.
-_FRAMES = ("cr_frame", "gi_frame", "ag_frame")
-_AWAITS = ("cr_await", "gi_yieldfrom", "ag_await")
+# Instructions that bring a number.
+_LOADS = ("LOAD_CONST", "LOAD_SMALL_INT")
+
+# What stands between the arguments of a call and the call.
+_BEFORE_CALL = ("KW_NAMES", "PRECALL")
 
 
-def hops(coro: Any, yielded: Any) -> bool:
-    """Whether what a coroutine waits for comes from other tasks.
+class Wait(enum.Enum):
+    """What a suspended task waits for."""
+
+    TASKS = enum.auto()  # or for nothing: it lets others go first
+    NO_TIME = enum.auto()  # now, and perhaps not so when it was recorded
+    ELSEWHERE = enum.auto()
+
+
+def wait_of(coro: Any, yielded: Any) -> Wait:
+    """What a coroutine waits for.
 
     Args:
         coro: that has been suspended.
         yielded: what it gave to the event loop.
     """
-    if yielded is None or isinstance(yielded, asyncio.Task):
-        return True
-    inner = _innermost(coro)
-    frame = _first(inner, _FRAMES)
-    if frame is None:
-        return False
-    module = str(frame.f_globals.get("__name__"))
-    if module == "asyncio.tasks":
-        return bool(frame.f_code.co_name != "sleep")  # `wait`, `wait_for` and such
-    if module in _WAIT_FOR_TASKS or module.startswith("enact."):
-        return True
+    frames = list(frames_of(coro))
+    if yielded is None:
+        return Wait.NO_TIME if _sleeps_as_computed(frames) else Wait.TASKS
+    if isinstance(yielded, asyncio.Task) or _is_gathering(yielded):
+        return Wait.TASKS
+    if not frames:
+        return Wait.ELSEWHERE
+    inner = frames[-1]
+    module = str(inner.f_globals.get("__name__"))
+    if module == "asyncio.tasks":  # `wait`, `wait_for` and such
+        return Wait.ELSEWHERE if inner.f_code.co_name == "sleep" else Wait.TASKS
+    is_for_tasks = module in _WAIT_FOR_TASKS or module.startswith("enact.")
+    return Wait.TASKS if is_for_tasks else Wait.ELSEWHERE
+
+
+def _is_gathering(yielded: Any) -> bool:
     return type(yielded).__name__ == "_GatheringFuture"
 
 
-def _innermost(coro: Any) -> Any:
-    while True:
-        below = _first(coro, _AWAITS)
-        if below is None or not any(hasattr(below, name) for name in _FRAMES):
-            return coro
-        coro = below
+def _sleeps_as_computed(frames: list[types.FrameType]) -> bool:
+    """Whether somebody sleeps for no time, and this stands not so in the code."""
+    for n, frame in enumerate(frames):
+        if frame.f_code is asyncio.sleep.__code__:
+            caller = frames[n - 1] if n else None
+            return caller is None or not _gives_constant(caller.f_code, caller.f_lasti)
+    return False
 
 
-def _first(coro: Any, names: tuple[str, ...]) -> Any:
-    for name in names:
-        found = getattr(coro, name, None)
-        if found is not None:
-            return found
-    return None
+@functools.lru_cache(4096)
+def _gives_constant(code: types.CodeType, offset: int) -> bool:
+    """Whether what is awaited at ``offset`` was called with a number in the code."""
+    before = [i for i in dis.get_instructions(code) if i.offset < offset]
+    while before and not before[-1].opname.startswith("CALL"):
+        before.pop()
+    if before and before.pop().opname == "CALL_KW":
+        before.pop()  # the names
+    while before and before[-1].opname in _BEFORE_CALL:
+        before.pop()
+    return bool(before) and before[-1].opname in _LOADS

@@ -6,6 +6,9 @@ next call's end brings overlap: a task that needs three more rounds to put its a
 into a list may find that of another there. A record has how many rounds after the end
 before it each end came (``layout.Details.laps``), and a replay lets as many go by.
 
+Laps are those of one event loop at a time. Where several run at once, in threads, there
+are none.
+
 In a replay the count comes last in each round, behind the tasks that it wakes: as ends
 come last in a round, which timers and sockets bring.
 """
@@ -20,6 +23,7 @@ from enact.calls.thread_turns import AT_REST, nothing
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane
+    from enact.calls.rest import Loop
     from enact.calls.turns import Turns
 
 
@@ -32,6 +36,7 @@ class LapTurns:
 
     Attributes:
         on_laps: told of laps that go by before what comes next.
+        is_recorded: something recorded has happened since the event loop last rested.
     """
 
     __slots__ = (
@@ -44,7 +49,9 @@ class LapTurns:
         "_ending",
         "_is_counting",
         "_is_fresh",
+        "is_recorded",
         "laps",
+        "_loop",
         "_reach",
         "_rest",
         "_told",
@@ -64,6 +71,9 @@ class LapTurns:
         self._count = 0
         self._is_fresh = True
         self._is_counting = False
+        # The event loop whose laps these are.
+        self._loop: Loop | None = None
+        self.is_recorded = True
         # Tasks that wait for the next round, to be counted from there.
         self._arriving: list[Any] = []
         # Calls that wait for their ends, and those that the program has cancelled.
@@ -85,6 +95,7 @@ class LapTurns:
 
     def happened(self, child: int, what: int) -> None:
         """A start or an end has taken place."""
+        self.is_recorded = True
         if (what and child < self._children) or self._is_fresh:
             self._count, self._tried, self._tried_ahead = 0, -1, -1
             self._is_fresh = False
@@ -122,16 +133,26 @@ class LapTurns:
     # --- the count ------------------------------------------------------------------
 
     def counts(self) -> bool:
-        """Whether there are laps here: in the thread of an event loop of asyncio."""
+        """Whether there are laps here: in the event loop that has some."""
         loop = rest.running_loop()
-        return loop is not None and not isinstance(loop, rest.OtherLoop)
+        if loop is self._loop:
+            return loop is not None
+        if loop is None or isinstance(loop, rest.OtherLoop):
+            return False
+        if self._loop is not None and not self._loop.is_closed():
+            return False
+        with self._turns._lock:
+            if self._loop is None or self._loop.is_closed():
+                self._loop, self._is_counting = loop, False
+            return self._loop is loop
 
     def count(self) -> None:
         """Count the laps from now on, until the event loop rests."""
-        loop = rest.running_loop()
-        if self._is_counting or loop is None or isinstance(loop, rest.OtherLoop):
+        if self._is_counting and self._loop is rest.running_loop():
             return
-        if not self._turns.used_up():
+        if self.counts() and not self._turns.used_up():
+            loop = self._loop
+            assert loop is not None and not isinstance(loop, rest.OtherLoop)
             self._is_counting = True
             rest.laps_of(loop).follow(self._lap)
 
@@ -151,6 +172,8 @@ class LapTurns:
             woke = self._wake(is_at_rest) or woke
             if turns.used_up():
                 turns.wake_all()
+            if is_at_rest and not woke:
+                self.is_recorded = False
             self._is_counting = (woke or not is_at_rest) and not turns.used_up()
             return self._is_counting
 
@@ -159,12 +182,10 @@ class LapTurns:
 
         While nothing is counted, all that it does would be counted one lap late.
         """
-        loop = rest.running_loop()
-        if self._is_counting or loop is None or isinstance(loop, rest.OtherLoop):
+        if not self.counts() or self._is_counting or self._turns.used_up():
             return None
-        if self._turns.used_up():
-            return None
-        future = loop.create_future()
+        assert self._loop is not None
+        future = self._loop.create_future()
         self._arriving.append(future)
         self.count()
         return future
@@ -237,8 +258,6 @@ class LapTurns:
 
     def comes_before_rest(self, lane: Lane) -> bool:
         """Whether a lane's next call comes before a rest: it waits for no clock."""
-        if not self.counts():
-            return False
         turns = self._turns
         if self._rest < turns.place:
             order, at = turns._order, turns.place
