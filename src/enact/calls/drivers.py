@@ -76,12 +76,17 @@ class Driver(Coroutine[Any, Any, Any]):
         if held is not None:
             self._held, self._next = held, functools.partial(self._coro.send, value)
             return self._go_on()
+        # As ``_forward`` does, with one call less.
+        laps = self._turns.laps
+        before = laps.ready()
         try:
             self._yielded = got = self._coro.send(value)
             return got
         except BaseException:
             self._ended()
             raise
+        finally:
+            laps.made_ready(before)
 
     def throw(self, *error: Any) -> Any:
         self._turns.goes_on(self._lane)
@@ -132,6 +137,8 @@ class Driver(Coroutine[Any, Any, Any]):
         laps, lane = self._turns.laps, self._lane
         if not laps.counts():
             return False
+        if self._yielded in laps.given:
+            return True
         from enact.calls.hops import Wait, wait_of  # imports asyncio, which takes long
 
         match wait_of(self._coro, self._yielded):
@@ -204,15 +211,20 @@ class Driver(Coroutine[Any, Any, Any]):
             turns._beginning.remove(self)
 
     def _forward(self, resume: Callable[[], Any]) -> Any:
+        laps = self._turns.laps
+        before = laps.ready()
         try:
             self._yielded = got = resume()
             return got
         except BaseException:
             self._ended()
             raise
+        finally:
+            laps.made_ready(before)
 
     def _ended(self) -> None:
         """It returned or raised: either way this lane does nothing more."""
+        self._turns.laps.task_ends()
         plan = self._lane.frame.plan
         if plan is not None:
             plan.finished(self._lane)

@@ -15,16 +15,27 @@ come last in a round, which timers and sockets bring.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import rest
 from enact.calls.thread_turns import AT_REST, nothing
 
+# What tells ``asyncio.shield`` that what it shields is done.
+_SHIELDED = "shield.<locals>._inner_done_callback"
+
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane
     from enact.calls.rest import Loop
     from enact.calls.turns import Turns
+
+
+def shields_of(task: Any) -> Iterator[Any]:
+    """The futures that ``asyncio.shield`` made for a task."""
+    for callback, _ in getattr(task, "_callbacks", None) or ():
+        if getattr(callback, "__qualname__", None) == _SHIELDED:
+            names = callback.__code__.co_freevars
+            yield callback.__closure__[names.index("outer")].cell_contents
 
 
 class LapTurns:
@@ -36,6 +47,7 @@ class LapTurns:
 
     Attributes:
         on_laps: told of laps that go by before what comes next.
+        given: futures that tasks of the frame have set since then.
         is_recorded: something recorded has happened since the event loop last rested.
     """
 
@@ -58,6 +70,7 @@ class LapTurns:
         "_tried",
         "_tried_ahead",
         "_turns",
+        "given",
         "on_laps",
     )
 
@@ -74,6 +87,7 @@ class LapTurns:
         # The event loop whose laps these are.
         self._loop: Loop | None = None
         self.is_recorded = True
+        self.given: set[Any] = set()
         # Tasks that wait for the next round, to be counted from there.
         self._arriving: list[Any] = []
         # Calls that wait for their ends, and those that the program has cancelled.
@@ -174,8 +188,30 @@ class LapTurns:
                 turns.wake_all()
             if is_at_rest and not woke:
                 self.is_recorded = False
+                self.given.clear()
             self._is_counting = (woke or not is_at_rest) and not turns.used_up()
             return self._is_counting
+
+    def ready(self) -> int:
+        """How much the event loop has to run; -1 if that is not known."""
+        return len(getattr(self._loop, "_ready", "")) if self.counts() else -1
+
+    def made_ready(self, before: int) -> None:
+        """A task has gone on: note which futures it has set.
+
+        Args:
+            before: what the event loop had to run before.
+        """
+        ready = getattr(self._loop, "_ready", ())
+        for n in range(before, len(ready) if before >= 0 else 0):
+            handle = ready[n]
+            if handle._args:
+                self.given.add(handle._args[0])
+
+    def task_ends(self) -> None:
+        """The task that runs is about to end."""
+        if self.counts():
+            self.given.update(shields_of(rest.current_task()))
 
     def arrive(self) -> Any:
         """What a task is to wait for that comes from elsewhere; None for nothing.
