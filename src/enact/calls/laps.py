@@ -144,6 +144,10 @@ class LapTurns:
         if at_once:
             self._at_once.add(child)
 
+    def brings(self, child: int) -> bool:
+        """Whether a call waits for its end here; else its lane may be held before it."""
+        return child in self._ending and self.counts()
+
     # --- the count ------------------------------------------------------------------
 
     def counts(self) -> bool:
@@ -202,8 +206,10 @@ class LapTurns:
         Args:
             before: what the event loop had to run before.
         """
+        if before < 0:
+            return
         ready = getattr(self._loop, "_ready", ())
-        for n in range(before, len(ready) if before >= 0 else 0):
+        for n in range(before, len(ready)):
             handle = ready[n]
             if handle._args:
                 self.given.add(handle._args[0])
@@ -253,6 +259,8 @@ class LapTurns:
         else:
             is_new, self._tried_ahead = place > self._tried_ahead, place
             self._early = place
+        if not self.brings(self._turns._order[place][0]):
+            return False  # its lane is not there yet
         woke = is_new and self._wake_at(place)
         self._reach = max(self._reach, place + 1)
         return self._wake_with_it() or woke

@@ -264,7 +264,7 @@ class Turns(ThreadTurns):
             return
         self.laps.look()
         turn = self._paths[event[0]]
-        if turn in waiting and (not event[1] or not self.laps.counts()):
+        if turn in waiting and not (event[1] and self.laps.brings(event[0])):
             self._wake(turn)
         if self._up_to_others(event):
             for length in range(len(turn)):
