@@ -27,14 +27,16 @@ class Turn:
         loop: in which it waits.
         future: that it awaits.
         is_released: it goes on out of turn.
+        is_for_end: a call of its own is to end.
     """
 
-    __slots__ = ("future", "is_released", "loop")
+    __slots__ = ("future", "is_for_end", "is_released", "loop")
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.future = loop.create_future()
         self.is_released = False
+        self.is_for_end = False
 
 
 class Driver(Coroutine[Any, Any, Any]):

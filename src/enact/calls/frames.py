@@ -246,7 +246,7 @@ class Frame(Lane):
                 lanes, events = self.lanes, self.events
             lanes.append(lane.path)
             events.append(0)
-            if not self.watched:
+            if self.watched is None or self.watched.is_closed():
                 self._watch()
             return slot
 
@@ -290,7 +290,7 @@ class Frame(Lane):
                 self.alarms = []
             alarm = [len(self.events or ()), 0, *name]
             self.alarms.append(alarm)
-            if not self.watched:
+            if self.watched is None or self.watched.is_closed():
                 self._watch()
             return alarm
 
@@ -432,7 +432,7 @@ class Frame(Lane):
 
     def follow(self) -> None:
         """From now on nothing is replayed: note what the event loop does."""
-        if self.events and not (self.watched or self.closed):
+        if self.events and self.watched is None and not self.closed:
             self._watch()
 
     def _rested(self) -> None:

@@ -145,7 +145,7 @@ class LapTurns:
             self._at_once.add(child)
 
     def brings(self, child: int) -> bool:
-        """Whether a call waits for its end here; else its lane may be held before it."""
+        """Whether a call waits here for its end; else its lane may be held before."""
         return child in self._ending and self.counts()
 
     # --- the count ------------------------------------------------------------------
@@ -162,6 +162,7 @@ class LapTurns:
         with self._turns._lock:
             if self._loop is None or self._loop.is_closed():
                 self._loop, self._is_counting = loop, False
+                self._is_fresh = self.is_recorded = True
             return self._loop is loop
 
     def count(self) -> None:

@@ -268,7 +268,9 @@ class Turns(ThreadTurns):
             self._wake(turn)
         if self._up_to_others(event):
             for length in range(len(turn)):
-                self._wake(turn[:length])
+                # One whose call is to end first can start nothing.
+                if any(not one.is_for_end for one in waiting.get(turn[:length], ())):
+                    self._wake(turn[:length])
             for path in self._last & waiting.keys():
                 self._wake(path)
 
@@ -442,6 +444,7 @@ class Turns(ThreadTurns):
             # As ``_park`` does, with one coroutine less for each call in flight.
             path = self._paths[child]
             turn = self.park(path)
+            turn.is_for_end = bool(what)
             try:
                 await turn.future
             finally:
