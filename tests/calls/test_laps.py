@@ -90,8 +90,8 @@ def test_very_many_agents_come_in_the_recorded_order(count):
             assert asyncio.run(inv.rewind(0).replay_async(live="forbid")) == inv
 
 
-def test_what_is_recorded_comes_in_order_though_the_run_was_cut():
-    """Rewound, or cut off by the death of the process, and gone on with."""
+def test_runs_that_were_cut_go_on():
+    """Rewound, their new records replay exactly; after a crash nothing is lost."""
     with enact.InMemoryStore():
         inv = asyncio.run(enact.invoke_async(agents, (49,)))
         count = len(inv.children)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.util
 import selectors
 import threading
@@ -202,46 +203,51 @@ def check_edit(case):
                 case.repeat(done)
 
 
-def check_crash(case):
-    expected = case.untracked()
-    with enact.InMemoryStore():
-        whole = case.record()
-    records = len(list(whole.walk())) + 1
+def crashes_of(case, records):
+    """After how many records the process dies, and the run that is left."""
     for count in case.some(range(2, records)):
         store = enact.InMemoryStore()
         with store:
-            run = cut_after(store, count, case.record)
-            kept = run.invocation
-            done = case.resume(run)
-            # In real time each execution has an order of its own.
-            before = None if case.real else whole.output
-            goes_on_well(kept, done, expected, before)
-            case.repeat(done)
+            yield count, store, cut_after(store, count, case.record)
+
+
+def recorded_whole(case):
+    """What an execution gives that nothing cuts off, and how many records it has."""
+    with enact.InMemoryStore():
+        whole = case.record()
+    return whole, len(list(whole.walk())) + 1
+
+
+def check_crash(case):
+    expected = case.untracked()
+    whole, records = recorded_whole(case)
+    for _, _, run in crashes_of(case, records):
+        kept = run.invocation
+        done = case.resume(run)
+        # In real time each execution has an order of its own.
+        before = None if case.real else whole.output
+        goes_on_well(kept, done, expected, before)
+        case.repeat(done)
 
 
 def check_crash_twice(case):
     expected = case.untracked()
-    with enact.InMemoryStore():
-        whole = case.record()
-    records = len(list(whole.walk())) + 1
-    for count in case.some(range(2, records)):
-        store = enact.InMemoryStore()
-        with store:
-            run = cut_after(store, count, case.record)
-            first = set(leaves(run.invocation, "completed"))
-            # The second process dies earlier in the program, or behind it.
-            again = 1 + (count * 7 + case.schedule) % (records - count + 2)
-            run = cut_after(store, again, lambda: case.resume(run))  # noqa: B023
-            assert not first & set(LIVE.ran), "it ran again"
-            if run.status == "completed":
-                continue
-            kept = run.invocation
-            assert first <= set(leaves(kept, "completed")), "lost by the second death"
-            done = case.resume(run)
-            goes_on_well(kept, done, expected)
-            if not case.real:
-                in_order(first, whole.output, done.output)
-            case.repeat(done)
+    whole, records = recorded_whole(case)
+    for count, store, once in crashes_of(case, records):
+        first = set(leaves(once.invocation, "completed"))
+        # The second process dies earlier in the program, or behind it.
+        again = 1 + (count * 7 + case.schedule) % (records - count + 2)
+        run = cut_after(store, again, functools.partial(case.resume, once))
+        assert not first & set(LIVE.ran), "it ran again"
+        if run.status == "completed":
+            continue
+        kept = run.invocation
+        assert first <= set(leaves(kept, "completed")), "lost by the second death"
+        done = case.resume(run)
+        goes_on_well(kept, done, expected)
+        if not case.real:
+            in_order(first, whole.output, done.output)
+        case.repeat(done)
 
 
 def check_pause(case):
