@@ -9,6 +9,8 @@ import random
 import pytest
 
 import enact
+from enact.calls import awaiting
+from enact.calls.drivers import Driver
 from enact.calls.marks import moved
 from enact.calls.turns import Turns
 from tests.calls.test_matrix import cut_after
@@ -149,3 +151,8 @@ def test_a_task_that_never_rests_is_there_as_often_between_calls():
         first, second = inv.output
         again = asyncio.run(inv.rewind(0).replay_async(live="forbid"))
         assert again.output[1] - again.output[0] == second - first
+
+
+def test_frames_of_drivers_are_known_by_name():
+    known = (Driver.__module__, Driver.__await__.__qualname__)
+    assert known == awaiting._DRIVER

@@ -8,7 +8,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from enact.calls.drivers import Driver
+# How the frame of a driver that is awaited is called (``drivers.py``).
+_DRIVER = ("enact.calls.drivers", "Driver.__await__")
 
 
 def frames_of(coro: Any) -> Iterator[types.FrameType]:
@@ -18,7 +19,7 @@ def frames_of(coro: Any) -> Iterator[types.FrameType]:
         if frame is None:
             return
         yield frame
-        if frame.f_code is Driver.__await__.__code__:
+        if (frame.f_globals.get("__name__"), frame.f_code.co_qualname) == _DRIVER:
             coro = frame.f_locals["self"]
         else:
             coro = getattr(coro, "cr_await", None) or getattr(
