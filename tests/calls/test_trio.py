@@ -328,3 +328,79 @@ def test_tasks_that_wait_for_threads_are_known():
         # In a replay, coroutines run below drivers.
         assert trio.run(inv.rewind(0).replay_async) == inv
     assert WAITS == [True, True]
+
+
+@enact.register(name="trio/answers")
+async def answers(name, seconds):
+    await trio.sleep(seconds)
+    return name
+
+
+@enact.register(name="trio/first_of_three")
+async def first_of_three(kind):
+    """Who waits for the first of several looks at what there is then."""
+    noted = []
+    for n in range(2):
+        came, said = trio.Event(), []
+        send, receive = trio.open_memory_channel(3)
+
+        async def ask(k, n=n, came=came, said=said, send=send):
+            said.append(await answers(f"{n} {k}", 0.02 * k))
+            came.set()
+            await send.send(k)
+
+        async with trio.open_nursery() as nursery:
+            for k in (2, 1, 3):
+                nursery.start_soon(ask, k)
+            await (came.wait() if kind == "event" else receive.receive())
+            noted.append(list(said))
+        noted.append(await answers(f"{n} after", 0))
+    return noted
+
+
+@pytest.mark.parametrize("kind", ["event", "channel"])
+def test_who_waits_for_the_first_finds_no_others(kind):
+    with enact.InMemoryStore():
+        inv = trio.run(enact.invoke_async, first_of_three, (kind,))
+        assert inv.output == [["0 1"], "0 after", ["1 1"], "1 after"]
+        again = trio.run(lambda: inv.rewind(0).replay_async(live="forbid"))
+        assert again.output == inv.output
+        assert again == inv
+
+
+@enact.register(name="trio/group_beside")
+async def group_beside():
+    """Who leaves a task group looks at what others have said by then."""
+    said, noted = [], []
+
+    async def ask(k):
+        said.append(await answers_anyhow(f"{k}", 0.02 * k))
+
+    async def inner():
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, 1)
+        noted.append(list(said))
+        await anyio.sleep(0.1)
+        noted.append(await answers_anyhow("inner", 0))
+
+    async with anyio.create_task_group() as group:
+        for k in (2, 3):
+            group.start_soon(ask, k)
+        group.start_soon(inner)
+    return noted
+
+
+@enact.register(name="trio/answers_anyhow")
+async def answers_anyhow(name, seconds):
+    await anyio.sleep(seconds)
+    return name
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_who_leaves_a_group_finds_what_there_was(backend):
+    with enact.InMemoryStore():
+        inv = anyio.run(enact.invoke_async, group_beside, (), backend=backend)
+        assert inv.output == [["1"], "inner"]
+        replay = inv.rewind(0).replay_async
+        again = anyio.run(lambda: replay(live="forbid"), backend=backend)
+        assert again.output == inv.output

@@ -21,6 +21,10 @@ from enact.calls.awaiting import frames_of
 # Modules whose coroutines wait for what other tasks do.
 _WAIT_FOR_TASKS = ("asyncio.locks", "asyncio.queues", "asyncio.taskgroups")
 
+# The same for trio, and what of its nurseries.
+_OF_TRIO = ("trio._sync", "trio._channel", "trio._core._parking_lot")
+_NURSERIES = ("NurseryManager.", "Nursery.", "checkpoint")
+
 # Instructions that bring a number.
 _LOADS = ("LOAD_CONST", "LOAD_SMALL_INT")
 
@@ -51,10 +55,27 @@ def wait_of(coro: Any, yielded: Any) -> Wait:
     if not frames:
         return Wait.ELSEWHERE
     inner = frames[-1]
-    module = str(inner.f_globals.get("__name__"))
+    module = _module_of(inner)
+    if module.startswith("trio."):
+        return _wait_in_trio(frames)
     if module == "asyncio.tasks":  # `wait`, `wait_for` and such
         return Wait.ELSEWHERE if inner.f_code.co_name == "sleep" else Wait.TASKS
-    is_for_tasks = module in _WAIT_FOR_TASKS or module.startswith("enact.")
+    if module == "anyio._backends._asyncio":
+        is_for_tasks = inner.f_code.co_qualname.startswith("TaskGroup.")
+    else:
+        is_for_tasks = module in _WAIT_FOR_TASKS or module.startswith("enact.")
+    return Wait.TASKS if is_for_tasks else Wait.ELSEWHERE
+
+
+def _module_of(frame: types.FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
+
+
+def _wait_in_trio(frames: list[types.FrameType]) -> Wait:
+    first = next(frame for frame in frames if _module_of(frame).startswith("trio."))
+    name = first.f_code.co_qualname
+    is_nursery = _module_of(first) == "trio._core._run" and name.startswith(_NURSERIES)
+    is_for_tasks = is_nursery or _module_of(first) in _OF_TRIO
     return Wait.TASKS if is_for_tasks else Wait.ELSEWHERE
 
 

@@ -54,6 +54,7 @@ class LapTurns:
     __slots__ = (
         "_arriving",
         "_at_once",
+        "_awaits_rest",
         "_children",
         "_count",
         "_early",
@@ -84,6 +85,8 @@ class LapTurns:
         self._count = 0
         self._is_fresh = True
         self._is_counting = False
+        # Of a loop that has no laps.
+        self._awaits_rest = False
         # The event loop whose laps these are.
         self._loop: Loop | None = None
         self.is_recorded = True
@@ -110,9 +113,16 @@ class LapTurns:
     def happened(self, child: int, what: int) -> None:
         """A start or an end has taken place."""
         self.is_recorded = True
+        loop = rest.running_loop()
+        if isinstance(loop, rest.OtherLoop) and not self._awaits_rest:
+            self._awaits_rest = True
+            loop.when_at_rest(self._comes_to_rest)
         if (what and child < self._children) or self._is_fresh:
             self._count, self._tried, self._tried_ahead = 0, -1, -1
             self._is_fresh = False
+
+    def _comes_to_rest(self) -> None:
+        self.is_recorded = self._awaits_rest = False
 
     def rested(self) -> None:
         """The event loop has come to rest where it was recorded to."""
