@@ -9,6 +9,7 @@ import random
 import pytest
 
 import enact
+from enact.calls import settling
 from enact.calls.alarms import alarms_left
 from tests.calls.test_matrix import cut_after
 
@@ -265,3 +266,22 @@ def test_limits_hold_though_the_process_dies_twice(records):
             [f"{name}{n}{more}" for n in range(2) for more in ("", " instead")]
             for name in "ab"
         ]
+
+
+@pytest.mark.timeout(20)
+def test_the_look_for_others_below_a_pause_is_no_timer_of_the_program(monkeypatch):
+    monkeypatch.setattr(settling, "_GRACE", 60)  # nothing runs: it is not waited for
+
+    @enact.register
+    async def meet() -> list[str]:
+        barrier = asyncio.Barrier(2)
+
+        async def work(name: str) -> str:
+            said = enact.request_input(str, for_value=name) if name == "a" else name
+            await barrier.wait()
+            return said
+
+        return await asyncio.gather(work("a"), work("b"))
+
+    with enact.InMemoryStore():
+        assert asyncio.run(enact.invoke_async(meet)).status == "paused"

@@ -12,13 +12,12 @@ a record does without.
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from enact.calls.lanes import CURRENT
-from enact.calls.stuck import PATIENCE
+from enact.calls.stuck import PATIENCE, Stillness
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Path
@@ -233,12 +232,9 @@ class MarkTurns:
 
     def _wait_until(self, is_it: Callable[[], bool]) -> None:
         turns = self._turns
-        seen, since = (turns.place, self._next), time.monotonic()
+        still = Stillness(_STEP)
         while not (self._is_over() or is_it()):
-            now = time.monotonic()
-            if (turns.place, self._next) != seen:
-                seen, since = (turns.place, self._next), now
-            if now - since >= self._patience():
+            if still.look(turns.place, self._next) >= self._patience():
                 # The program took another way. All others would wait as long again.
                 self._next = len(self._marks)
                 self._numbers = {}

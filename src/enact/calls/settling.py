@@ -15,6 +15,8 @@ from enact.calls import rest
 from enact.calls.rest import is_idle, look_later
 
 if TYPE_CHECKING:
+    import asyncio
+
     from enact.calls.frames import Frame
 
 _LOOK_AGAIN = 0.005
@@ -65,10 +67,17 @@ async def settle_async(frame: Frame) -> None:
         ]
         if not tasks or patience.is_over():
             break
-        await asyncio.wait(tasks, timeout=_LOOK_AGAIN)
+        await _a_moment(loop)
         # Workers that wait for more from a queue will never end by themselves.
         quiet = quiet + 1 if is_idle(loop) else 0
     settle(frame)
+
+
+async def _a_moment(loop: asyncio.AbstractEventLoop) -> None:
+    # A timer of the program's would be in the record.
+    future = loop.create_future()
+    look_later(loop, _LOOK_AGAIN, lambda: future.done() or future.set_result(None))
+    await future
 
 
 async def _settle_other(

@@ -23,6 +23,48 @@ PATIENCE = 5.0
 LAST_PATIENCE = 1.0
 _LOOK_AGAIN = 0.002
 
+# What one look at an event loop counts for at most.
+_LOOK = 0.02
+
+
+class Stillness:
+    """For how long nothing has moved, as far as this process ran meanwhile.
+
+    The clock goes on while a machine is too busy to run it, or has stopped it. Who is
+    awaited was not there to move then either; so it is the looks that count.
+
+    Args:
+        step: how often it is looked at, in seconds: what one look counts for, at most.
+
+    Attributes:
+        seconds: how long nothing has moved.
+    """
+
+    __slots__ = ("_last", "_seen", "_step", "seconds")
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._seen: object = None
+        self._last = time.monotonic()
+        self.seconds = 0.0
+
+    def look(self, *state: object) -> float:
+        """See whether something has moved.
+
+        Args:
+            state: what would be another one then.
+
+        Returns:
+            `seconds`.
+        """
+        now = time.monotonic()
+        if state == self._seen:
+            self.seconds += min(now - self._last, self._step)
+        else:
+            self.seconds = 0.0
+        self._seen, self._last = state, now
+        return self.seconds
+
 
 def awaits_thread(loop: Loop) -> bool:
     """Whether a task of an asyncio loop waits for what it has a thread of anyio do."""
@@ -40,8 +82,7 @@ class Watch:
     def __init__(self, turns: Turns, loop: Loop) -> None:
         self.turns = turns
         self.loop = loop
-        self.place = -1
-        self.since = time.monotonic()
+        self.still = Stillness(_LOOK)
         self.quiet = 0
         self.again()
 
@@ -53,8 +94,8 @@ class Watch:
         if not turns._waiting:
             turns._watching.discard(id(self.loop))
             return
-        if turns._next != self.place:
-            self.place, self.since, self.quiet = turns._next, time.monotonic(), 0
+        if not self.still.look(turns._next):
+            self.quiet = 0
         elif turns.is_up_to_thread() or awaits_thread(self.loop):
             self.quiet = 0
         elif is_idle(self.loop, but_timeouts=turns.waits_for_all()):
@@ -66,11 +107,10 @@ class Watch:
         elif self._took_long(turns):
             turns.hurries = True  # it would only take as long again
             turns.release_first()
-            self.since = time.monotonic()
+            self.still = Stillness(_LOOK)
         self.again()
 
     def _took_long(self, turns: Turns) -> bool:
-        quiet = time.monotonic() - self.since
         if turns.waits_for_all():
-            return quiet > LAST_PATIENCE
-        return quiet > PATIENCE and not has_timer(self.loop)
+            return self.still.seconds > LAST_PATIENCE
+        return self.still.seconds > PATIENCE and not has_timer(self.loop)

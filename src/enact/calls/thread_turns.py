@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from enact.calls import rest
 from enact.calls.marks import MarkTurns
-from enact.calls.stuck import LAST_PATIENCE, PATIENCE
+from enact.calls.stuck import LAST_PATIENCE, PATIENCE, Stillness
 
 if TYPE_CHECKING:
     from enact.calls.lanes import Lane, Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # How long a thread is given to react to an outcome, before others go on: until it is
 # at its next call or its end, if it takes no longer than the first; and a bit.
 _REACTION_MOST = 0.005
+_REACTION_STEP = 0.001
 _REACTION = 0.0001
 
 # How long nothing may move before a thread that waits for all others goes on, though
@@ -31,6 +32,10 @@ _AGAIN = 0.01
 
 # How long nothing may move before a thread begins though its first call comes later.
 _BEGIN = 0.05
+
+# How often to look whether something has moved; the same for who waits for all others.
+_STEP = 0.0125
+_LAST_STEP = 0.05
 
 AT_REST = (-1, False)
 """In an order: the event loop comes to rest."""
@@ -145,14 +150,13 @@ class ThreadTurns(abc.ABC):
             return True
         with self._lock:
             self.has_reacted(self._paths[child])
-            place, since = self._next, time.monotonic()
+            still = Stillness(_STALL / 2)
+            still.look(self._next)
             while not self.has_come(child, what):
-                patience = _AGAIN if self._stalled == place else PATIENCE
-                self._wait_for((child, what), min(patience, 0.25))
-                if self._next != place:
-                    place, since = self._next, time.monotonic()
-                elif self._is_over(since, patience):
-                    self._stalled = place
+                patience = _AGAIN if self._stalled == self._next else PATIENCE
+                self._wait_for((child, what), min(patience, _STALL / 2))
+                if self._is_over(still.look(self._next), patience):
+                    self._stalled = self._next
                     return False
             follows = self._order[self._next - 1] if self._next else AT_REST
             if not follows[1] or self._paths[follows[0]] == self._paths[child]:
@@ -183,15 +187,11 @@ class ThreadTurns(abc.ABC):
         if rest.running_loop() is not None:
             return
         with self._lock:
-            place, since = self._next, time.monotonic()
-            path = self._paths[child]
+            still, path = Stillness(_STEP), self._paths[child]
             while not (self.has_come(child, False) or self.marks.is_up_to(path)):
-                if self._next != place:
-                    place, since = self._next, time.monotonic()
-                left = since + _BEGIN - time.monotonic()
-                if left <= 0:
+                if still.look(self._next) >= _BEGIN:
                     return
-                self._wait_for((child, False), min(left, _BEGIN / 4))
+                self._wait_for((child, False), _STEP)
 
     def wait_before_lock(self, lane: Lane, runs: bool) -> None:
         """Block a thread that is about to take a lock until its turn comes.
@@ -215,16 +215,14 @@ class ThreadTurns(abc.ABC):
                 self.tell_listeners()
 
     def _wait_before_lock(self, lane: Lane, runs: bool) -> None:
-        place, since, first = self._next, time.monotonic(), self._before_locks[0]
+        still = Stillness(_STEP)
         while not self.may_take_lock(lane, runs):
-            now = time.monotonic()
-            if (self._next, self._before_locks[0]) != (place, first):
-                place, since, first = self._next, now, self._before_locks[0]
+            first = self._before_locks[0]
             # One at a time: those that come later may need what it does.
             patience = self.patience_out_of_turn() if lane is first else PATIENCE
-            if now - since >= patience:
+            if still.look(self._next, first.path) >= patience:
                 return
-            self.wait_for_change(_BEGIN / 4)
+            self.wait_for_change(_STEP)
 
     def patience_out_of_turn(self) -> float:
         """How long nothing may move before a thread takes a lock before its turn."""
@@ -242,18 +240,14 @@ class ThreadTurns(abc.ABC):
             self._reacted.notify_all()
 
     def _let_react(self, path: Path) -> None:
-        until = time.monotonic() + _REACTION_MOST
+        still = Stillness(_REACTION_STEP)
         with self._lock:
-            while self._reacting == path:
-                left = until - time.monotonic()
-                if left <= 0:
-                    break
-                self._reacted.wait(left)
+            while self._reacting == path and still.look() < _REACTION_MOST:
+                self._reacted.wait(_REACTION_STEP)
         time.sleep(_REACTION)
 
-    def _is_over(self, since: float, patience: float) -> bool:
+    def _is_over(self, waited: float, patience: float) -> bool:
         """Whether a thread has waited long enough for something to move."""
-        waited = time.monotonic() - since
         return waited >= patience or (waited >= _STALL and bool(self.is_alone()))
 
     def _wait_for(self, event: tuple[int, int], timeout: float) -> None:
@@ -274,17 +268,16 @@ class ThreadTurns(abc.ABC):
         if rest.running_loop() is not None:
             return
         with self._lock:
-            place, since = self._next, time.monotonic()
+            still = Stillness(_LAST_STEP)
+            still.look(self._next)
             while not self._is_up_to_last(child):
                 # Others may need what only this thread can free, such as its place
                 # in a pool: one that asked a person had freed it.
                 patience = _STALL if self._threads else LAST_PATIENCE
-                if self._is_over(since, patience):
+                if self._is_over(still.look(self._next), patience):
                     self.hurries = True
                     return
-                self.wait_for_change(0.05)
-                if self._next != place:
-                    place, since = self._next, time.monotonic()
+                self.wait_for_change(_LAST_STEP)
 
     def _is_next_but_for_rest(self, child: int, what: int) -> bool:
         """``is_next``, where the loop need not have come to rest before."""
