@@ -195,8 +195,7 @@ class LapTurns:
             self._count += 1
             woke = bool(self._arriving)
             for future in self._arriving:
-                if not future.done():
-                    future.set_result(None)
+                rest.resolve(future)
             self._arriving.clear()
             woke = self._wake(is_at_rest) or woke
             if turns.used_up():

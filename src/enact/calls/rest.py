@@ -242,6 +242,12 @@ def look_later(loop: Loop, seconds: float, look: Callable[[], None]) -> None:
     loop.call_later(seconds, _Looker(look), context=Context())
 
 
+def resolve(future: asyncio.Future[None]) -> None:
+    """Wake who waits for a future, if nobody has."""
+    if not future.done():
+        future.set_result(None)
+
+
 # Callbacks of timers that only set limits: of asyncio and anyio, in all versions.
 _LIMITS = ("_handle_timeout", "_on_timeout", "_release_waiter", "_timeout")
 

@@ -6,6 +6,7 @@ So all questions are found at once, and nothing that was paid for is cut off.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from concurrent.futures import Future
@@ -76,7 +77,7 @@ async def settle_async(frame: Frame) -> None:
 async def _a_moment(loop: asyncio.AbstractEventLoop) -> None:
     # A timer of the program's would be in the record.
     future = loop.create_future()
-    look_later(loop, _LOOK_AGAIN, lambda: future.done() or future.set_result(None))
+    look_later(loop, _LOOK_AGAIN, functools.partial(rest.resolve, future))
     await future
 
 

@@ -334,7 +334,7 @@ class Turns(ThreadTurns):
                     if is_late:
                         self._woken[path] = loop
             elif not loop.is_closed():
-                loop.call_soon_threadsafe(_resolve, turn.future)
+                loop.call_soon_threadsafe(rest.resolve, turn.future)
 
     # --- whose turn it is -----------------------------------------------------------
 
@@ -415,7 +415,7 @@ class Turns(ThreadTurns):
             if self._held and (place != was or self._rests_next()):
                 when_at_rest(turn.loop, look)  # they may have gone on, or will
             else:
-                _resolve(turn.future)
+                rest.resolve(turn.future)
 
         when_at_rest(turn.loop, look)
 
@@ -546,8 +546,3 @@ class Turns(ThreadTurns):
     def drive(self, lane: Lane, coro: Coroutine[Any, Any, Any]) -> Driver:
         """Run ``coro`` so that it wakes only in its turn."""
         return Driver(self, lane, coro)
-
-
-def _resolve(future: Any) -> None:
-    if not future.done():
-        future.set_result(None)
