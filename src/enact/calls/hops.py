@@ -98,8 +98,16 @@ def _gives_constant(code: types.CodeType, offset: int) -> bool:
     before = [i for i in dis.get_instructions(code) if i.offset < offset]
     while before and not before[-1].opname.startswith("CALL"):
         before.pop()
-    if before and before.pop().opname == "CALL_KW":
-        before.pop()  # the names
+    if not before:
+        return False
+    # Behind the numbers; where others jump to, they may have brought other ones.
+    call = before.pop()
+    behind = [call]
+    if call.opname == "CALL_KW":
+        behind.append(before.pop())  # the names
     while before and before[-1].opname in _BEFORE_CALL:
-        before.pop()
-    return bool(before) and before[-1].opname in _LOADS
+        behind.append(before.pop())
+    if any(instruction.is_jump_target for instruction in behind):
+        return False
+    given = before[-(call.arg or 1) :]
+    return bool(given) and all(each.opname in _LOADS for each in given)
