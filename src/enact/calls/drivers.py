@@ -115,6 +115,13 @@ class Driver(Coroutine[Any, Any, Any]):
 
     def _hold_back(self) -> Generator[Any, None, None] | None:
         """What to wait for before it goes on; None if it is its turn."""
+        held = self._hold_for_turn()
+        if held is not None:
+            return held
+        late = self._turns.laps.await_late(self._lane)
+        return None if late is None else late.__await__()
+
+    def _hold_for_turn(self) -> Generator[Any, None, None] | None:
         turns = self._turns
         if not self._begun:
             # Tasks begin in the order in which they were made, that is their turn.
@@ -126,7 +133,7 @@ class Driver(Coroutine[Any, Any, Any]):
             self._is_held_new = future is not None
             return None if future is None else future.__await__()
         if turns.is_turn(self._lane) and not turns.lets_pass(self._lane):
-            future = turns.laps.arrive()
+            future = turns.laps.arrive(self._hopped)
             return None if future is None else future.__await__()
         if self._hopped():
             return None
@@ -189,6 +196,7 @@ class Driver(Coroutine[Any, Any, Any]):
         turns._held.add(lane.path)
         try:
             while not turns.is_turn(lane):
+                turns.laps.may_end(lane)
                 turn = turns.park(lane.path)
                 yield from turn.future.__await__()
                 if turn.is_released:

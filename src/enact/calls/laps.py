@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import rest
+from enact.calls.late import LateCall
 from enact.calls.thread_turns import AT_REST, nothing
 
 # What tells ``asyncio.shield`` that what it shields is done.
@@ -61,9 +62,9 @@ class LapTurns:
         "_end",
         "_ending",
         "_is_counting",
+        "_is_early",
         "_is_fresh",
-        "is_recorded",
-        "laps",
+        "_late",
         "_loop",
         "_reach",
         "_rest",
@@ -72,6 +73,8 @@ class LapTurns:
         "_tried_ahead",
         "_turns",
         "given",
+        "is_recorded",
+        "laps",
         "on_laps",
     )
 
@@ -100,7 +103,10 @@ class LapTurns:
         self._tried = self._tried_ahead = self._early = -1
         # The next end, and up to where lanes were woken with one before.
         self._end = self._reach = 0
+        # A lane was woken before one that is late, and is to be woken again.
+        self._is_early = False
         self._told = -1
+        self._late = LateCall(self._is_held_up, lambda: turns.place)
         # The next rest in the order.
         self._rest = -1
 
@@ -119,6 +125,8 @@ class LapTurns:
             loop.when_at_rest(self._comes_to_rest)
         if (what and child < self._children) or self._is_fresh:
             self._count, self._tried, self._tried_ahead = 0, -1, -1
+            if self._is_early:
+                self._reach, self._is_early = 0, False
             self._is_fresh = False
 
     def _comes_to_rest(self) -> None:
@@ -134,6 +142,8 @@ class LapTurns:
         """Tell of the laps before what comes next."""
         if place != self._told:
             self._told = place
+            if self._late.is_awaited:
+                self.count()
             if place in self.laps:
                 self.on_laps(self.laps[place])
 
@@ -149,10 +159,17 @@ class LapTurns:
             child: the call.
             at_once: the program has cancelled it.
         """
+        if child in self._ending:
+            self._is_early = True
         self._ending.add(child)
         self._tried = -1
         if at_once:
             self._at_once.add(child)
+
+    def may_end(self, lane: Lane) -> None:
+        """A lane is held back: what comes next may be the end of its last call."""
+        if lane.cursor and self.counts():
+            self.awaits_end(lane.queue[lane.cursor - 1], False)
 
     def brings(self, child: int) -> bool:
         """Whether a call waits here for its end; else its lane may be held before."""
@@ -193,14 +210,16 @@ class LapTurns:
         turns = self._turns
         with turns._lock:
             self._count += 1
-            woke = bool(self._arriving)
+            woke = self._late.release()
+            is_at_rest = is_at_rest and not woke
+            woke = woke or bool(self._arriving)
             for future in self._arriving:
                 rest.resolve(future)
             self._arriving.clear()
             woke = self._wake(is_at_rest) or woke
             if turns.used_up():
                 turns.wake_all()
-            if is_at_rest and not woke:
+            if is_at_rest and not (woke or self._late.is_awaited):
                 self.is_recorded = False
                 self.given.clear()
             self._is_counting = (woke or not is_at_rest) and not turns.used_up()
@@ -229,12 +248,44 @@ class LapTurns:
         if self.counts():
             self.given.update(shields_of(rest.current_task()))
 
-    def arrive(self) -> Any:
+    def await_late(self, lane: Lane) -> Any:
+        """What a task is to wait for as a call that was over by now is not; else None.
+
+        What it does in more rounds of the event loop than there were came after that.
+
+        Args:
+            lane: of the task.
+        """
+        if self._late.is_given_up or not self._is_held_up(lane) or not self.counts():
+            return None
+        assert self._loop is not None and not isinstance(self._loop, rest.OtherLoop)
+        return self._late.wait(lane, self._loop)
+
+    def _is_held_up(self, lane: Lane) -> bool:
+        """Whether a call that ends before a lane's next one starts is late."""
+        place = -1 if self._is_fresh else self._find_end()
+        if place is None or place < 0 or self._count <= self.laps.get(place, 0):
+            return False
+        turns = self._turns
+        following = turns.place_of_next(lane)
+        if following is not None and following < place:
+            return False
+        is_late = lane.path == turns.path_of(turns._order[place][0])
+        return not (is_late or turns.is_mine(lane))
+
+    def arrive(self, hopped: Callable[[], bool] | None = None) -> Any:
         """What a task is to wait for that comes from elsewhere; None for nothing.
 
-        While nothing is counted, all that it does would be counted one lap late.
+        While nothing is counted, all that it does would be counted one lap late. One
+        that others wait for comes last in a round, as all that comes from elsewhere.
+
+        Args:
+            hopped: whether it does not come from elsewhere; None for a new task.
         """
-        if not self.counts() or self._is_counting or self._turns.used_up():
+        if not self.counts() or self._turns.used_up():
+            return None
+        is_late = hopped is not None and self._late.is_awaited
+        if self._is_counting and not (is_late and hopped and not hopped()):
             return None
         assert self._loop is not None
         future = self._loop.create_future()

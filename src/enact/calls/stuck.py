@@ -21,10 +21,10 @@ PATIENCE = 5.0
 # The same for a lane that waits for all others, whatever sleeps: that one of them polls
 # for what it would do is likelier than that one sleeps for longer.
 LAST_PATIENCE = 1.0
-_LOOK_AGAIN = 0.002
+LOOK_AGAIN = 0.002
 
 # What one look at an event loop counts for at most.
-_LOOK = 0.02
+LOOK = 0.02
 
 
 class Stillness:
@@ -82,12 +82,12 @@ class Watch:
     def __init__(self, turns: Turns, loop: Loop) -> None:
         self.turns = turns
         self.loop = loop
-        self.still = Stillness(_LOOK)
+        self.still = Stillness(LOOK)
         self.quiet = 0
         self.again()
 
     def again(self) -> None:
-        look_later(self.loop, _LOOK_AGAIN, self.look)
+        look_later(self.loop, LOOK_AGAIN, self.look)
 
     def look(self) -> None:
         turns = self.turns
@@ -107,7 +107,7 @@ class Watch:
         elif self._took_long(turns):
             turns.hurries = True  # it would only take as long again
             turns.release_first()
-            self.still = Stillness(_LOOK)
+            self.still = Stillness(LOOK)
         self.again()
 
     def _took_long(self, turns: Turns) -> bool:

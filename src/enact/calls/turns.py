@@ -356,6 +356,10 @@ class Turns(ThreadTurns):
             what == 1 and child in self._cut
         )
 
+    def is_mine(self, lane: Lane) -> bool:
+        """Whether what comes next is up to ``lane``, or to those that it starts."""
+        return self._mine(lane.path)
+
     def is_turn(self, lane: Lane) -> bool:
         """Whether what ``lane`` does next comes next, or nobody waits for it."""
         return self._mine(lane.path) or self._free(lane)
