@@ -118,8 +118,15 @@ class Driver(Coroutine[Any, Any, Any]):
         held = self._hold_for_turn()
         if held is not None:
             return held
-        late = self._turns.laps.await_late(self._lane)
-        return None if late is None else late.__await__()
+        laps = self._turns.laps
+        if not laps.is_held_up(self._lane):
+            return None
+        from enact.calls.hops import awaits_turn  # imports asyncio, which takes long
+
+        if awaits_turn(self._coro):
+            return None
+        waits: Generator[Any, None, None] = laps.await_late(self._lane).__await__()
+        return waits
 
     def _hold_for_turn(self) -> Generator[Any, None, None] | None:
         turns = self._turns
@@ -129,15 +136,15 @@ class Driver(Coroutine[Any, Any, Any]):
             self._is_held_new = not turns.may_begin(self)
             if self._is_held_new:
                 return self._hold_beginning()
-            future = turns.laps.arrive()
+            future = turns.laps.arrive(self._lane)
             self._is_held_new = future is not None
             return None if future is None else future.__await__()
-        if turns.is_turn(self._lane) and not turns.lets_pass(self._lane):
-            future = turns.laps.arrive(self._hopped)
+        if turns.is_turn_of_task(self._lane) and not turns.lets_pass(self._lane):
+            future = turns.laps.arrive(self._lane, self._hopped)
             return None if future is None else future.__await__()
         if self._hopped():
             return None
-        if turns.is_turn(self._lane):
+        if turns.is_turn_of_task(self._lane):
             return self._stay_behind()
         return self._hold()
 
@@ -195,7 +202,7 @@ class Driver(Coroutine[Any, Any, Any]):
         turns, lane = self._turns, self._lane
         turns._held.add(lane.path)
         try:
-            while not turns.is_turn(lane):
+            while not turns.is_turn_of_task(lane):
                 turns.laps.may_end(lane)
                 turn = turns.park(lane.path)
                 yield from turn.future.__await__()

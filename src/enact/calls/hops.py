@@ -67,6 +67,12 @@ def wait_of(coro: Any, yielded: Any) -> Wait:
     return Wait.TASKS if is_for_tasks else Wait.ELSEWHERE
 
 
+def awaits_turn(coro: Any) -> bool:
+    """Whether a coroutine waits for its turn: it looks itself whether that has come."""
+    frames = list(frames_of(coro))
+    return bool(frames) and _module_of(frames[-1]) == "enact.calls.turns"
+
+
 def _module_of(frame: types.FrameType) -> str:
     return str(frame.f_globals.get("__name__"))
 

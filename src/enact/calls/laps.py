@@ -15,7 +15,8 @@ come last in a round, which timers and sockets bring.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Container, Iterator
 from typing import TYPE_CHECKING, Any
 
 from enact.calls import rest
@@ -26,7 +27,7 @@ from enact.calls.thread_turns import AT_REST, nothing
 _SHIELDED = "shield.<locals>._inner_done_callback"
 
 if TYPE_CHECKING:
-    from enact.calls.lanes import Lane
+    from enact.calls.lanes import Lane, Path
     from enact.calls.rest import Loop
     from enact.calls.turns import Turns
 
@@ -94,8 +95,8 @@ class LapTurns:
         self._loop: Loop | None = None
         self.is_recorded = True
         self.given: set[Any] = set()
-        # Tasks that wait for the next round, to be counted from there.
-        self._arriving: list[Any] = []
+        # What tasks wait for the next round, to be counted from there, by their lanes.
+        self._arriving: dict[Path, list[Any]] = {}
         # Calls that wait for their ends, and those that the program has cancelled.
         self._ending: set[int] = set()
         self._at_once: set[int] = set()
@@ -106,7 +107,7 @@ class LapTurns:
         # A lane was woken before one that is late, and is to be woken again.
         self._is_early = False
         self._told = -1
-        self._late = LateCall(self._is_held_up, lambda: turns.place)
+        self._late = LateCall(self.is_held_up, lambda: turns.place)
         # The next rest in the order.
         self._rest = -1
 
@@ -212,11 +213,10 @@ class LapTurns:
             self._count += 1
             woke = self._late.release()
             is_at_rest = is_at_rest and not woke
-            woke = woke or bool(self._arriving)
-            for future in self._arriving:
+            arriving, self._arriving = self._arriving, {}
+            for future in itertools.chain(*arriving.values()):
                 rest.resolve(future)
-            self._arriving.clear()
-            woke = self._wake(is_at_rest) or woke
+            woke = self._wake(is_at_rest, arriving) or bool(arriving) or woke
             if turns.used_up():
                 turns.wake_all()
             if is_at_rest and not (woke or self._late.is_awaited):
@@ -249,20 +249,18 @@ class LapTurns:
             self.given.update(shields_of(rest.current_task()))
 
     def await_late(self, lane: Lane) -> Any:
-        """What a task is to wait for as a call that was over by now is not; else None.
-
-        What it does in more rounds of the event loop than there were came after that.
-
-        Args:
-            lane: of the task.
-        """
-        if self._late.is_given_up or not self._is_held_up(lane) or not self.counts():
-            return None
+        """What the task of a lane that is held up is to await."""
         assert self._loop is not None and not isinstance(self._loop, rest.OtherLoop)
         return self._late.wait(lane, self._loop)
 
-    def _is_held_up(self, lane: Lane) -> bool:
-        """Whether a call that ends before a lane's next one starts is late."""
+    def is_held_up(self, lane: Lane) -> bool:
+        """Whether a call that ends before the next one of a lane starts is late.
+
+        What a task does in more rounds of the event loop than there were came after
+        that call.
+        """
+        if self._late.is_given_up:
+            return False
         place = -1 if self._is_fresh else self._find_end()
         if place is None or place < 0 or self._count <= self.laps.get(place, 0):
             return False
@@ -271,15 +269,16 @@ class LapTurns:
         if following is not None and following < place:
             return False
         is_late = lane.path == turns.path_of(turns._order[place][0])
-        return not (is_late or turns.is_mine(lane))
+        return not (is_late or turns.is_mine(lane)) and self.counts()
 
-    def arrive(self, hopped: Callable[[], bool] | None = None) -> Any:
+    def arrive(self, lane: Lane, hopped: Callable[[], bool] | None = None) -> Any:
         """What a task is to wait for that comes from elsewhere; None for nothing.
 
         While nothing is counted, all that it does would be counted one lap late. One
         that others wait for comes last in a round, as all that comes from elsewhere.
 
         Args:
+            lane: of the task.
             hopped: whether it does not come from elsewhere; None for a new task.
         """
         if not self.counts() or self._turns.used_up():
@@ -289,7 +288,7 @@ class LapTurns:
             return None
         assert self._loop is not None
         future = self._loop.create_future()
-        self._arriving.append(future)
+        self._arriving.setdefault(lane.path, []).append(future)
         self.count()
         return future
 
@@ -300,11 +299,15 @@ class LapTurns:
         due = self.laps.get(self._turns.place, 0)
         return self._count >= due or not self.counts()
 
-    def _wake(self, is_at_rest: bool) -> bool:
+    def _wake(self, is_at_rest: bool, arriving: Container[Path] = ()) -> bool:
         """Wake those whose calls end next, and with them in one round.
 
         If a start is to come before an end, it does so in this round, or who is woken
         waits again.
+
+        Args:
+            is_at_rest: the event loop is.
+            arriving: lanes that were late, and go on in this round.
         """
         place, first = self._find_end(), self._turns.place
         if place is None or (place != first and (is_at_rest or self._is_fresh)):
@@ -320,7 +323,8 @@ class LapTurns:
         else:
             is_new, self._tried_ahead = place > self._tried_ahead, place
             self._early = place
-        if not self.brings(self._turns._order[place][0]):
+        child, _ = self._turns._order[place]
+        if not (self.brings(child) or self._turns.path_of(child) in arriving):
             return False  # its lane is not there yet
         woke = is_new and self._wake_at(place)
         self._reach = max(self._reach, place + 1)

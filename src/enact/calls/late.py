@@ -68,7 +68,7 @@ class LateCall:
         ready: Any = getattr(self._loop, "_ready", None)
         before = len(ready or ())
         for lane, future in waiting:
-            if not self.is_given_up and self._is_held_up(lane):
+            if self._is_held_up(lane):
                 self._waiting.append((lane, future))
             else:
                 rest.resolve(future)

@@ -43,6 +43,7 @@ class Turns(ThreadTurns):
         "_done",
         "_dropped",
         "_ended",
+        "_ends",
         "_held",
         "_items",
         "_last",
@@ -109,8 +110,9 @@ class Turns(ThreadTurns):
         self._done: set[tuple[int, int]] = set()
         # Those that may come, but have no place in the order.
         self._dropped = set(range(started, children))
-        # Of starts, for those who ask.
+        # Of starts and ends, for those who ask.
         self._places: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
         self._ancestors = {path[:n] for path in set(paths) for n in range(len(path))}
         self._resting = self._rested = -1
         #: Told when a recorded rest has come again.
@@ -363,6 +365,24 @@ class Turns(ThreadTurns):
     def is_turn(self, lane: Lane) -> bool:
         """Whether what ``lane`` does next comes next, or nobody waits for it."""
         return self._mine(lane.path) or self._free(lane)
+
+    def is_turn_of_task(self, lane: Lane) -> bool:
+        """The same for a task: it also waits while its last call is to end later."""
+        if self._mine(lane.path):
+            return True
+        return self._free(lane) and not (self.laps.counts() and self._is_within(lane))
+
+    def _is_within(self, lane: Lane) -> bool:
+        """Whether the last call that a lane has made ends later in the order."""
+        if not lane.cursor:
+            return False
+        child = lane.queue[lane.cursor - 1]
+        if not self._ends:
+            order = enumerate(self._order)
+            self._ends = {event[0]: n for n, event in order if event[1] is True}
+        if child in self._dropped or (child, True) in self._done:
+            return False
+        return self._ends.get(child, -1) >= self._next
 
     def _free(self, lane: Lane) -> bool:
         """A lane without recorded calls left has no place in the order."""
