@@ -78,6 +78,8 @@ def _module_of(frame: types.FrameType) -> str:
 
 
 def _wait_in_trio(frames: list[types.FrameType]) -> Wait:
+    if any(_module_of(frame) == "anyio.streams.memory" for frame in frames):
+        return Wait.ELSEWHERE  # which of several gets an item is chance
     first = next(frame for frame in frames if _module_of(frame).startswith("trio."))
     name = first.f_code.co_qualname
     is_nursery = _module_of(first) == "trio._core._run" and name.startswith(_NURSERIES)
