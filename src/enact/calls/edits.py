@@ -69,8 +69,10 @@ class Change:
             details.alarms = alarms_left(details.alarms, events, lanes, kept)
             if details.events is not None:
                 details.events = renumbered(details.events, place)
-            if not (details.marks or details.alarms or any(details.lanes)):
-                details.lanes = details.events = details.marks = None
+            # Where somebody looked, no marks at all say that nothing was done by then.
+            has_order = details.alarms or any(details.lanes)
+            if details.marks is None and not has_order:
+                details.lanes = details.events = None
                 details.alarms = details.laps = None
         self.children = [self.children[index] for index in indices]
         if details.retry is not None:
